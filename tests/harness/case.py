@@ -1,0 +1,118 @@
+"""The base of every test: a folder, processes that end with the test, and logs shown on failure."""
+
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+import unittest
+
+from . import deploy, paths
+from .process import Process, run, wait_until
+
+# Existing accounts, so that `unix:user` selectors can be formed too.
+UID_A, UID_B, UID_STRANGER = 1, 2, 65534  # daemon, bin, nobody
+
+
+def needs_root(thing):
+    """Two uids need root. CI is root; elsewhere the test says loudly that it did not run."""
+    return unittest.skipUnless(os.geteuid() == 0, "needs root to start processes under other uids")(thing)
+
+
+def needs_signet(thing):
+    return unittest.skipUnless(paths.have_signet(), f"{paths.SIGNET} is not built")(thing)
+
+
+class TestCase(unittest.TestCase):
+    maxDiff = None
+
+    def run(self, result=None):
+        # Short, since a Unix socket's path has 107 characters; open to the other uids of a test.
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sgt-"))
+        self.folder.chmod(0o755)
+        self.nodes = []
+        before = _bad(result)
+        try:
+            return super().run(result)
+        finally:
+            for node in self.nodes:
+                node.kill()
+            if _bad(result) > before:
+                self._show_logs()
+            if not os.environ.get("SIGNET_TEST_KEEP"):
+                shutil.rmtree(self.folder, ignore_errors=True)
+            else:
+                print(f"kept: {self.folder}")
+
+    def _show_logs(self):
+        for log in sorted(self.folder.rglob("*.log")):
+            lines = log.read_text(errors="replace").splitlines()
+            print(f"--- {log.relative_to(self.folder)} (last 40 of {len(lines)} lines)")
+            print("\n".join(line[:400] for line in lines[-40:]))
+
+    def server(self, impl, over=None, name=None, start=True):
+        name = name or f"server{len(self.nodes)}"
+        node = deploy.Server(impl, self.folder / name, over, name=f"{impl}-{name}")
+        self.nodes.append(node)
+        return node.start() if start else node
+
+    def agent(self, impl, server, over=None, name=None, path="/node", start=True):
+        name = name or f"agent{len(self.nodes)}"
+        node = deploy.Agent(impl, self.folder / name, server, over, name=f"{impl}-{name}", path=path)
+        self.nodes.append(node)
+        return node.start() if start else node
+
+    def spawn(self, name, argv, uid=None):
+        process = Process(name, argv, self.folder / f"{name}.log", uid=uid)
+        self.nodes.append(process)
+        return process
+
+    # spiffe-probe
+
+    def probe_path(self):
+        """A copy that other uids can reach, whoever owns the cache."""
+        copy = self.folder / "spiffe-probe"
+        if not copy.exists():
+            shutil.copy(paths.peer("spiffe-probe"), copy)
+            copy.chmod(0o755)
+        return copy
+
+    def probe(self, *words, uid=None, stdin="", seconds=30.0):
+        """Runs the probe; returns (exit code, its JSON lines)."""
+        result = run([self.probe_path(), *words], uid=uid, stdin=stdin, seconds=seconds)
+        lines = [json.loads(line) for line in result.out.splitlines() if line.startswith("{")]
+        if result.code and not lines:
+            raise AssertionError(f"spiffe-probe {words}: {result}")
+        return result.code, lines
+
+    def ids(self, agent, uid=None):
+        """The SPIFFE IDs go-spiffe gets at an agent's socket, or the gRPC code it was refused with."""
+        code, lines = self.probe("fetch-x509", "-socket", agent.socket, uid=uid)
+        return lines[0]["code"] if code else [s["spiffe_id"] for s in lines[0]["svids"]]
+
+    def wait_ids(self, agent, want, uid=None, seconds=20.0):
+        """Waits until go-spiffe gets exactly these IDs (or this code)."""
+        def same():
+            got = self.ids(agent, uid)
+            return (sorted(got) if isinstance(got, list) else got) == want
+        wait_until(f"{agent.name} to serve {want}", same, seconds, 0.1)
+
+    def watch(self, name, *words, uid=None):
+        """Starts the probe in the background; read its lines with json_lines()."""
+        return self.spawn(name, [self.probe_path(), *words], uid=uid)
+
+    @staticmethod
+    def json_lines(process):
+        text = process.text()
+        return [json.loads(x) for x in text[:text.rfind("\n") + 1].splitlines() if x.startswith("{")]
+
+    def call(self, server_or_socket, method, request, *more, seconds=30.0):
+        """A SPIRE API call through the probe: (answers, end) where end has code and message."""
+        socket = getattr(server_or_socket, "socket", server_or_socket)
+        _, lines = self.probe("call", "-socket", socket, "-method", method, *more,
+                              stdin=json.dumps(request), seconds=seconds)
+        return [x["answer"] for x in lines if "answer" in x], lines[-1]
+
+
+def _bad(result):
+    return len(result.errors) + len(result.failures) if result is not None else 0

@@ -1,0 +1,48 @@
+"""Replaces what may differ between two runs (ids, serials, times, keys, tokens) by its kind.
+
+Equal originals get equal masks (`<uuid:1>`), so that a document that names the same id twice still
+has to do so.
+"""
+
+import re
+
+_RULES = [
+    ("pem", re.compile(r"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----", re.S)),
+    ("jwt", re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+")),
+    ("uuid", re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")),
+    ("time", re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( ?[+-]\d\d:?\d\d( [A-Z]+)?| ?UTC|Z)?")),
+    ("duration", re.compile(r"\b\d+(\.\d+)?(ns|µs|us|ms)\b")),
+]
+
+
+class Masker:
+    def __init__(self, **known):
+        """known: literal values to mask, such as port="8081" or folder="/tmp/x"."""
+        self._seen = {}
+        self._known = {str(v): f"<{k}>" for k, v in known.items()}
+
+    def _token(self, kind, text):
+        numbers = self._seen.setdefault(kind, {})
+        return f"<{kind}:{numbers.setdefault(text, len(numbers) + 1)}>"
+
+    def text(self, text):
+        for value in sorted(self._known, key=len, reverse=True):
+            text = text.replace(value, self._known[value])
+        for kind, rule in _RULES:
+            def replace(match, kind=kind):
+                if kind == "pem":
+                    return f"<pem {match.group(1).lower()}>"
+                if kind in ("time", "duration"):
+                    return f"<{kind}>"
+                return self._token(kind, match.group(0))
+            text = rule.sub(replace, text)
+        return text
+
+    def json(self, value, fields=()):
+        """Masks a JSON value: strings as text, and wholly the values of the keys in `fields`."""
+        if isinstance(value, dict):
+            return {k: f"<{k}>" if k in fields and v not in ("", "0", 0, [], None)
+                    else self.json(v, fields) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self.json(v, fields) for v in value]
+        return self.text(value) if isinstance(value, str) else value
