@@ -3,6 +3,7 @@
 // has one spelling.
 #pragma once
 
+#include <array>
 #include <optional>
 
 #include "crypto/secret_bytes.h"
