@@ -33,8 +33,8 @@ class TrustDomain {
       return broken("trust_domain_length", "trust domain is longer than 255 bytes");
     }
     for (char c : name) {
-      const bool good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-                        c == '_';
+      const bool good =
+          (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
       if (!good) {
         return broken("trust_domain_char",
                       "trust domain characters are limited to lowercase letters, numbers, dots, "
@@ -102,9 +102,8 @@ class SpiffeId {
       const std::size_t end = std::min(path.find('/', begin), path.size());
       const std::string_view segment = path.substr(begin, end - begin);
       if (segment.empty()) {
-        return end == path.size()
-                   ? broken("trailing_slash", "path cannot have a trailing slash")
-                   : broken("empty_segment", "path cannot contain empty segments");
+        return end == path.size() ? broken("trailing_slash", "path cannot have a trailing slash")
+                                  : broken("empty_segment", "path cannot contain empty segments");
       }
       if (segment == "." || segment == "..") {
         return broken("dot_segment", "path cannot contain dot segments");

@@ -47,11 +47,23 @@ enum class Code : std::int32_t {
 
 /// The upper-case name, such as "INVALID_ARGUMENT"; "UNKNOWN" for a number outside the set.
 constexpr std::string_view code_name(Code code) {
-  constexpr std::string_view kNames[] = {
-      "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
-      "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
-      "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
-      "DATA_LOSS", "UNAUTHENTICATED"};
+  constexpr std::string_view kNames[] = {"OK",
+                                         "CANCELLED",
+                                         "UNKNOWN",
+                                         "INVALID_ARGUMENT",
+                                         "DEADLINE_EXCEEDED",
+                                         "NOT_FOUND",
+                                         "ALREADY_EXISTS",
+                                         "PERMISSION_DENIED",
+                                         "RESOURCE_EXHAUSTED",
+                                         "FAILED_PRECONDITION",
+                                         "ABORTED",
+                                         "OUT_OF_RANGE",
+                                         "UNIMPLEMENTED",
+                                         "INTERNAL",
+                                         "UNAVAILABLE",
+                                         "DATA_LOSS",
+                                         "UNAUTHENTICATED"};
   const auto index = static_cast<std::int32_t>(code);
   return index >= 0 && index <= 16 ? kNames[index] : kNames[2];
 }
@@ -181,14 +193,14 @@ class [[nodiscard]] Result {
 
 // SIGNET_TRY(auto key, find(id)): declares `key`, or returns the error to the caller.
 #define SIGNET_TRY(declaration, expression) \
-  SIGNET_TRY_INNER(SIGNET_CONCAT(signet_try_, __LINE__), declaration, expression)
+  SIGNET_TRY_INNER(SIGNET_CONCAT(signet_try_, __COUNTER__), declaration, expression)
 #define SIGNET_TRY_INNER(temporary, declaration, expression) \
   auto temporary = (expression);                             \
   if (!temporary.ok()) return temporary.status();            \
   declaration = std::move(temporary).value()
 
-#define SIGNET_RETURN_IF_ERROR(expression)                                       \
-  do {                                                                           \
+#define SIGNET_RETURN_IF_ERROR(expression)                                    \
+  do {                                                                        \
     if (::signet::Status signet_status_ = (expression); !signet_status_.ok()) \
-      return signet_status_;                                                     \
+      return signet_status_;                                                  \
   } while (false)

@@ -89,6 +89,9 @@ typedef struct signet_tx signet_tx;
 #define SIGNET_TX_READ 0
 #define SIGNET_TX_WRITE 1
 
+/* One signet_call serves a whole transaction: begin(), then any of get..undo, then commit() or
+ * abort(), all on one thread. Such a function gives the words of an error as an emitted
+ * signet_note (SIGNET_KIND_NOTE) and returns the code; fail() is for begin(), changes(), watch(). */
 typedef struct signet_datastore {
   uint32_t struct_size;
   uint32_t reserved;

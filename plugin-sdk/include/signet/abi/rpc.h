@@ -7,7 +7,9 @@
  *
  * A stream, server side:  open -> message* -> half_close? -> finish() by the handler -> done.
  * A stream, client side:  call() -> message* -> done; half_close() ends our side.
- * read() gives one credit: without credit no message is delivered, and HTTP/2 holds the peer. */
+ * read() gives one credit: without credit no message is delivered, and HTTP/2 holds the peer.
+ * No function of this table runs a handler's callback before it returns, so a caller may hold
+ * its own lock over read, write, finish, half_close and cancel. */
 #ifndef SIGNET_ABI_RPC_H
 #define SIGNET_ABI_RPC_H
 
@@ -154,7 +156,8 @@ typedef struct signet_host_rpc {
    * options_json: {"tls":true,"max_message":N}. Lazy: connects with the first call. */
   signet_status (*connect)(const signet_host *, signet_str uri, signet_bytes options_json,
                            const signet_rpc_acceptor *, void *self, signet_rpc_conn **out); /* [any] */
-  /* Starts a call; `st` goes to handler's callbacks, also on an error that comes at once.
+  /* Starts a call; `st` goes to the handler's callbacks. done() comes once whatever is returned,
+   * never before call() returns. `headers` are copied.
    * `first`, may be NULL, is the first message (reference taken over). */
   signet_status (*call)(signet_rpc_conn *, signet_str method, int64_t deadline_ns,
                         const signet_rpc_header *headers, size_t header_count,
