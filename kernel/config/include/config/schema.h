@@ -21,7 +21,8 @@
 // Values become the schema's type as HCL1 does it: "8081" is an integer where one is
 // wanted and 8081 a string; an object alone is a list of one, and repeated blocks are a
 // list, where a list of objects is wanted; repeated blocks and lists of objects are joined
-// where an object is wanted. Keys match exactly, else without case.
+// where an object is wanted. Keys match exactly, else without case. A null and, where a
+// string is wanted, an empty string count as not written.
 #pragma once
 
 #include <functional>
@@ -63,6 +64,8 @@ struct Checked {
   std::vector<Problem> warnings;              // at most kMaxProblems
   std::vector<std::string> secrets;           // JSON pointers into `value`
   std::map<std::string, Position> positions;  // JSON pointer into `value` -> where it was set
+
+  std::size_t left_out = 0;  // errors beyond kMaxProblems
 
   static constexpr std::size_t kMaxProblems = 20;
 
