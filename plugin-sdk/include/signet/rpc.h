@@ -181,6 +181,9 @@ class ServerCall : public std::enable_shared_from_this<ServerCall> {
     if (stream_) api_->read(stream_);
   }
 
+  // What authorize() found out and the handler wants to know, such as who the caller is.
+  std::shared_ptr<void> attachment;
+
   // Set in the handler, before it returns; called one at a time.
   std::function<void(std::string_view)> on_message;
   std::function<void()> on_half_close;
