@@ -1,0 +1,323 @@
+"""The server's command line and admin API, compared with SPIRE's step by step.
+
+One scenario of some hundred commands runs against four pairs of (server, command line). SPIRE with
+its own command line is the measure; every other pair has to give the same exit code and, after
+masking ids, serials, keys and times, the same text on both outputs:
+
+    SPIRE's command line on Signet's server   the admin API answers as SPIRE's does
+    Signet's command line on SPIRE's server   our commands send and print as SPIRE's do
+    Signet's command line on Signet's server  and both together
+"""
+
+import difflib
+import json
+import os
+import pathlib
+import re
+import unittest
+
+from harness.case import TestCase, needs_signet
+from harness.mask import Masker
+
+ENTRIES = {"entries": [
+    {"entry_id": "data-1", "spiffe_id": "spiffe://example.org/from-file/1",
+     "parent_id": "spiffe://example.org/host", "selectors": [{"type": "unix", "value": "uid:11"}],
+     "x509_svid_ttl": 120, "dns_names": ["one.example.org"]},
+    {"entry_id": "data-2", "spiffe_id": "spiffe://example.org/from-file/2",
+     "parent_id": "spiffe://example.org/host", "selectors": [{"type": "unix", "value": "uid:12"}],
+     "admin": True},
+]}
+
+# JSON keys whose values differ between two servers, and lines of the pretty form.
+_JSON_FIELDS = re.compile(
+    r'"(expires_at|issued_at|created_at|x509svid_expires_at|x509svid_serial_number|asn1|public_key|key_id|'
+    r'private_key|svid|x|y|kid|sequence_number|spiffe_sequence)":\s*("[^"]{2,}"|[1-9]\d*)')
+_JSON_LISTS = re.compile(r'"(x509_svid|root_cas|x5c|cert_chain)":\s*\[\s*"[^\]]*\]')
+_PRETTY = re.compile(r"^((?:Serial number|Expiration time)\s*: ).+$", re.M)
+
+
+def masked(text, mask):
+    text = _JSON_FIELDS.sub(r'"\1":"<\1>"', text)
+    text = _JSON_LISTS.sub(r'"\1":["<\1>"]', text)
+    text = _PRETTY.sub(r"\1<masked>", text)
+    # Of a usage text the command and the flags count; how they are explained is each one's own.
+    head, usage, tail = text.partition("Usage of ")
+    if usage:
+        lines = tail.splitlines()
+        text = head + usage + lines[0] + "\n" + "\n".join(
+            sorted(line.split()[0] for line in lines[1:] if line.startswith("  -")))
+    return mask.text(text)
+
+
+class Scenario:
+    """Runs the steps against one pair and keeps what each gave."""
+
+    def __init__(self, case, server, cli):
+        self.case, self.server, self.cli = case, server, cli
+        self.steps = []
+        self.mask = Masker(folder=server.folder, port=server.port)
+
+    def step(self, *words, stdin="", keep=None):
+        result = self.server.cli(*words, impl=self.cli, stdin=stdin)
+        raw = result.out
+        out = masked(result.out, self.mask)
+        err = masked(result.err, self.mask)
+        name = " ".join(str(w) for w in words)
+        self.steps.append((self.mask.text(name), result.code, out, err))
+        return raw
+
+    def both(self, *words, **kw):
+        """The step in each output form."""
+        n = next((i for i, w in enumerate(words) if str(w).startswith("-")), len(words))
+        self.step(*words, **kw)
+        self.step(*words[:n], "-output", "json", *words[n:], **kw)
+
+    def run(self):
+        self.health_and_flags()
+        self.tokens()
+        self.entries()
+        self.entry_errors()
+        self.bundles()
+        self.agents()
+        self.minting()
+        return self.steps
+
+    def health_and_flags(self):
+        self.step("healthcheck")
+        self.step("healthcheck", "-verbose")
+        self.step("healthcheck", "-shallow")
+        self.step("entry", "show", "-nosuchflag")
+        self.step("entry", "create", "-x509SVIDTTL", "abc")
+        self.step("agent", "show")
+        self.step("entry", "show", "-output", "xml")
+        self.step("token", "generate", "-ttl")
+
+    def tokens(self):
+        self.step("token", "generate", "-ttl", "60", "-spiffeID", "spiffe://example.org/host")
+        self.step("token", "generate", "-output", "json", "-ttl", "60", "-spiffeID",
+                  "spiffe://example.org/host2")
+        self.both("token", "generate")
+        self.step("token", "generate", "-spiffeID", "not-an-id")
+        self.step("token", "generate", "-spiffeID", "spiffe://other.org/x")
+        self.step("token", "generate", "-ttl", "-1")
+
+    def entries(self):
+        spiffe = "spiffe://example.org"
+        self.both("entry", "count")
+        self.both("entry", "show")
+        base = ["-parentID", f"{spiffe}/host"]
+        self.step("entry", "create", "-entryID", "e1", "-spiffeID", f"{spiffe}/one", *base,
+                  "-selector", "unix:uid:1")
+        self.step("entry", "create", "-output", "json", "-entryID", "e2", "-spiffeID", f"{spiffe}/two",
+                  *base, "-selector", "unix:uid:2", "-selector", "unix:gid:2", "-x509SVIDTTL", "600",
+                  "-jwtSVIDTTL", "60", "-dns", "b.example.org", "-dns", "a.example.org", "-admin",
+                  "-hint", "second", "-jwtSVIDIncludeJTI", "-disableX509SVIDPrefetch")
+        self.step("entry", "create", "-entryID", "e3", "-spiffeID", f"{spiffe}/three", *base,
+                  "-selector", "unix:uid:3", "-downstream", "-x509SVIDTTL", "600", "-jwtSVIDTTL", "60",
+                  "-dns", "c.example.org", "-admin", "-hint", "third", "-jwtSVIDIncludeJTI",
+                  "-entryExpiry", "4102444800")
+        self.step("entry", "create", "-node", "-entryID", "e4", "-spiffeID", f"{spiffe}/nodes",
+                  "-selector", "join_token:x")
+        self.both("entry", "create", "-data", "-", stdin=json.dumps(ENTRIES))
+        self.step("entry", "create", "-entryID", "e5", "-spiffeID", f"{spiffe}/store", *base,
+                  "-selector", "unix:uid:5", "-storeSVID")
+        # The same again: already exists, by content and by id.
+        self.both("entry", "create", "-spiffeID", f"{spiffe}/one", *base, "-selector", "unix:uid:1")
+        self.both("entry", "create", "-entryID", "e1", "-spiffeID", f"{spiffe}/other", *base,
+                  "-selector", "unix:uid:9")
+        self.both("entry", "count")
+        self.both("entry", "show")
+        self.both("entry", "show", "-entryID", "e2")
+        self.both("entry", "show", "-entryID", "none")
+        for flags in (["-spiffeID", f"{spiffe}/one"], ["-parentID", f"{spiffe}/host"],
+                      ["-selector", "unix:uid:2"], ["-selector", "unix:uid:2", "-selector", "unix:gid:2"],
+                      ["-selector", "unix:uid:2", "-matchSelectorsOn", "exact"],
+                      ["-selector", "unix:uid:2", "-selector", "unix:gid:2", "-matchSelectorsOn", "exact"],
+                      ["-selector", "unix:uid:2", "-matchSelectorsOn", "any"],
+                      ["-selector", "unix:uid:2", "-selector", "unix:uid:1", "-matchSelectorsOn", "subset"],
+                      ["-selector", "unix:uid:2", "-matchSelectorsOn", "nonsense"],
+                      ["-downstream"], ["-hint", "second"], ["-selector", "nocolon"],
+                      ["-spiffeID", "bad id"], ["-parentID", f"{spiffe}/host", "-hint", "third"],
+                      ["-federatesWith", "spiffe://other.org"],
+                      ["-federatesWith", "other.org", "-matchFederatesWithOn", "exact"]):
+            self.step("entry", "show", *flags)
+            self.step("entry", "count", *flags)
+        self.step("entry", "update", "-entryID", "e1", "-spiffeID", f"{spiffe}/one", *base,
+                  "-selector", "unix:uid:100", "-x509SVIDTTL", "77")
+        self.step("entry", "update", "-output", "json", "-entryID", "e2", "-spiffeID", f"{spiffe}/two",
+                  *base, "-selector", "unix:uid:2")
+        self.step("entry", "show", "-entryID", "e2")
+        self.both("entry", "update", "-entryID", "none", "-spiffeID", f"{spiffe}/x", *base,
+                  "-selector", "unix:uid:2")
+        self.both("entry", "delete", "-entryID", "e4")
+        self.both("entry", "delete", "-entryID", "e4")
+        ids = self.server.folder / f"ids-{self.cli}.json"
+        ids.write_text(json.dumps({"ids": ["data-1", "data-2", "none"]}))
+        self.both("entry", "delete", "-file", ids)
+        self.step("entry", "show")
+
+    def entry_errors(self):
+        spiffe = "spiffe://example.org"
+        good = {"-spiffeID": f"{spiffe}/x", "-parentID": f"{spiffe}/host", "-selector": "unix:uid:7"}
+        for change in ({"-spiffeID": None}, {"-parentID": None}, {"-selector": None},
+                       {"-spiffeID": "spiffe://other.org/x"}, {"-parentID": "spiffe://other.org/x"},
+                       {"-spiffeID": f"{spiffe}/a b"}, {"-spiffeID": f"{spiffe}/"}, {"-spiffeID": spiffe},
+                       {"-selector": "unix"}, {"-selector": ":x"}, {"-selector": "unix:"},
+                       {"-x509SVIDTTL": "-1"}, {"-jwtSVIDTTL": "-5"}, {"-entryID": "a/b"},
+                       {"-entryID": "x" * 256}, {"-hint": "x" * 1025}, {"-dns": "not a name"},
+                       {"-dns": "a..b"}, {"-dns": "*.example.org"}, {"-federatesWith": "unknown.org"},
+                       {"-federatesWith": "example.org"}, {"-entryExpiry": "-1"},
+                       {"-parentID": f"{spiffe}/x"}, {"-storeSVID": True, "-selector": "unix:uid:7"},
+                       {"-downstream": True, "-storeSVID": True}):
+            words = ["entry", "create"]
+            for key, value in {**good, **change}.items():
+                if value is True:
+                    words.append(key)
+                elif value is not None:
+                    words += [key, value]
+            self.both(*words)
+        self.step("entry", "create", "-data", "-", stdin="{not json")
+        self.step("entry", "create", "-data", "/nonexistent/file")
+        self.step("entry", "update", "-spiffeID", f"{spiffe}/x")
+        self.step("entry", "delete")
+        self.step("entry", "show", "-entryID", "e1", "-spiffeID", f"{spiffe}/x")
+
+    def bundles(self):
+        self.both("bundle", "show")
+        self.both("bundle", "show", "-format", "spiffe")
+        self.step("bundle", "show", "-format", "der")
+        self.both("bundle", "count")
+        self.both("bundle", "list")
+        pem = self.server.cli("bundle", "show", impl=self.cli).out
+        jwks = self.server.cli("bundle", "show", "-format", "spiffe", impl=self.cli).out
+        self.both("bundle", "set", "-id", "spiffe://other.org", stdin=pem)
+        path = self.server.folder / f"jwks-{self.cli}.json"
+        path.write_text(jwks)
+        self.both("bundle", "set", "-id", "third.org", "-format", "spiffe", "-path", path)
+        self.step("bundle", "set", "-id", "spiffe://example.org", stdin=pem)
+        self.step("bundle", "set", "-id", "bad id", stdin=pem)
+        self.step("bundle", "set", stdin=pem)
+        self.step("bundle", "set", "-id", "spiffe://other.org", stdin="no pem")
+        self.step("bundle", "set", "-id", "spiffe://other.org", "-format", "spiffe", stdin="{}")
+        self.both("bundle", "list")
+        self.both("bundle", "list", "-format", "spiffe")
+        self.both("bundle", "list", "-id", "spiffe://other.org")
+        self.both("bundle", "list", "-id", "spiffe://none.org")
+        self.both("bundle", "count")
+        # Deletion in its three modes, with an entry that federates.
+        self.step("entry", "create", "-entryID", "fed", "-spiffeID", "spiffe://example.org/fed",
+                  "-parentID", "spiffe://example.org/host", "-selector", "unix:uid:20",
+                  "-federatesWith", "spiffe://other.org", "-federatesWith", "third.org")
+        self.step("entry", "show", "-federatesWith", "spiffe://other.org")
+        self.step("entry", "show", "-federatesWith", "other.org", "-matchFederatesWithOn", "exact")
+        self.both("bundle", "delete", "-id", "spiffe://other.org")
+        self.step("bundle", "delete", "-id", "spiffe://other.org", "-mode", "nonsense")
+        self.both("bundle", "delete", "-id", "spiffe://other.org", "-mode", "dissociate")
+        self.step("entry", "show", "-entryID", "fed")
+        self.both("bundle", "delete", "-id", "third.org", "-mode", "delete")
+        self.step("entry", "show", "-entryID", "fed")
+        self.step("bundle", "delete", "-id", "spiffe://example.org")
+        self.step("bundle", "delete")
+        self.both("bundle", "delete", "-id", "none.org")
+
+    def join(self):
+        token = json.loads(self.server.cli("token", "generate", "-output", "json").out)["value"]
+        folder = self.server.folder / f"join-{token}"
+        folder.mkdir()
+        _, lines = self.case.probe("join", "-addr", f"127.0.0.1:{self.server.port}", "-token", token,
+                                   "-dir", folder)
+        return lines[0]["spiffe_id"]
+
+    def agents(self):
+        self.both("agent", "list")
+        self.both("agent", "count")
+        first = self.join()
+        self.both("agent", "list")
+        self.both("agent", "count")
+        self.both("agent", "show", "-spiffeID", first)
+        self.both("agent", "show", "-spiffeID", "spiffe://example.org/spire/agent/none")
+        self.step("agent", "show", "-spiffeID", "spiffe://example.org/workload")
+        for flags in (["-banned"], ["-banned=false"], ["-canReattest"], ["-canReattest=false"],
+                      ["-attestationType", "join_token"], ["-attestationType", "k8s_psat"],
+                      ["-selector", "a:b"], ["-selector", "a"],
+                      ["-expiresBefore", "2000-01-01 00:00:00 -0700 -07"], ["-expiresBefore", "soon"]):
+            self.step("agent", "list", *flags)
+            self.step("agent", "count", *flags)
+        self.both("agent", "ban", "-spiffeID", first)
+        self.step("agent", "show", "-spiffeID", first)
+        self.step("agent", "list", "-banned")
+        self.both("agent", "evict", "-spiffeID", first)
+        self.both("agent", "evict", "-spiffeID", first)
+        self.both("agent", "ban", "-spiffeID", first)
+        self.step("agent", "evict")
+        self.step("agent", "ban", "-spiffeID", "nonsense")
+        self.both("agent", "purge")
+        self.both("agent", "purge", "-expiredFor", "1h", "-dryRun")
+        self.step("agent", "list")
+
+    def minting(self):
+        out = self.server.folder / f"out-{self.cli}"
+        out.mkdir()
+        spiffe = "spiffe://example.org/minted"
+        self.both("x509", "mint", "-spiffeID", spiffe)
+        self.step("x509", "mint", "-spiffeID", spiffe, "-ttl", "10m", "-dns", "a.example.org",
+                  "-write", out)
+        self.steps.append(("files of x509 mint", 0, " ".join(
+            f"{p.name}:{p.stat().st_mode & 0o777:o}" for p in sorted(out.iterdir())), ""))
+        self.step("x509", "mint")
+        self.step("x509", "mint", "-spiffeID", "spiffe://other.org/x")
+        self.step("x509", "mint", "-spiffeID", spiffe, "-dns", "not a name")
+        self.step("x509", "mint", "-spiffeID", spiffe, "-ttl", "nonsense")
+        self.both("jwt", "mint", "-spiffeID", spiffe, "-audience", "a", "-audience", "b")
+        self.step("jwt", "mint", "-spiffeID", spiffe, "-audience", "a", "-write", out / "token")
+        self.step("jwt", "mint", "-spiffeID", spiffe)
+        self.step("jwt", "mint", "-audience", "a")
+        self.step("jwt", "mint", "-spiffeID", "spiffe://other.org/x", "-audience", "a")
+        self.step("jwt", "mint", "-spiffeID", spiffe, "-audience", "a", "-ttl", "-5s")
+
+
+class ServerCommandLine(TestCase):
+    show_logs = False  # the differences say it all
+
+    def scenario(self, server, cli):
+        node = self.server(server, {"server": {"admin_ids": ["spiffe://example.org/ops"]}})
+        return Scenario(self, node, cli).run()
+
+    def compare(self, server, cli):
+        want = self.scenario("spire", "spire")
+        got = self.scenario(server, cli)
+        if keep := os.environ.get("SIGNET_TEST_RECORD"):
+            folder = pathlib.Path(keep)
+            folder.mkdir(exist_ok=True)
+            for name, steps in (("want", want), (f"{server}-{cli}", got)):
+                (folder / f"{name}.txt").write_text("\n".join(
+                    f"$ {s[0]}\nexit {s[1]}\n{s[2]}--- stderr\n{s[3]}" for s in steps))
+        self.assertEqual([w[0] for w in want], [g[0] for g in got])
+        bad = 0
+        for w, g in zip(want, got):
+            with self.subTest(command=w[0]):
+                bad += w != g
+                if w != g:
+                    theirs, ours = (f"exit {s[1]}\n{s[2]}\n--- stderr\n{s[3]}\n" for s in (w, g))
+                    self.fail("differs from SPIRE's:\n" + "".join(difflib.unified_diff(
+                        theirs.splitlines(True), ours.splitlines(True), "SPIRE", "Signet")))
+        print(f"    {len(want)} commands, {bad} differ")
+
+    def test_the_scenario_gives_the_same_twice_on_spire(self):
+        self.compare("spire", "spire")
+
+    @needs_signet
+    def test_spires_command_line_drives_signets_server(self):
+        self.compare("signet", "spire")
+
+    @needs_signet
+    def test_signets_command_line_drives_spires_server(self):
+        self.compare("spire", "signet")
+
+    @needs_signet
+    def test_signets_command_line_drives_signets_server(self):
+        self.compare("signet", "signet")
+
+
+if __name__ == "__main__":
+    unittest.main()
