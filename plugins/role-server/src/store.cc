@@ -2,10 +2,10 @@
 
 #include <charconv>
 
+#include "api_id.h"
+
 namespace signet::server {
 namespace {
-
-constexpr std::string_view kScheme = "spiffe://";
 
 template <typename M>
 Result<M> parse_body(const Record& record, const char* what) {
@@ -26,22 +26,6 @@ Record make_record(std::string_view kind, std::string id, const google::protobuf
 
 }  // namespace
 
-std::string id_string(const types::SPIFFEID& id) {
-  std::string out;
-  out.reserve(kScheme.size() + id.trust_domain().size() + id.path().size());
-  out.append(kScheme).append(id.trust_domain()).append(id.path());
-  return out;
-}
-
-types::SPIFFEID id_message(std::string_view uri) {
-  types::SPIFFEID id;
-  if (uri.starts_with(kScheme)) uri.remove_prefix(kScheme.size());
-  const std::size_t slash = uri.find('/');
-  id.set_trust_domain(std::string(uri.substr(0, slash)));
-  if (slash != std::string_view::npos) id.set_path(std::string(uri.substr(slash)));
-  return id;
-}
-
 void add_selector_keys(std::vector<std::pair<std::string, std::string>>& keys,
                        const google::protobuf::RepeatedPtrField<types::Selector>& selectors) {
   for (const types::Selector& s : selectors) keys.emplace_back("selector", s.type() + ":" + s.value());
@@ -53,8 +37,8 @@ Record to_record(const types::Entry& entry) {
   Record record = make_record(kEntryKind, entry.id(), body);
   record.expires_at = entry.expires_at();
   record.keys.reserve(4 + static_cast<std::size_t>(entry.selectors_size() + entry.federates_with_size()));
-  record.keys.emplace_back("spiffe_id", id_string(entry.spiffe_id()));
-  record.keys.emplace_back("parent_id", id_string(entry.parent_id()));
+  record.keys.emplace_back("spiffe_id", id_text(entry.spiffe_id()));
+  record.keys.emplace_back("parent_id", id_text(entry.parent_id()));
   add_selector_keys(record.keys, entry.selectors());
   for (const std::string& td : entry.federates_with()) record.keys.emplace_back("federates_with", td);
   if (!entry.hint().empty()) record.keys.emplace_back("hint", entry.hint());
@@ -64,7 +48,7 @@ Record to_record(const types::Entry& entry) {
 }
 
 Record to_record(const store::v1::Agent& agent) {
-  Record record = make_record(kAgentKind, id_string(agent.id()), agent);
+  Record record = make_record(kAgentKind, id_text(agent.id()), agent);
   record.expires_at = agent.expires_at();
   record.keys.emplace_back("attestation_type", agent.attestation_type());
   if (agent.serial_number().empty()) record.keys.emplace_back("banned", "1");
@@ -96,8 +80,8 @@ Result<types::Bundle> to_bundle(const Record& record) {
 Query similar_entry_query(const types::Entry& entry) {
   Query query;
   query.kind = kEntryKind;
-  query.where.emplace_back("parent_id", id_string(entry.parent_id()));
-  query.where.emplace_back("spiffe_id", id_string(entry.spiffe_id()));
+  query.where.emplace_back("parent_id", id_text(entry.parent_id()));
+  query.where.emplace_back("spiffe_id", id_text(entry.spiffe_id()));
   add_selector_keys(query.where, entry.selectors());
   query.selector_match = SIGNET_MATCH_EXACT;
   query.limit = 1;

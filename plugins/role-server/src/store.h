@@ -25,11 +25,6 @@ inline constexpr std::string_view kJournalKind = "journal";
 
 namespace types = ::spire::api::types;
 
-/// "spiffe://td/path" of a types.SPIFFEID.
-std::string id_string(const types::SPIFFEID& id);
-/// The reverse of id_string, for strings known to be IDs.
-types::SPIFFEID id_message(std::string_view uri);
-
 Record to_record(const types::Entry& entry);
 Record to_record(const store::v1::Agent& agent);
 Record to_record(const types::Bundle& bundle);

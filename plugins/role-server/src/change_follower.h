@@ -1,0 +1,67 @@
+// ChangeFollower: keeps in-memory views equal to the datastore by following its change log.
+//
+// Each view subscribes for one kind of record. At start every view loads everything once; after
+// that it hears of each changed record, also of those that another server wrote. A server's own
+// writes are applied by the writer at once (so that the answer of a write means that it is in
+// force) and skipped when the log brings them again.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+#include "signet/datastore.h"
+#include "signet/host.h"
+
+namespace signet::server {
+
+class ChangeSubscriber {
+ public:
+  virtual ~ChangeSubscriber() = default;
+  virtual std::string_view kind() const = 0;
+  /// Replaces the whole view by what `tx` reads.
+  virtual Status reload(Transaction& tx) = 0;
+  /// True when the view holds the record at this revision or a later one.
+  virtual bool knows(const Change& change) const = 0;
+  /// The record as it is now; its revision is at least that of the change.
+  virtual void apply(const Record& record) = 0;
+  virtual void erase(std::string_view id, std::uint64_t revision) = 0;
+};
+
+class ChangeFollower {
+ public:
+  ChangeFollower(const Host& host, const Datastore& datastore)
+      : host_(host), datastore_(datastore) {}
+  ~ChangeFollower() { stop(); }
+
+  /// Before start(); in the order in which views are loaded. `subscriber` outlives this.
+  void subscribe(ChangeSubscriber* subscriber) { subscribers_.push_back(subscriber); }
+  /// Loads all views and begins to follow. Blocks.
+  Status start();
+  void stop();
+
+  /// Tells that this process committed `revision` and that every view has it already. When it
+  /// is the next one, the log need not be read for it.
+  void committed(std::uint64_t revision);
+
+ private:
+  Status load();
+  Status read_changes(std::uint64_t since, std::uint64_t& reached);
+  void schedule(std::uint64_t latest);
+  void run();
+
+  const Host host_;
+  const Datastore& datastore_;
+  std::vector<ChangeSubscriber*> subscribers_;
+
+  std::mutex mutex_;
+  std::uint64_t cursor_ = 0;  // all views hold everything up to here
+  std::uint64_t latest_ = 0;  // the datastore told of this one
+  bool scheduled_ = false;
+  bool stopping_ = false;
+  Timer retry_;
+  ServiceStream watch_;
+};
+
+}  // namespace signet::server

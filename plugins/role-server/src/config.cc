@@ -1,0 +1,139 @@
+#include "config.h"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "signet/duration.h"
+
+namespace signet::server {
+namespace {
+
+using nlohmann::json;
+
+Status bad(std::string_view key, std::string_view reason) {
+  std::string pointer = "/server/" + std::string(key);
+  std::replace(pointer.begin(), pointer.end(), '.', '/');
+  return Status::invalid_argument("server." + std::string(key) + ": " + std::string(reason))
+      .with("pointer", std::move(pointer));
+}
+
+std::string text(const json& block, const char* key, std::string fallback = {}) {
+  const auto at = block.find(key);
+  return at != block.end() && at->is_string() ? at->get<std::string>() : std::move(fallback);
+}
+
+bool flag(const json& block, const char* key, bool fallback) {
+  const auto at = block.find(key);
+  return at != block.end() && at->is_boolean() ? at->get<bool>() : fallback;
+}
+
+std::vector<std::string> list(const json& block, const char* key) {
+  const auto at = block.find(key);
+  return at != block.end() && at->is_array() ? at->get<std::vector<std::string>>()
+                                             : std::vector<std::string>();
+}
+
+// Certificates count whole seconds, so a life shorter than one is none.
+Status read_ttl(const json& block, const char* key, std::chrono::seconds& out) {
+  const std::string value = text(block, key);
+  if (value.empty()) return {};
+  const auto parsed = parse_go_duration(value);
+  if (!parsed) return bad(key, parsed.status().message());
+  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(*parsed);
+  if (whole.count() < 1) return bad(key, "must be at least 1s");
+  // A certificate's end must stay a time that RFC 5280 can write (year 9999).
+  if (whole > std::chrono::hours(24 * 365 * 100)) return bad(key, "must be at most 100 years");
+  out = whole;
+  return {};
+}
+
+Status read_key_type(const json& block, const char* key, crypto::KeyType& out) {
+  const std::string name = text(block, key);
+  if (name.empty()) return {};
+  const auto type = crypto::key_type_from_name(name);
+  if (!type) return bad(key, "is not one of rsa-2048, rsa-4096, ec-p256, ec-p384");
+  out = *type;
+  return {};
+}
+
+// An SVID cannot outlive what signs it, and a prepared authority takes over at five sixths of the
+// active one's life (at most 7 days before its end); a longer TTL would be cut short.
+void warn_of_long_ttl(ServerConfig& config, const char* key, std::chrono::seconds ttl) {
+  const std::chrono::seconds limit =
+      std::min<std::chrono::seconds>(config.ca_ttl / 6, std::chrono::hours(7 * 24));
+  if (ttl > limit) {
+    config.warnings.push_back("server." + std::string(key) + " of " + format_go_duration(ttl) +
+                              " is more than ca_ttl allows at all times (" +
+                              format_go_duration(limit) + "); some SVIDs will live shorter");
+  }
+}
+
+Result<ServerConfig> read_server(const json& block) {
+  const std::string domain_text = text(block, "trust_domain");
+  auto domain = TrustDomain::parse_name_or_id(domain_text);
+  if (!domain) return bad("trust_domain", domain.status().message());
+  ServerConfig config(std::move(*domain));
+  if (domain_text.size() > 255) {
+    config.warnings.emplace_back("server.trust_domain is longer than 255 characters");
+  }
+  config.data_dir = text(block, "data_dir");
+  if (config.data_dir.empty()) return bad("data_dir", "must not be empty");
+  config.bind_address = text(block, "bind_address", config.bind_address);
+  if (const auto port = block.find("bind_port"); port != block.end()) {
+    config.bind_port = port->get<int>();
+  }
+  config.socket_path = text(block, "socket_path", config.socket_path);
+  for (const std::string& id : list(block, "admin_ids")) {
+    auto parsed = SpiffeId::parse(id);
+    if (!parsed) return bad("admin_ids", "\"" + id + "\": " + parsed.status().message());
+    config.admin_ids.push_back(std::move(*parsed));
+  }
+
+  SIGNET_RETURN_IF_ERROR(read_ttl(block, "ca_ttl", config.ca_ttl));
+  SIGNET_RETURN_IF_ERROR(read_ttl(block, "default_x509_svid_ttl", config.x509_svid_ttl));
+  SIGNET_RETURN_IF_ERROR(read_ttl(block, "default_jwt_svid_ttl", config.jwt_svid_ttl));
+  config.agent_ttl = config.x509_svid_ttl;
+  SIGNET_RETURN_IF_ERROR(read_ttl(block, "agent_ttl", config.agent_ttl));
+  SIGNET_RETURN_IF_ERROR(read_key_type(block, "ca_key_type", config.ca_key_type));
+  config.jwt_key_type = config.ca_key_type;
+  SIGNET_RETURN_IF_ERROR(read_key_type(block, "jwt_key_type", config.jwt_key_type));
+  if (const auto subject = block.find("ca_subject"); subject != block.end()) {
+    x509::Name name;
+    name.country = list(*subject, "country");
+    name.organization = list(*subject, "organization");
+    name.common_name = text(*subject, "common_name");
+    if (!name.empty()) config.ca_subject = std::move(name);
+  }
+  config.jwt_issuer = text(block, "jwt_issuer");
+  config.disable_jwt_svids = flag(block, "disable_jwt_svids", false);
+  config.audit_log_enabled = flag(block, "audit_log_enabled", false);
+  if (const auto limits = block.find("ratelimit"); limits != block.end()) {
+    config.ratelimit_attestation = flag(*limits, "attestation", true);
+    config.ratelimit_signing = flag(*limits, "signing", true);
+  }
+  if (const auto experimental = block.find("experimental"); experimental != block.end()) {
+    config.agent_spiffe_id_as_selector = flag(*experimental, "agent_spiffe_id_as_selector", false);
+  }
+  warn_of_long_ttl(config, "default_x509_svid_ttl", config.x509_svid_ttl);
+  warn_of_long_ttl(config, "default_jwt_svid_ttl", config.jwt_svid_ttl);
+  warn_of_long_ttl(config, "agent_ttl", config.agent_ttl);
+  return config;
+}
+
+}  // namespace
+
+Result<ServerConfig> ServerConfig::from_json(std::string_view text_in) {
+  try {
+    const json parsed = json::parse(text_in);
+    const auto block = parsed.find("server");
+    if (block == parsed.end() || !block->is_object()) {
+      return Status::invalid_argument("server: block is missing");
+    }
+    return read_server(*block);
+  } catch (const json::exception& e) {
+    return Status::invalid_argument(std::string("server: ") + e.what());
+  }
+}
+
+}  // namespace signet::server

@@ -1,0 +1,50 @@
+// ServerConfig: the settings of a server role, typed.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "signet/spiffe_id.h"
+#include "signet/status.h"
+
+#include "crypto/key.h"
+#include "x509/name.h"
+
+namespace signet::server {
+
+struct ServerConfig {
+  TrustDomain trust_domain;
+  std::string data_dir;
+  std::string bind_address = "0.0.0.0";
+  int bind_port = 8081;
+  std::string socket_path = "/tmp/spire-server/private/api.sock";
+  std::vector<SpiffeId> admin_ids;
+
+  std::chrono::seconds ca_ttl{24 * 3600};
+  std::chrono::seconds x509_svid_ttl{3600};
+  std::chrono::seconds jwt_svid_ttl{300};
+  std::chrono::seconds agent_ttl{3600};  // x509_svid_ttl unless set
+  crypto::KeyType ca_key_type = crypto::KeyType::kEcP256;
+  crypto::KeyType jwt_key_type = crypto::KeyType::kEcP256;
+  x509::Name ca_subject = x509::Name::spiffe();
+  std::string jwt_issuer;
+  bool disable_jwt_svids = false;
+
+  bool audit_log_enabled = false;
+  bool ratelimit_attestation = true;
+  bool ratelimit_signing = true;
+  bool agent_spiffe_id_as_selector = false;
+
+  std::vector<std::string> warnings;  // findings that do not stop the server
+
+  explicit ServerConfig(TrustDomain domain) : trust_domain(std::move(domain)) {}
+
+  /// Reads the role's settings, JSON that already satisfies kConfigSchema.
+  /// Errors   kInvalidArgument, with the key's full path in the message and, as field `pointer`,
+  ///          its JSON pointer
+  static Result<ServerConfig> from_json(std::string_view json);
+};
+
+}  // namespace signet::server

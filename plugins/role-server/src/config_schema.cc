@@ -1,0 +1,147 @@
+#include "config_schema.h"
+
+namespace signet::server {
+
+// Keys of later features carry x-signet-since (one warning); keys that restrict or protect and do
+// nothing yet carry x-signet-refuse, because a server that silently leaves a fence open is worse
+// than one that does not start.
+const char kConfigSchema[] = R"json({
+  "type": "object",
+  "required": ["server"],
+  "additionalProperties": false,
+  "properties": {
+    "server": {
+      "type": "object",
+      "required": ["trust_domain", "data_dir"],
+      "additionalProperties": false,
+      "properties": {
+        "trust_domain": {"type": "string", "description": "the trust domain this server is the authority of, without spiffe://"},
+        "data_dir": {"type": "string", "format": "path", "description": "folder for the server's runtime data"},
+        "bind_address": {"type": "string", "default": "0.0.0.0", "description": "address of the API for agents"},
+        "bind_port": {"type": "integer", "minimum": 0, "maximum": 65535, "default": 8081, "description": "port of the API for agents; 0 takes a free one and logs it"},
+        "socket_path": {"type": "string", "format": "path", "default": "/tmp/spire-server/private/api.sock", "description": "admin socket"},
+        "admin_ids": {"type": "array", "items": {"type": "string"}, "default": [], "description": "SPIFFE IDs that may call the admin API over the network"},
+        "agent_ttl": {"type": "string", "format": "duration", "description": "life of agents' SVIDs; default: default_x509_svid_ttl"},
+        "default_x509_svid_ttl": {"type": "string", "format": "duration", "minimum": "1s", "default": "1h"},
+        "default_jwt_svid_ttl": {"type": "string", "format": "duration", "minimum": "1s", "default": "5m"},
+        "ca_ttl": {"type": "string", "format": "duration", "minimum": "1s", "default": "24h", "description": "life of the server's authorities"},
+        "ca_key_type": {"type": "string", "enum": ["rsa-2048", "rsa-4096", "ec-p256", "ec-p384"], "default": "ec-p256"},
+        "jwt_key_type": {"type": "string", "enum": ["rsa-2048", "rsa-4096", "ec-p256", "ec-p384"], "description": "default: ca_key_type"},
+        "jwt_issuer": {"type": "string", "description": "the iss claim of JWT-SVIDs; default: none"},
+        "disable_jwt_svids": {"type": "boolean", "default": false},
+        "ca_subject": {
+          "type": "object", "additionalProperties": false,
+          "properties": {
+            "country": {"type": "array", "items": {"type": "string"}, "default": []},
+            "organization": {"type": "array", "items": {"type": "string"}, "default": []},
+            "common_name": {"type": "string", "default": ""}
+          }
+        },
+        "ratelimit": {
+          "type": "object", "additionalProperties": false,
+          "properties": {
+            "attestation": {"type": "boolean", "default": true, "description": "at most one attestation a second and address"},
+            "signing": {"type": "boolean", "default": true, "description": "at most 500 signatures a second and address"}
+          }
+        },
+        "audit_log_enabled": {"type": "boolean", "default": false, "description": "one log line of type=audit per item of every call"},
+        "log_level": {"type": "string", "enum": ["TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FATAL", "PANIC"], "x-signet-ignore-case": true, "default": "INFO"},
+        "log_file": {"type": "string", "format": "path"},
+        "log_format": {"type": "string", "enum": ["text", "json"], "x-signet-ignore-case": true, "default": "text"},
+        "log_source_location": {"type": "boolean", "default": false, "x-signet-since": "a later release"},
+        "max_attested_node_info_staleness": {"type": "string", "format": "duration", "description": "accepted; agent records always follow the datastore's change log"},
+        "profiling_enabled": {"type": "boolean", "x-signet-since": "a later release"},
+        "profiling_port": {"type": "integer", "x-signet-since": "a later release"},
+        "profiling_freq": {"type": "integer", "x-signet-since": "a later release"},
+        "profiling_names": {"type": "array", "items": {"type": "string"}, "x-signet-since": "a later release"},
+        "prune_attested_nodes_expired_for": {"type": "string", "format": "duration", "x-signet-since": "issue 4"},
+        "prune_attested_nodes_batch_size": {"type": "integer", "minimum": 1, "x-signet-since": "issue 4"},
+        "prune_tofu_nodes": {"type": "boolean", "x-signet-since": "issue 4"},
+        "proxy_protocol_trusted_cidrs": {"type": "array", "items": {"type": "string"}, "default": [], "x-signet-refuse": "the PROXY protocol is not spoken yet, so clients' addresses would be the proxy's"},
+        "default_svid_ttl": {"type": "string", "format": "duration", "x-signet-refuse": "was removed in SPIRE 1.7: set default_x509_svid_ttl and default_jwt_svid_ttl"},
+        "omit_x509svid_uid": {"type": "boolean", "$comment": "dropped by the peer in 1.10", "x-signet-since": "no release, since SVIDs carry no uniqueID attribute"},
+        "federation": {
+          "type": "object", "additionalProperties": false,
+          "properties": {
+            "bundle_endpoint": {"type": "object", "x-signet-since": "issue 4"},
+            "federates_with": {"type": "object", "additionalProperties": true, "x-signet-since": "issue 4"}
+          }
+        },
+        "experimental": {
+          "type": "object", "additionalProperties": false, "x-signet-unknown": "warn",
+          "properties": {
+            "agent_spiffe_id_as_selector": {"type": "boolean", "default": false, "description": "an attested agent gets the node selector spiffe_id:<its ID>"},
+            "auth_opa_policy_engine": {"type": "object", "x-signet-refuse": "Rego policies are not evaluated; a policy plugin with Lua takes their place"},
+            "cache_reload_interval": {"type": "string", "format": "duration", "description": "accepted; entries follow the datastore's change log"},
+            "full_cache_reload_interval": {"type": "string", "format": "duration", "description": "accepted; entries follow the datastore's change log"},
+            "events_based_cache": {"type": "boolean", "description": "accepted; entries always follow the datastore's change log"},
+            "prune_events_older_than": {"type": "string", "format": "duration", "x-signet-since": "issue 4"},
+            "event_timeout": {"type": "string", "format": "duration", "description": "accepted; the change log has no gaps"},
+            "sql_transaction_timeout": {"type": "string", "format": "duration", "description": "accepted; the change log has no gaps"},
+            "require_pq_kem": {"type": "boolean", "default": false, "x-signet-refuse": "post-quantum key exchange is not offered by this build's TLS"},
+            "wit_key_type": {"type": "string", "enum": ["rsa-2048", "rsa-4096", "ec-p256", "ec-p384"], "x-signet-since": "issue 4"},
+            "wit_issuer": {"type": "string", "x-signet-since": "issue 4"},
+            "feature_flags": {"type": "array", "items": {"type": "string", "enum": ["wit-svid"]}, "default": [], "x-signet-since": "issue 4"},
+            "named_pipe_name": {"type": "string", "x-signet-since": "no release, since named pipes exist on Windows only"}
+          }
+        }
+      }
+    },
+    "telemetry": {
+      "type": "object", "additionalProperties": false,
+      "properties": {
+        "Prometheus": {
+          "type": "object", "additionalProperties": false,
+          "properties": {
+            "host": {"type": "string", "x-signet-since": "a later release"},
+            "port": {"type": "integer", "x-signet-since": "a later release"},
+            "tls": {"type": "object", "x-signet-refuse": "the metrics endpoint does not exist yet, so its TLS settings would protect nothing"}
+          }
+        },
+        "DogStatsd": {"type": "array", "items": {"type": "object"}, "x-signet-since": "a later release"},
+        "Statsd": {"type": "array", "items": {"type": "object"}, "x-signet-since": "a later release"},
+        "M3": {"type": "array", "items": {"type": "object"}, "x-signet-since": "a later release"},
+        "InMem": {"type": "object", "x-signet-since": "a later release"},
+        "MetricPrefix": {"type": "string", "x-signet-since": "a later release"},
+        "EnableTrustDomainLabel": {"type": "boolean", "x-signet-since": "a later release"},
+        "EnableHostnameLabel": {"type": "boolean", "x-signet-since": "a later release"},
+        "AllowedPrefixes": {"type": "array", "items": {"type": "string"}, "x-signet-since": "a later release"},
+        "BlockedPrefixes": {"type": "array", "items": {"type": "string"}, "x-signet-since": "a later release"},
+        "AllowedLabels": {"type": "array", "items": {"type": "string"}, "x-signet-since": "a later release"},
+        "BlockedLabels": {"type": "array", "items": {"type": "string"}, "x-signet-since": "a later release"}
+      }
+    },
+    "health_checks": {
+      "type": "object", "additionalProperties": false,
+      "properties": {
+        "listener_enabled": {"type": "boolean", "default": false, "x-signet-since": "a later release"},
+        "bind_address": {"type": "string", "x-signet-since": "a later release"},
+        "bind_port": {"type": "string", "x-signet-since": "a later release"},
+        "live_path": {"type": "string", "x-signet-since": "a later release"},
+        "ready_path": {"type": "string", "x-signet-since": "a later release"}
+      }
+    }
+  }
+})json";
+
+const char kRoleDescription[] = R"json({
+  "block": "server",
+  "scope": "server",
+  "default_config": "conf/server/server.conf",
+  "share": ["trust_domain", "data_dir"],
+  "types": {
+    "DataStore": {"service": "signet.datastore/1", "min": 1, "max": 1},
+    "KeyManager": {"service": "signet.key_manager/1", "min": 1, "max": 1},
+    "NodeAttestor": {"service": "signet.node_attestor.server/1", "min": 0}
+  },
+  "later": {
+    "UpstreamAuthority": "this release signs with its own authorities only; no UpstreamAuthority plugin exists yet",
+    "Notifier": "no Notifier plugin exists yet",
+    "CredentialComposer": "no CredentialComposer plugin exists yet",
+    "BundlePublisher": "no BundlePublisher plugin exists yet"
+  },
+  "defaults": [{"type": "NodeAttestor", "name": "join_token"}],
+  "drain_seconds": 10
+})json";
+
+}  // namespace signet::server

@@ -1,0 +1,259 @@
+#include "entry_index.h"
+
+#include <algorithm>
+#include <mutex>
+#include <unordered_set>
+
+#include "api_id.h"
+#include "store.h"
+
+namespace signet::server {
+namespace {
+
+constexpr std::string_view kServerPath = "/spire/server";
+
+std::vector<std::string> sorted_selectors(
+    const google::protobuf::RepeatedPtrField<spire::api::types::Selector>& selectors) {
+  std::vector<std::string> out;
+  out.reserve(static_cast<std::size_t>(selectors.size()));
+  for (const auto& s : selectors) out.push_back(s.type() + ":" + s.value());
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+// Takes the element at `at` out of `list` by moving the last one there; tells that one its place.
+template <typename T, typename SetPlace>
+void swap_remove(std::vector<T*>& list, std::size_t at, SetPlace&& set_place) {
+  list[at] = list.back();
+  list.pop_back();
+  if (at < list.size()) set_place(*list[at], at);
+}
+
+}  // namespace
+
+spire::api::types::Entry IndexedEntry::message() const {
+  spire::api::types::Entry entry;
+  entry.ParseFromString(encoded);
+  return entry;
+}
+
+EntryIndex::Node& EntryIndex::node(const std::string& path) {
+  std::unique_ptr<Node>& n = nodes_[path];
+  if (!n) n = std::make_unique<Node>();
+  return *n;
+}
+
+void EntryIndex::drop_if_unused(const std::string& path) {
+  const auto it = nodes_.find(path);
+  if (it != nodes_.end() && it->second->unused()) nodes_.erase(it);
+}
+
+void EntryIndex::insert(const spire::api::types::Entry& entry) {
+  remove(entry.id());
+  if (entry.spiffe_id().trust_domain() != trust_domain_.name() ||
+      entry.parent_id().trust_domain() != trust_domain_.name()) {
+    return;
+  }
+  auto indexed = std::make_shared<IndexedEntry>();
+  indexed->id = entry.id();
+  entry.SerializeToString(&indexed->encoded);
+  indexed->revision_number = entry.revision_number();
+  indexed->created_at = entry.created_at();
+  indexed->expires_at = entry.expires_at();
+  indexed->admin = entry.admin();
+  indexed->downstream = entry.downstream();
+
+  auto slot = std::make_unique<Slot>();
+  slot->entry = std::move(indexed);
+  slot->parent = &node(entry.parent_id().path());
+  slot->self = &node(entry.spiffe_id().path());
+  slot->child_at = slot->parent->children.size();
+  slot->parent->children.push_back(slot.get());
+  slot->name_at = slot->self->names.size();
+  slot->self->names.push_back(slot.get());
+  if (entry.parent_id().path() == kServerPath) {
+    slot->alias_selectors = sorted_selectors(entry.selectors());
+    if (!slot->alias_selectors.empty()) aliases_[slot->alias_selectors.front()].push_back(slot.get());
+  }
+  slots_.emplace(entry.id(), std::move(slot));
+}
+
+void EntryIndex::remove(std::string_view id) {
+  const auto it = slots_.find(id);
+  if (it == slots_.end()) return;
+  Slot& slot = *it->second;
+  swap_remove(slot.parent->children, slot.child_at, [](Slot& s, std::size_t at) { s.child_at = at; });
+  swap_remove(slot.self->names, slot.name_at, [](Slot& s, std::size_t at) { s.name_at = at; });
+  if (!slot.alias_selectors.empty()) {
+    const auto bucket = aliases_.find(slot.alias_selectors.front());
+    std::erase(bucket->second, &slot);
+    if (bucket->second.empty()) aliases_.erase(bucket);
+  }
+  const spire::api::types::Entry entry = slot.entry->message();
+  slots_.erase(it);
+  drop_if_unused(entry.parent_id().path());
+  drop_if_unused(entry.spiffe_id().path());
+}
+
+bool EntryIndex::path_of(std::string_view id, std::string_view& path) const {
+  constexpr std::string_view kScheme = "spiffe://";
+  const std::string& name = trust_domain_.name();
+  if (!id.starts_with(kScheme) || id.substr(kScheme.size(), name.size()) != name) return false;
+  path = id.substr(kScheme.size() + name.size());
+  return path.empty() || path.front() == '/';
+}
+
+bool EntryIndex::alias_matches(const Slot& alias, const std::vector<std::string>& agent_selectors) const {
+  return std::includes(agent_selectors.begin(), agent_selectors.end(), alias.alias_selectors.begin(),
+                       alias.alias_selectors.end());
+}
+
+// Where the agent's authorised entries hang from: its own path, and each alias it answers to.
+std::vector<EntryIndex::Node*> EntryIndex::roots_of(std::string_view agent_path) const {
+  std::vector<Node*> roots;
+  if (const auto own = nodes_.find(agent_path); own != nodes_.end()) roots.push_back(own->second.get());
+  const auto selectors = agent_selectors_.find(agent_path);
+  if (selectors == agent_selectors_.end()) return roots;
+  const int64_t now = host_.unix_seconds();
+  for (const std::string& selector : selectors->second) {
+    const auto bucket = aliases_.find(selector);
+    if (bucket == aliases_.end()) continue;
+    for (const Slot* alias : bucket->second) {
+      if (!expired(*alias->entry, now) && alias_matches(*alias, selectors->second)) roots.push_back(alias->self);
+    }
+  }
+  return roots;
+}
+
+void EntryIndex::for_each_authorized(std::string_view agent_id,
+                                     const std::function<void(const EntryPtr&)>& fn) const {
+  std::string_view path;
+  if (!path_of(agent_id, path)) return;
+  const int64_t now = host_.unix_seconds();
+  std::shared_lock lock(mutex_);
+  std::vector<Node*> todo = roots_of(path);
+  std::unordered_set<const Node*> seen(todo.begin(), todo.end());
+  todo.assign(seen.begin(), seen.end());
+  while (!todo.empty()) {
+    const Node* n = todo.back();
+    todo.pop_back();
+    for (const Slot* child : n->children) {
+      if (expired(*child->entry, now)) continue;
+      fn(child->entry);
+      // Most entries are leaves: only one with children of its own is worth remembering.
+      if (!child->self->children.empty() && seen.insert(child->self).second) todo.push_back(child->self);
+    }
+  }
+}
+
+std::vector<EntryPtr> EntryIndex::authorized(std::string_view agent_id) const {
+  std::vector<EntryPtr> out;
+  for_each_authorized(agent_id, [&](const EntryPtr& entry) { out.push_back(entry); });
+  return out;
+}
+
+EntryPtr EntryIndex::find_authorized(std::string_view agent_id, std::string_view entry_id) const {
+  std::string_view path;
+  if (!path_of(agent_id, path)) return nullptr;
+  const int64_t now = host_.unix_seconds();
+  std::shared_lock lock(mutex_);
+  const auto it = slots_.find(entry_id);
+  if (it == slots_.end() || expired(*it->second->entry, now)) return nullptr;
+  // Upwards from the entry: its chain of parents is short, the agent's list is not.
+  if (const auto own = nodes_.find(path); own != nodes_.end() && it->second->parent == own->second.get()) {
+    return it->second->entry;
+  }
+  const std::vector<Node*> roots = roots_of(path);
+  std::vector<const Node*> todo = {it->second->parent};
+  std::unordered_set<const Node*> seen(todo.begin(), todo.end());
+  while (!todo.empty()) {
+    const Node* n = todo.back();
+    todo.pop_back();
+    if (std::find(roots.begin(), roots.end(), n) != roots.end()) return it->second->entry;
+    for (const Slot* above : n->names) {
+      if (!expired(*above->entry, now) && seen.insert(above->parent).second) todo.push_back(above->parent);
+    }
+  }
+  return nullptr;
+}
+
+EntryPtr EntryIndex::find(std::string_view entry_id) const {
+  std::shared_lock lock(mutex_);
+  const auto it = slots_.find(entry_id);
+  return it == slots_.end() ? nullptr : it->second->entry;
+}
+
+std::vector<EntryPtr> EntryIndex::by_spiffe_id(std::string_view spiffe_id) const {
+  std::vector<EntryPtr> out;
+  std::string_view path;
+  if (!path_of(spiffe_id, path)) return out;
+  const int64_t now = host_.unix_seconds();
+  std::shared_lock lock(mutex_);
+  const auto it = nodes_.find(path);
+  if (it == nodes_.end()) return out;
+  for (const Slot* slot : it->second->names) {
+    if (!expired(*slot->entry, now)) out.push_back(slot->entry);
+  }
+  return out;
+}
+
+std::size_t EntryIndex::size() const {
+  std::shared_lock lock(mutex_);
+  return slots_.size();
+}
+
+void EntryIndex::EntriesView::reset() {
+  std::unique_lock lock(index_.mutex_);
+  index_.slots_.clear();
+  index_.nodes_.clear();
+  index_.aliases_.clear();
+}
+
+void EntryIndex::EntriesView::put(const Record& record) {
+  Result<spire::api::types::Entry> entry = to_entry(record);
+  if (!entry) {
+    index_.host_.log_status(LogLevel::kError, "Skipping a stored entry", entry.status());
+    return;
+  }
+  std::unique_lock lock(index_.mutex_);
+  index_.insert(*entry);
+}
+
+void EntryIndex::EntriesView::erase(std::string_view id) {
+  std::unique_lock lock(index_.mutex_);
+  index_.remove(id);
+}
+
+void EntryIndex::AgentsView::reset() {
+  std::unique_lock lock(index_.mutex_);
+  index_.agent_selectors_.clear();
+}
+
+void EntryIndex::AgentsView::put(const Record& record) {
+  Result<store::v1::Agent> agent = to_agent(record);
+  if (!agent) {
+    index_.host_.log_status(LogLevel::kError, "Skipping a stored agent", agent.status());
+    return;
+  }
+  std::vector<std::string> selectors = sorted_selectors(agent->selectors());
+  std::unique_lock lock(index_.mutex_);
+  if (selectors.empty()) {  // only aliases ask, and they need at least one
+    if (const auto it = index_.agent_selectors_.find(agent->id().path()); it != index_.agent_selectors_.end()) {
+      index_.agent_selectors_.erase(it);
+    }
+  } else {
+    index_.agent_selectors_[agent->id().path()] = std::move(selectors);
+  }
+}
+
+void EntryIndex::AgentsView::erase(std::string_view id) {
+  std::string_view path;
+  if (!index_.path_of(id, path)) return;
+  std::unique_lock lock(index_.mutex_);
+  if (const auto it = index_.agent_selectors_.find(path); it != index_.agent_selectors_.end()) {
+    index_.agent_selectors_.erase(it);
+  }
+}
+
+}  // namespace signet::server

@@ -1,0 +1,131 @@
+// EntryIndex: which entries an agent is authorised for, kept up to date change by change.
+//
+// Entries form a graph by parent_id: an agent is authorised for its children, their children and
+// so on. An entry whose parent is /spire/server is a node alias: an agent that has all of its
+// selectors is authorised for the descendants of the alias's SPIFFE ID too (the alias itself is
+// not handed out). Nothing is computed per agent ahead of time, so a change costs what it touches
+// and an alias over 100,000 agents costs one row.
+//
+// Entries whose parent or SPIFFE ID lies in a foreign trust domain are ignored. Expired entries
+// are not handed out from the second they expire.
+//
+// Safe for many readers and one writer.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "log_follower.h"
+#include "signet/spiffe_id.h"
+
+#include "spire/api/types/entry.pb.h"
+
+namespace signet::server {
+
+// One entry as the index holds it. Immutable once published.
+struct IndexedEntry {
+  std::string id;
+  std::string encoded;  // spire.api.types.Entry
+  int64_t revision_number = 0;
+  int64_t created_at = 0;
+  int64_t expires_at = 0;
+  bool admin = false;
+  bool downstream = false;
+
+  spire::api::types::Entry message() const;
+};
+using EntryPtr = std::shared_ptr<const IndexedEntry>;
+
+class EntryIndex {
+ public:
+  EntryIndex(Host host, TrustDomain trust_domain)
+      : host_(std::move(host)), trust_domain_(std::move(trust_domain)) {}
+
+  // The views that follow the log; the pointers live as long as the index.
+  LogView& entries_view() { return entries_view_; }
+  LogView& agents_view() { return agents_view_; }
+
+  /// Each entry the agent (its SPIFFE ID) is authorised for, once, in no order.
+  void for_each_authorized(std::string_view agent_id, const std::function<void(const EntryPtr&)>& fn) const;
+  std::vector<EntryPtr> authorized(std::string_view agent_id) const;
+  /// The entry when it exists and this agent is authorised for it, else null.
+  EntryPtr find_authorized(std::string_view agent_id, std::string_view entry_id) const;
+  EntryPtr find(std::string_view entry_id) const;
+  /// Entries that give this SPIFFE ID: for admin and downstream callers.
+  std::vector<EntryPtr> by_spiffe_id(std::string_view spiffe_id) const;
+  std::size_t size() const;
+
+ private:
+  struct Node;
+  struct Slot {  // an entry in the graph
+    EntryPtr entry;
+    Node* parent = nullptr;
+    Node* self = nullptr;
+    std::size_t child_at = 0;  // its place in parent->children
+    std::size_t name_at = 0;   // its place in self->names
+    std::vector<std::string> alias_selectors;  // sorted; only of a node alias
+  };
+  struct Node {  // one SPIFFE ID path
+    std::vector<Slot*> children;  // entries whose parent is this path
+    std::vector<Slot*> names;     // entries whose SPIFFE ID is this path
+    bool unused() const { return children.empty() && names.empty(); }
+  };
+  class EntriesView final : public LogView {
+   public:
+    explicit EntriesView(EntryIndex& index) : index_(index) {}
+    void reset() override;
+    void put(const Record& record) override;
+    void erase(std::string_view id) override;
+
+   private:
+    EntryIndex& index_;
+  };
+  class AgentsView final : public LogView {
+   public:
+    explicit AgentsView(EntryIndex& index) : index_(index) {}
+    void reset() override;
+    void put(const Record& record) override;
+    void erase(std::string_view id) override;
+
+   private:
+    EntryIndex& index_;
+  };
+
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
+  };
+  template <typename T>
+  using ByText = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
+
+  // All below: with mutex_ held.
+  Node& node(const std::string& path);
+  void drop_if_unused(const std::string& path);
+  void insert(const spire::api::types::Entry& entry);
+  void remove(std::string_view id);
+  bool path_of(std::string_view id, std::string_view& path) const;
+  std::vector<Node*> roots_of(std::string_view agent_path) const;
+  bool alias_matches(const Slot& alias, const std::vector<std::string>& agent_selectors) const;
+  bool expired(const IndexedEntry& entry, int64_t now) const {
+    return entry.expires_at != 0 && entry.expires_at < now;
+  }
+
+  Host host_;
+  TrustDomain trust_domain_;
+  mutable std::shared_mutex mutex_;
+  ByText<std::unique_ptr<Slot>> slots_;
+  ByText<std::unique_ptr<Node>> nodes_;
+  // Node aliases by their first selector: an agent only looks at those it has one of.
+  ByText<std::vector<Slot*>> aliases_;
+  ByText<std::vector<std::string>> agent_selectors_;  // agent path -> sorted "type:value"
+  EntriesView entries_view_{*this};
+  AgentsView agents_view_{*this};
+};
+
+}  // namespace signet::server
