@@ -46,9 +46,7 @@ class Result(unittest.TextTestResult):
 
     def addSkip(self, test, reason):
         unittest.TestResult.addSkip(self, test, reason)
-        if hasattr(self, "_began"):
-            self._line(test, "SKIPPED")
-        self.stream.writeln(f"          {reason}")
+        self.stream.writeln(f"  SKIPPED  {test.id()}: {reason}")
 
 
 def run_file(path, pattern, summary):

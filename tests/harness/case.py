@@ -48,8 +48,8 @@ class TestCase(unittest.TestCase):
     def _show_logs(self):
         for log in sorted(self.folder.rglob("*.log")):
             lines = log.read_text(errors="replace").splitlines()
-            print(f"--- {log.relative_to(self.folder)} (last 40 of {len(lines)} lines)")
-            print("\n".join(line[:400] for line in lines[-40:]))
+            print(f"--- {log.relative_to(self.folder)} (last 25 of {len(lines)} lines)")
+            print("\n".join(line[:300] for line in lines[-25:]))
 
     def server(self, impl, over=None, name=None, start=True):
         name = name or f"server{len(self.nodes)}"
