@@ -86,7 +86,6 @@ class AgentRecords final : public ChangeSubscriber {
  private:
   template <typename Edit>
   Status change(std::string_view id, Edit&& edit);
-  void install(AgentPtr agent);
 
   struct Hash {
     using is_transparent = void;

@@ -20,6 +20,7 @@
 #include "signet/key_manager.h"
 
 #include "config.h"
+#include "snapshot.h"
 #include "signet/store/v1/store.pb.h"
 #include "trust_bundles.h"
 #include "x509/svid_issuer.h"
@@ -59,13 +60,9 @@ class Authorities {
   Status start();
   void stop();
 
-  X509AuthorityPtr x509() const {
-    return std::atomic_load_explicit(&x509_, std::memory_order_acquire);
-  }
+  X509AuthorityPtr x509() const { return x509_.load(); }
   /// nullptr when JWT-SVIDs are disabled.
-  JwtAuthorityPtr jwt() const {
-    return std::atomic_load_explicit(&jwt_, std::memory_order_acquire);
-  }
+  JwtAuthorityPtr jwt() const { return jwt_.load(); }
 
   /// One look at the clock: prepares, activates and prunes what is due. The timer calls it; tests
   /// may. Blocks.
@@ -128,8 +125,8 @@ class Authorities {
   Timer timer_;
   std::function<void()> x509_activated_;
 
-  X509AuthorityPtr x509_;
-  JwtAuthorityPtr jwt_;
+  Snapshot<X509Authority> x509_;
+  Snapshot<JwtAuthority> jwt_;
 };
 
 }  // namespace signet::server

@@ -6,7 +6,7 @@
 // force) and skipped when the log brings them again.
 #pragma once
 
-#include <atomic>
+#include <condition_variable>
 #include <mutex>
 #include <string_view>
 #include <vector>
@@ -29,6 +29,15 @@ class ChangeSubscriber {
   virtual void erase(std::string_view id, std::uint64_t revision) = 0;
 };
 
+/// Views remember what was deleted, so that a record read just before is not put back. Only
+/// reads under way matter, so what is thousands of revisions old may go.
+template <typename Map>
+void forget_old(Map& erased, std::uint64_t revision) {
+  constexpr std::uint64_t kKept = 4096;
+  if (erased.size() < 2 * kKept || revision < kKept) return;
+  std::erase_if(erased, [&](const auto& item) { return item.second < revision - kKept; });
+}
+
 class ChangeFollower {
  public:
   ChangeFollower(const Host& host, const Datastore& datastore)
@@ -48,7 +57,8 @@ class ChangeFollower {
  private:
   Status load();
   Status read_changes(std::uint64_t since, std::uint64_t& reached);
-  void schedule(std::uint64_t latest);
+  void told(std::uint64_t latest);
+  bool claim();  // true: the caller must call run()
   void run();
 
   const Host host_;
@@ -58,9 +68,10 @@ class ChangeFollower {
   std::mutex mutex_;
   std::uint64_t cursor_ = 0;  // all views hold everything up to here
   std::uint64_t latest_ = 0;  // the datastore told of this one
-  bool scheduled_ = false;
+  bool running_ = false;
   bool stopping_ = false;
-  Timer retry_;
+  std::condition_variable idle_;
+  Timer retry_;  // looks again after a failure, or when no worker was free
   ServiceStream watch_;
 };
 

@@ -4,13 +4,15 @@
 #include <mutex>
 #include <unordered_set>
 
-#include "api_id.h"
-#include "store.h"
+#include "entry_record.h"
 
 namespace signet::server {
 namespace {
 
 constexpr std::string_view kServerPath = "/spire/server";
+
+// How many deletions are remembered: more than can be under way between a read and its use.
+constexpr std::size_t kErasedKept = 4096;
 
 std::vector<std::string> sorted_selectors(
     const google::protobuf::RepeatedPtrField<spire::api::types::Selector>& selectors) {
@@ -49,7 +51,7 @@ void EntryIndex::drop_if_unused(const std::string& path) {
   if (it != nodes_.end() && it->second->unused()) nodes_.erase(it);
 }
 
-void EntryIndex::insert(const spire::api::types::Entry& entry) {
+void EntryIndex::insert(const spire::api::types::Entry& entry, uint64_t revision) {
   remove(entry.id());
   if (entry.spiffe_id().trust_domain() != trust_domain_.name() ||
       entry.parent_id().trust_domain() != trust_domain_.name()) {
@@ -66,6 +68,7 @@ void EntryIndex::insert(const spire::api::types::Entry& entry) {
 
   auto slot = std::make_unique<Slot>();
   slot->entry = std::move(indexed);
+  slot->revision = revision;
   slot->parent = &node(entry.parent_id().path());
   slot->self = &node(entry.spiffe_id().path());
   slot->child_at = slot->parent->children.size();
@@ -74,7 +77,8 @@ void EntryIndex::insert(const spire::api::types::Entry& entry) {
   slot->self->names.push_back(slot.get());
   if (entry.parent_id().path() == kServerPath) {
     slot->alias_selectors = sorted_selectors(entry.selectors());
-    if (!slot->alias_selectors.empty()) aliases_[slot->alias_selectors.front()].push_back(slot.get());
+    if (!slot->alias_selectors.empty())
+      aliases_[slot->alias_selectors.front()].push_back(slot.get());
   }
   slots_.emplace(entry.id(), std::move(slot));
 }
@@ -83,7 +87,8 @@ void EntryIndex::remove(std::string_view id) {
   const auto it = slots_.find(id);
   if (it == slots_.end()) return;
   Slot& slot = *it->second;
-  swap_remove(slot.parent->children, slot.child_at, [](Slot& s, std::size_t at) { s.child_at = at; });
+  swap_remove(slot.parent->children, slot.child_at,
+              [](Slot& s, std::size_t at) { s.child_at = at; });
   swap_remove(slot.self->names, slot.name_at, [](Slot& s, std::size_t at) { s.name_at = at; });
   if (!slot.alias_selectors.empty()) {
     const auto bucket = aliases_.find(slot.alias_selectors.front());
@@ -104,15 +109,17 @@ bool EntryIndex::path_of(std::string_view id, std::string_view& path) const {
   return path.empty() || path.front() == '/';
 }
 
-bool EntryIndex::alias_matches(const Slot& alias, const std::vector<std::string>& agent_selectors) const {
-  return std::includes(agent_selectors.begin(), agent_selectors.end(), alias.alias_selectors.begin(),
-                       alias.alias_selectors.end());
+bool EntryIndex::alias_matches(const Slot& alias,
+                               const std::vector<std::string>& agent_selectors) const {
+  return std::includes(agent_selectors.begin(), agent_selectors.end(),
+                       alias.alias_selectors.begin(), alias.alias_selectors.end());
 }
 
 // Where the agent's authorised entries hang from: its own path, and each alias it answers to.
 std::vector<EntryIndex::Node*> EntryIndex::roots_of(std::string_view agent_path) const {
   std::vector<Node*> roots;
-  if (const auto own = nodes_.find(agent_path); own != nodes_.end()) roots.push_back(own->second.get());
+  if (const auto own = nodes_.find(agent_path); own != nodes_.end())
+    roots.push_back(own->second.get());
   const auto selectors = agent_selectors_.find(agent_path);
   if (selectors == agent_selectors_.end()) return roots;
   const int64_t now = host_.unix_seconds();
@@ -120,14 +127,15 @@ std::vector<EntryIndex::Node*> EntryIndex::roots_of(std::string_view agent_path)
     const auto bucket = aliases_.find(selector);
     if (bucket == aliases_.end()) continue;
     for (const Slot* alias : bucket->second) {
-      if (!expired(*alias->entry, now) && alias_matches(*alias, selectors->second)) roots.push_back(alias->self);
+      if (!expired(*alias->entry, now) && alias_matches(*alias, selectors->second))
+        roots.push_back(alias->self);
     }
   }
   return roots;
 }
 
 void EntryIndex::for_each_authorized(std::string_view agent_id,
-                                     const std::function<void(const EntryPtr&)>& fn) const {
+                                     const std::function<void(const IndexedPtr&)>& fn) const {
   std::string_view path;
   if (!path_of(agent_id, path)) return;
   const int64_t now = host_.unix_seconds();
@@ -142,18 +150,19 @@ void EntryIndex::for_each_authorized(std::string_view agent_id,
       if (expired(*child->entry, now)) continue;
       fn(child->entry);
       // Most entries are leaves: only one with children of its own is worth remembering.
-      if (!child->self->children.empty() && seen.insert(child->self).second) todo.push_back(child->self);
+      if (!child->self->children.empty() && seen.insert(child->self).second)
+        todo.push_back(child->self);
     }
   }
 }
 
-std::vector<EntryPtr> EntryIndex::authorized(std::string_view agent_id) const {
-  std::vector<EntryPtr> out;
-  for_each_authorized(agent_id, [&](const EntryPtr& entry) { out.push_back(entry); });
+std::vector<IndexedPtr> EntryIndex::authorized(std::string_view agent_id) const {
+  std::vector<IndexedPtr> out;
+  for_each_authorized(agent_id, [&](const IndexedPtr& entry) { out.push_back(entry); });
   return out;
 }
 
-EntryPtr EntryIndex::find_authorized(std::string_view agent_id, std::string_view entry_id) const {
+IndexedPtr EntryIndex::find_authorized(std::string_view agent_id, std::string_view entry_id) const {
   std::string_view path;
   if (!path_of(agent_id, path)) return nullptr;
   const int64_t now = host_.unix_seconds();
@@ -161,7 +170,8 @@ EntryPtr EntryIndex::find_authorized(std::string_view agent_id, std::string_view
   const auto it = slots_.find(entry_id);
   if (it == slots_.end() || expired(*it->second->entry, now)) return nullptr;
   // Upwards from the entry: its chain of parents is short, the agent's list is not.
-  if (const auto own = nodes_.find(path); own != nodes_.end() && it->second->parent == own->second.get()) {
+  if (const auto own = nodes_.find(path);
+      own != nodes_.end() && it->second->parent == own->second.get()) {
     return it->second->entry;
   }
   const std::vector<Node*> roots = roots_of(path);
@@ -172,20 +182,21 @@ EntryPtr EntryIndex::find_authorized(std::string_view agent_id, std::string_view
     todo.pop_back();
     if (std::find(roots.begin(), roots.end(), n) != roots.end()) return it->second->entry;
     for (const Slot* above : n->names) {
-      if (!expired(*above->entry, now) && seen.insert(above->parent).second) todo.push_back(above->parent);
+      if (!expired(*above->entry, now) && seen.insert(above->parent).second)
+        todo.push_back(above->parent);
     }
   }
   return nullptr;
 }
 
-EntryPtr EntryIndex::find(std::string_view entry_id) const {
+IndexedPtr EntryIndex::find(std::string_view entry_id) const {
   std::shared_lock lock(mutex_);
   const auto it = slots_.find(entry_id);
   return it == slots_.end() ? nullptr : it->second->entry;
 }
 
-std::vector<EntryPtr> EntryIndex::by_spiffe_id(std::string_view spiffe_id) const {
-  std::vector<EntryPtr> out;
+std::vector<IndexedPtr> EntryIndex::by_spiffe_id(std::string_view spiffe_id) const {
+  std::vector<IndexedPtr> out;
   std::string_view path;
   if (!path_of(spiffe_id, path)) return out;
   const int64_t now = host_.unix_seconds();
@@ -198,62 +209,105 @@ std::vector<EntryPtr> EntryIndex::by_spiffe_id(std::string_view spiffe_id) const
   return out;
 }
 
-std::size_t EntryIndex::size() const {
+EntryPtr EntryIndex::authorized_entry(std::string_view agent_id, std::string_view entry_id) const {
+  const IndexedPtr entry = find_authorized(agent_id, entry_id);
+  return entry ? std::make_shared<const spire::api::types::Entry>(entry->message()) : nullptr;
+}
+
+EntryDirectory::Privileges EntryIndex::privileges(std::string_view spiffe_id) const {
+  Privileges out;
+  for (const IndexedPtr& entry : by_spiffe_id(spiffe_id)) {
+    out.admin = out.admin || entry->admin;
+    if (entry->downstream && !out.downstream) {
+      out.downstream = std::make_shared<const spire::api::types::Entry>(entry->message());
+    }
+  }
+  return out;
+}
+
+std::size_t EntryIndex::count() const {
   std::shared_lock lock(mutex_);
   return slots_.size();
 }
 
-void EntryIndex::EntriesView::reset() {
-  std::unique_lock lock(index_.mutex_);
-  index_.slots_.clear();
-  index_.nodes_.clear();
-  index_.aliases_.clear();
-}
-
-void EntryIndex::EntriesView::put(const Record& record) {
-  Result<spire::api::types::Entry> entry = to_entry(record);
-  if (!entry) {
-    index_.host_.log_status(LogLevel::kError, "Skipping a stored entry", entry.status());
-    return;
-  }
-  std::unique_lock lock(index_.mutex_);
-  index_.insert(*entry);
-}
-
-void EntryIndex::EntriesView::erase(std::string_view id) {
-  std::unique_lock lock(index_.mutex_);
-  index_.remove(id);
-}
-
-void EntryIndex::AgentsView::reset() {
-  std::unique_lock lock(index_.mutex_);
-  index_.agent_selectors_.clear();
-}
-
-void EntryIndex::AgentsView::put(const Record& record) {
-  Result<store::v1::Agent> agent = to_agent(record);
-  if (!agent) {
-    index_.host_.log_status(LogLevel::kError, "Skipping a stored agent", agent.status());
-    return;
-  }
-  std::vector<std::string> selectors = sorted_selectors(agent->selectors());
-  std::unique_lock lock(index_.mutex_);
-  if (selectors.empty()) {  // only aliases ask, and they need at least one
-    if (const auto it = index_.agent_selectors_.find(agent->id().path()); it != index_.agent_selectors_.end()) {
-      index_.agent_selectors_.erase(it);
-    }
-  } else {
-    index_.agent_selectors_[agent->id().path()] = std::move(selectors);
-  }
-}
-
-void EntryIndex::AgentsView::erase(std::string_view id) {
+void EntryIndex::agent_changed(std::string_view agent_id,
+                               const std::vector<std::string>& selectors) {
   std::string_view path;
-  if (!index_.path_of(id, path)) return;
-  std::unique_lock lock(index_.mutex_);
-  if (const auto it = index_.agent_selectors_.find(path); it != index_.agent_selectors_.end()) {
-    index_.agent_selectors_.erase(it);
+  if (!path_of(agent_id, path)) return;
+  std::vector<std::string> sorted = selectors;
+  std::sort(sorted.begin(), sorted.end());
+  std::unique_lock lock(mutex_);
+  if (!sorted.empty()) {
+    agent_selectors_.insert_or_assign(std::string(path), std::move(sorted));
+  } else if (const auto it = agent_selectors_.find(path); it != agent_selectors_.end()) {
+    agent_selectors_.erase(it);  // an alias asks for at least one selector
   }
+}
+
+void EntryIndex::agent_removed(std::string_view agent_id) { agent_changed(agent_id, {}); }
+
+Status EntryIndex::reload(Transaction& tx) {
+  {
+    std::unique_lock lock(mutex_);
+    slots_.clear();
+    nodes_.clear();
+    aliases_.clear();
+    erased_.clear();
+  }
+  Query all;
+  all.kind = kEntryKind;
+  return tx.for_each(all, [this](const signet_record& r) {
+    spire::api::types::Entry entry;
+    const std::string_view encoded = encoded_entry(view(r.body));
+    if (encoded.empty() ||
+        !entry.ParseFromArray(encoded.data(), static_cast<int>(encoded.size()))) {
+      host_.error("Skipping a stored entry that cannot be read", {{"entry_id", view(r.id)}});
+      return;
+    }
+    std::unique_lock lock(mutex_);
+    insert(entry, r.revision);
+  });
+}
+
+uint64_t EntryIndex::erased_at(std::string_view id) const {
+  uint64_t revision = 0;
+  for (const auto& [erased, at] : erased_) {
+    if (erased == id) revision = std::max(revision, at);
+  }
+  return revision;
+}
+
+bool EntryIndex::knows(const Change& change) const {
+  std::shared_lock lock(mutex_);
+  const auto it = slots_.find(change.id);
+  if (it != slots_.end()) return it->second->revision >= change.revision;
+  return erased_at(change.id) >= change.revision;
+}
+
+void EntryIndex::apply(const Record& record) {
+  Result<spire::api::types::Entry> entry = entry_from_record(record);
+  if (!entry) {
+    host_.log_status(LogLevel::kError, "Skipping a stored entry", entry.status());
+    return;
+  }
+  apply(*entry, record.revision);
+}
+
+void EntryIndex::apply(const spire::api::types::Entry& entry, uint64_t revision) {
+  std::unique_lock lock(mutex_);
+  const auto it = slots_.find(entry.id());
+  if (it != slots_.end() ? it->second->revision >= revision : erased_at(entry.id()) > revision)
+    return;
+  insert(entry, revision);
+}
+
+void EntryIndex::erase(std::string_view id, uint64_t revision) {
+  std::unique_lock lock(mutex_);
+  const auto it = slots_.find(id);
+  if (it != slots_.end() && it->second->revision > revision) return;
+  remove(id);
+  erased_.emplace_back(id, revision);
+  if (erased_.size() > kErasedKept) erased_.pop_front();
 }
 
 }  // namespace signet::server

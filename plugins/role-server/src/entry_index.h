@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <shared_mutex>
@@ -21,9 +22,11 @@
 #include <unordered_map>
 #include <vector>
 
-#include "log_follower.h"
 #include "signet/spiffe_id.h"
 
+#include "change_follower.h"
+#include "entry_record.h"
+#include "service_context.h"
 #include "spire/api/types/entry.pb.h"
 
 namespace signet::server {
@@ -40,63 +43,55 @@ struct IndexedEntry {
 
   spire::api::types::Entry message() const;
 };
-using EntryPtr = std::shared_ptr<const IndexedEntry>;
+using IndexedPtr = std::shared_ptr<const IndexedEntry>;
 
-class EntryIndex {
+class EntryIndex final : public EntryDirectory, public ChangeSubscriber {
  public:
   EntryIndex(Host host, TrustDomain trust_domain)
       : host_(std::move(host)), trust_domain_(std::move(trust_domain)) {}
 
-  // The views that follow the log; the pointers live as long as the index.
-  LogView& entries_view() { return entries_view_; }
-  LogView& agents_view() { return agents_view_; }
-
   /// Each entry the agent (its SPIFFE ID) is authorised for, once, in no order.
-  void for_each_authorized(std::string_view agent_id, const std::function<void(const EntryPtr&)>& fn) const;
-  std::vector<EntryPtr> authorized(std::string_view agent_id) const;
+  void for_each_authorized(std::string_view agent_id,
+                           const std::function<void(const IndexedPtr&)>& fn) const;
+  std::vector<IndexedPtr> authorized(std::string_view agent_id) const;
   /// The entry when it exists and this agent is authorised for it, else null.
-  EntryPtr find_authorized(std::string_view agent_id, std::string_view entry_id) const;
-  EntryPtr find(std::string_view entry_id) const;
+  IndexedPtr find_authorized(std::string_view agent_id, std::string_view entry_id) const;
+  IndexedPtr find(std::string_view entry_id) const;
   /// Entries that give this SPIFFE ID: for admin and downstream callers.
-  std::vector<EntryPtr> by_spiffe_id(std::string_view spiffe_id) const;
-  std::size_t size() const;
+  std::vector<IndexedPtr> by_spiffe_id(std::string_view spiffe_id) const;
+
+  // EntryDirectory
+  EntryPtr authorized_entry(std::string_view agent_id, std::string_view entry_id) const override;
+  Privileges privileges(std::string_view spiffe_id) const override;
+  std::size_t count() const override;
+  void agent_changed(std::string_view agent_id, const std::vector<std::string>& selectors) override;
+  void agent_removed(std::string_view agent_id) override;
+
+  // ChangeSubscriber
+  std::string_view kind() const override { return kEntryKind; }
+  Status reload(Transaction& tx) override;
+  bool knows(const Change& change) const override;
+  void apply(const Record& record) override;
+  void erase(std::string_view id, uint64_t revision) override;
+  /// As apply(), for an entry at hand that this process has committed.
+  void apply(const spire::api::types::Entry& entry, uint64_t revision);
 
  private:
   struct Node;
   struct Slot {  // an entry in the graph
-    EntryPtr entry;
+    IndexedPtr entry;
+    uint64_t revision = 0;
     Node* parent = nullptr;
     Node* self = nullptr;
-    std::size_t child_at = 0;  // its place in parent->children
-    std::size_t name_at = 0;   // its place in self->names
+    std::size_t child_at = 0;                  // its place in parent->children
+    std::size_t name_at = 0;                   // its place in self->names
     std::vector<std::string> alias_selectors;  // sorted; only of a node alias
   };
-  struct Node {  // one SPIFFE ID path
+  struct Node {                   // one SPIFFE ID path
     std::vector<Slot*> children;  // entries whose parent is this path
     std::vector<Slot*> names;     // entries whose SPIFFE ID is this path
     bool unused() const { return children.empty() && names.empty(); }
   };
-  class EntriesView final : public LogView {
-   public:
-    explicit EntriesView(EntryIndex& index) : index_(index) {}
-    void reset() override;
-    void put(const Record& record) override;
-    void erase(std::string_view id) override;
-
-   private:
-    EntryIndex& index_;
-  };
-  class AgentsView final : public LogView {
-   public:
-    explicit AgentsView(EntryIndex& index) : index_(index) {}
-    void reset() override;
-    void put(const Record& record) override;
-    void erase(std::string_view id) override;
-
-   private:
-    EntryIndex& index_;
-  };
-
   struct TextHash {
     using is_transparent = void;
     std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
@@ -107,8 +102,9 @@ class EntryIndex {
   // All below: with mutex_ held.
   Node& node(const std::string& path);
   void drop_if_unused(const std::string& path);
-  void insert(const spire::api::types::Entry& entry);
+  void insert(const spire::api::types::Entry& entry, uint64_t revision);
   void remove(std::string_view id);
+  uint64_t erased_at(std::string_view id) const;
   bool path_of(std::string_view id, std::string_view& path) const;
   std::vector<Node*> roots_of(std::string_view agent_path) const;
   bool alias_matches(const Slot& alias, const std::vector<std::string>& agent_selectors) const;
@@ -124,8 +120,8 @@ class EntryIndex {
   // Node aliases by their first selector: an agent only looks at those it has one of.
   ByText<std::vector<Slot*>> aliases_;
   ByText<std::vector<std::string>> agent_selectors_;  // agent path -> sorted "type:value"
-  EntriesView entries_view_{*this};
-  AgentsView agents_view_{*this};
+  // The latest deletions, so that a change read before one cannot undo it.
+  std::deque<std::pair<std::string, uint64_t>> erased_;
 };
 
 }  // namespace signet::server

@@ -14,7 +14,8 @@ void append_varint(uint64_t value, std::string& out) {
   out.push_back(static_cast<char>(value));
 }
 
-// Reads a varint at `at` and moves past it. Our own encoder made the bytes; a torn one ends the walk.
+// Reads a varint at `at` and moves past it. Our own encoder made the bytes; a torn one ends the
+// walk.
 bool read_varint(std::string_view bytes, std::size_t& at, uint64_t& value) {
   value = 0;
   for (int shift = 0; shift < 64; shift += 7) {
@@ -71,7 +72,8 @@ void append_masked_entry(std::string_view encoded, uint32_t fields, std::string&
   while (at < encoded.size()) {
     const std::size_t begin = at;
     uint64_t tag = 0;
-    if (!read_varint(encoded, at, tag) || !skip_value(encoded, at, static_cast<uint32_t>(tag & 7))) return;
+    if (!read_varint(encoded, at, tag) || !skip_value(encoded, at, static_cast<uint32_t>(tag & 7)))
+      return;
     const uint64_t number = tag >> 3;
     if (number < 32 && (fields >> number & 1u) != 0) out.append(encoded.substr(begin, at - begin));
   }

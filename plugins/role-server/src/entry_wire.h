@@ -1,7 +1,8 @@
 // EntryMask and the encoded form of spire.api.types.Entry.
 //
 // The server hands out entries by the hundred thousand, so the index keeps each one encoded and a
-// mask is applied to the bytes: the fields wanted are copied, the others skipped, nothing is parsed.
+// mask is applied to the bytes: the fields wanted are copied, the others skipped, nothing is
+// parsed.
 #pragma once
 
 #include <cstdint>

@@ -13,6 +13,7 @@
 #include "signet/datastore.h"
 
 #include "change_follower.h"
+#include "snapshot.h"
 #include "spire/api/types/bundle.pb.h"
 #include "x509/verify.h"
 
@@ -36,7 +37,7 @@ class TrustBundles final : public ChangeSubscriber {
         trust_domain_(std::move(trust_domain)) {}
 
   /// Our own; nullptr until the first authority was published.
-  BundlePtr own() const { return std::atomic_load_explicit(&own_, std::memory_order_acquire); }
+  BundlePtr own() const { return own_.load(); }
   /// Of a trust domain by name, our own included; nullptr when unknown.
   BundlePtr find(std::string_view trust_domain) const;
   std::size_t count() const;
@@ -72,7 +73,7 @@ class TrustBundles final : public ChangeSubscriber {
   mutable std::shared_mutex mutex_;
   std::map<std::string, BundlePtr, std::less<>> bundles_;       // by trust domain name
   std::map<std::string, std::uint64_t, std::less<>> erased_;  // revisions of deletions
-  BundlePtr own_;
+  Snapshot<BundleSnapshot> own_;
   std::function<void()> own_changed_;
 };
 

@@ -1,0 +1,161 @@
+#include "trust_bundles.h"
+
+#include "signet/store/v1/store.pb.h"
+
+namespace signet::server {
+
+namespace types = spire::api::types;
+
+x509::Bundle bundle_from_api(const TrustDomain& trust_domain, const types::Bundle& message,
+                             std::string* problem) {
+  x509::Bundle bundle(trust_domain);
+  for (const types::X509Certificate& authority : message.x509_authorities()) {
+    auto parsed = x509::Certificate::parse(crypto::as_bytes(authority.asn1()));
+    if (parsed) {
+      bundle.x509_authorities.push_back({std::move(*parsed), authority.tainted()});
+    } else if (problem != nullptr) {
+      *problem = "X.509 authority: " + parsed.status().message();
+    }
+  }
+  for (const types::JWTKey& key : message.jwt_authorities()) {
+    bundle.jwt_authorities.push_back(
+        {key.key_id(), crypto::to_bytes(key.public_key()), key.expires_at(), key.tainted()});
+  }
+  for (const types::WITKey& key : message.wit_authorities()) {
+    bundle.wit_authorities.push_back(
+        {key.key_id(), crypto::to_bytes(key.public_key()), key.expires_at(), key.tainted()});
+  }
+  bundle.sequence_number = message.sequence_number();
+  bundle.refresh_hint = message.refresh_hint();
+  return bundle;
+}
+
+Result<types::Bundle> bundle_from_record(const Record& record) {
+  signet::store::v1::Bundle stored;
+  if (!stored.ParseFromString(record.body)) {
+    return Status::internal("stored bundle is malformed").with("trust_domain_id", record.id);
+  }
+  return std::move(*stored.mutable_bundle());
+}
+
+Record bundle_to_record(const types::Bundle& bundle) {
+  signet::store::v1::Bundle stored;
+  *stored.mutable_bundle() = bundle;
+  Record record;
+  record.kind = "bundle";
+  record.id = bundle.trust_domain();
+  record.body = stored.SerializeAsString();
+  return record;
+}
+
+BundlePtr TrustBundles::find(std::string_view trust_domain) const {
+  if (trust_domain == trust_domain_.name()) return own();
+  std::shared_lock lock(mutex_);
+  const auto at = bundles_.find(trust_domain);
+  return at == bundles_.end() ? nullptr : at->second;
+}
+
+std::size_t TrustBundles::count() const {
+  std::shared_lock lock(mutex_);
+  return bundles_.size();
+}
+
+Result<std::optional<Record>> TrustBundles::change_own_in(
+    Transaction& tx, const std::function<Result<bool>(types::Bundle&)>& edit) {
+  types::Bundle bundle;
+  auto stored = tx.get("bundle", trust_domain_.name());
+  const bool is_new = !stored && stored.status().code() == Code::kNotFound;
+  if (stored) {
+    SIGNET_TRY(bundle, bundle_from_record(*stored));
+  } else if (!is_new) {
+    return stored.status();
+  }
+  bundle.set_trust_domain(trust_domain_.name());
+  SIGNET_TRY(const bool changed, edit(bundle));
+  if (!changed) return std::optional<Record>();
+  if (!is_new) bundle.set_sequence_number(bundle.sequence_number() + 1);
+  Record record = bundle_to_record(bundle);
+  SIGNET_RETURN_IF_ERROR(tx.put(record));
+  return std::optional<Record>(std::move(record));
+}
+
+Status TrustBundles::change_own(const std::function<Result<bool>(types::Bundle&)>& edit) {
+  SIGNET_TRY(auto tx, datastore_.write());
+  SIGNET_TRY(const std::optional<Record> record, change_own_in(tx, edit));
+  if (!record) return {};
+  SIGNET_TRY(const std::uint64_t revision, tx.commit());
+  committed(*record, revision);
+  changes_.committed(revision);
+  return {};
+}
+
+void TrustBundles::committed(const Record& record, std::uint64_t revision) {
+  Record current = record;
+  current.revision = revision;
+  apply(current);
+}
+
+Status TrustBundles::reload(Transaction& tx) {
+  SIGNET_TRY(const std::vector<Record> records, tx.query({.kind = "bundle", .where = {}}));
+  std::map<std::string, BundlePtr, std::less<>> old;
+  {
+    std::unique_lock lock(mutex_);
+    old.swap(bundles_);
+    erased_.clear();
+  }
+  for (const Record& record : records) apply(record);
+  return {};
+}
+
+bool TrustBundles::knows(const Change& change) const {
+  std::shared_lock lock(mutex_);
+  if (const auto at = erased_.find(change.id);
+      at != erased_.end() && at->second >= change.revision) {
+    return true;
+  }
+  const auto at = bundles_.find(change.id);
+  return at != bundles_.end() && at->second->revision >= change.revision && !change.deleted;
+}
+
+void TrustBundles::apply(const Record& record) {
+  auto message = bundle_from_record(record);
+  auto domain = TrustDomain::parse(record.id);
+  if (!message || !domain) {
+    host_.error("Stored bundle cannot be read", {{"trust_domain_id", record.id}});
+    return;
+  }
+  std::string problem;
+  x509::Bundle bundle = bundle_from_api(*domain, *message, &problem);
+  if (!problem.empty()) {
+    host_.error("Stored bundle has a malformed authority",
+                {{"trust_domain_id", record.id}, {"error", problem}});
+  }
+  x509::RootPool roots(bundle);
+  auto snapshot = std::make_shared<const BundleSnapshot>(
+      BundleSnapshot{std::move(*message), std::move(bundle), std::move(roots), record.revision});
+  const bool is_own = record.id == trust_domain_.name();
+  {
+    std::unique_lock lock(mutex_);
+    if (const auto gone = erased_.find(record.id);
+        gone != erased_.end() && gone->second >= record.revision) {
+      return;
+    }
+    BundlePtr& place = bundles_[record.id];
+    if (place && place->revision > record.revision) return;  // a later one is here already
+    place = snapshot;
+    if (is_own) own_.store(std::move(snapshot));
+  }
+  if (is_own && own_changed_) own_changed_();
+}
+
+void TrustBundles::erase(std::string_view id, std::uint64_t revision) {
+  std::unique_lock lock(mutex_);
+  const auto at = bundles_.find(id);
+  if (at != bundles_.end() && at->second->revision > revision) return;
+  erased_[std::string(id)] = revision;
+  forget_old(erased_, revision);
+  if (at != bundles_.end()) bundles_.erase(at);
+  if (id == trust_domain_.name()) own_.store(nullptr);
+}
+
+}  // namespace signet::server
