@@ -14,6 +14,7 @@ struct CaParams {
                                   // the name has none
   Time now;
   std::chrono::seconds ttl{86400};
+  std::vector<Bytes> policies;  // OIDs, contents in DER
 };
 
 /// notBefore = now - 10 s, notAfter = now + ttl, URI SAN = the trust domain's ID, CA:TRUE,

@@ -64,7 +64,7 @@ class Certificate {
   const Bytes& der() const;
   ByteView tbs() const;                // what is signed, with tag and length
   ByteView serial() const;             // big-endian magnitude without leading zeros
-  std::string serial_decimal() const;  // as SPIRE prints serial numbers; may be negative
+  std::string serial_decimal() const;  // as SPIRE prints serial numbers
   ByteView issuer_raw() const;         // DER Name
   ByteView subject_raw() const;        // DER Name
   bool subject_empty() const;

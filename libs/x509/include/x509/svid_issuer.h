@@ -56,12 +56,11 @@ class SvidIssuer {
   SvidIssuer(Certificate ca, std::shared_ptr<const crypto::Signer> signer);
   Certificate ca_;
   std::shared_ptr<const crypto::Signer> signer_;
-  crypto::Hash hash_;
   crypto::KeyType key_type_;
-  Bytes algorithm_;         // AlgorithmIdentifier
-  Bytes after_serial_;      // algorithm and issuer
+  crypto::Hash hash_;
   Bytes default_subject_;   // C=US, O=SPIRE
   Bytes usages_;            // keyUsage, extKeyUsage, basicConstraints
+  Bytes algorithm_;         // AlgorithmIdentifier
   Bytes authority_key_id_;  // the AKI extension
 };
 
