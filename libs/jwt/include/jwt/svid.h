@@ -6,7 +6,6 @@
 #pragma once
 
 #include <map>
-#include <unordered_map>
 
 #include "signet/spiffe_id.h"
 
@@ -65,7 +64,7 @@ class KeyStore {
   Status add(const x509::Bundle& bundle) {
     return add(bundle.trust_domain, bundle.jwt_authorities);
   }
-  bool has(std::string_view trust_domain) const;
+  bool has(std::string_view trust_domain) const;  // with at least one key
   /// nullptr when the domain or the key is not known.
   const crypto::PublicKey* find(std::string_view trust_domain, std::string_view key_id) const;
 
