@@ -2,6 +2,9 @@ module signet.example/tests/peers/spiffe-probe
 
 go 1.26
 
+// Too short keys are made on purpose, to see them refused.
+godebug rsa1024min=0
+
 require (
 	github.com/spiffe/go-spiffe/v2 v2.8.1
 	github.com/spiffe/spire-api-sdk v1.2.5-0.20260428072036-00f73a61093a

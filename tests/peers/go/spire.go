@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
@@ -219,13 +222,35 @@ func join(ctx context.Context, args []string) error {
 	return nil
 }
 
-// csr prints a P-256 request with a SPIFFE ID in it, or a broken one.
+// newKey makes a key of a kind that a request may or may not have.
+func newKey(kind string) (crypto.Signer, error) {
+	switch kind {
+	case "p256":
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case "p384":
+		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case "p521":
+		return ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	case "rsa2048":
+		return rsa.GenerateKey(rand.Reader, 2048)
+	case "rsa1024":
+		return rsa.GenerateKey(rand.Reader, 1024)
+	case "ed25519":
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		return key, err
+	}
+	return nil, fmt.Errorf("no key kind %q", kind)
+}
+
+// csr prints a certificate request with a SPIFFE ID in it, or a broken one.
 func csr(_ context.Context, args []string) error {
 	fs := flag.NewFlagSet("csr", flag.ExitOnError)
 	id := fs.String("spiffe-id", "", "URI name")
 	fault := fs.String("fault", "", "signature, truncated, garbage")
+	kind := fs.String("key", "p256", "p256, p384, p521, rsa2048, rsa1024, ed25519")
+	dns := fs.String("dns", "", "DNS name")
 	fs.Parse(args)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := newKey(*kind)
 	if err != nil {
 		return err
 	}
@@ -236,6 +261,9 @@ func csr(_ context.Context, args []string) error {
 			return err
 		}
 		template.URIs = []*url.URL{u}
+	}
+	if *dns != "" {
+		template.DNSNames = []string{*dns}
 	}
 	der, err := x509.CreateCertificateRequest(rand.Reader, template, key)
 	if err != nil {
