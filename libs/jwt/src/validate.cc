@@ -11,7 +11,7 @@ namespace {
 Status refuse(std::string text) { return Status::invalid_argument(std::move(text)); }
 
 // A string in quotes as Go's %q prints it.
-std::string quoted(std::string_view text) {
+std::string go_quoted(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\') {
@@ -35,11 +35,11 @@ std::string quoted(std::string_view text) {
   return out + '"';
 }
 
-std::string quoted(std::span<const std::string> list) {
+std::string go_quoted(std::span<const std::string> list) {
   std::string out = "[";
   for (const std::string& one : list) {
     if (out.size() > 1) out += ' ';
-    out += quoted(one);
+    out += go_quoted(one);
   }
   return out + ']';
 }
@@ -106,17 +106,17 @@ Result<Svid> validate_svid(std::string_view text, const KeyStore& keys, std::str
   SIGNET_TRY(SpiffeId id, subject_of(token));
   // JWT-SVID 5, Trust Domain and Bundle 3: only keys of the subject's own trust domain count.
   const std::string_view domain = id.trust_domain_name();
-  if (!keys.has(domain)) return refuse("no keys found for trust domain " + quoted(domain));
+  if (!keys.has(domain)) return refuse("no keys found for trust domain " + go_quoted(domain));
   const crypto::PublicKey* key = keys.find(domain, token.key_id);
   if (key == nullptr) {
-    return refuse("public key " + quoted(token.key_id) + " not found in trust domain " +
-                  quoted(domain));
+    return refuse("public key " + go_quoted(token.key_id) + " not found in trust domain " +
+                  go_quoted(domain));
   }
   SIGNET_RETURN_IF_ERROR(check_signature(token, *key));
   if (std::find(token.audience.begin(), token.audience.end(), audience) == token.audience.end()) {
     const std::string wanted(audience);
-    return refuse("expected audience in " + quoted(std::span(&wanted, 1)) +
-                  " (audience=" + quoted(token.audience) + ")");
+    return refuse("expected audience in " + go_quoted(std::span(&wanted, 1)) +
+                  " (audience=" + go_quoted(token.audience) + ")");
   }
   SIGNET_RETURN_IF_ERROR(check_times(token, now));
   return svid_of(token, std::move(id));
