@@ -9,7 +9,6 @@
 // Source of the thresholds: docs/spire-compatibility.md.
 #pragma once
 
-#include <array>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -84,29 +83,25 @@ class Authorities {
     JwtAuthorityPtr jwt;
     bool usable() const { return status == Journal::PREPARED || status == Journal::ACTIVE; }
   };
-  struct Kind {  // slot 0 is the current one, slot 1 the next
-    std::array<Slot, 2> slots;
-    Slot& current() { return slots[0]; }
-    Slot& next() { return slots[1]; }
+  struct Kind {
+    bool x509 = true;
+    Slot current, next;
   };
 
   Status load();
   void load_x509(const std::vector<KeyInfo>& keys);
   void load_jwt(const std::vector<KeyInfo>& keys);
-  Status rotate_kind(Kind& kind, bool is_x509);
-  Status prepare(Kind& kind, Slot& slot, bool is_x509, bool activate);
+  Status rotate_kind(Kind& kind);
+  Status prepare(Kind& kind, Slot& slot, bool activate);
   Status prepare_x509(Slot& slot, bool activate);
   Status prepare_jwt(Slot& slot, bool activate);
-  Status activate_next(Kind& kind, bool is_x509);
-  Status publish(Slot& slot, const std::function<Result<bool>(spire::api::types::Bundle&)>& edit);
-  Status write_journal(Transaction& tx);
-  Status save_journal();
+  Status activate_next(Kind& kind);
+  // Writes journal and bundle in one transaction; `edit` may be empty.
+  Status commit(Journal journal,
+                const std::function<Result<bool>(spire::api::types::Bundle&)>& edit);
   Status prune_bundle();
-  Journal* journal_entry_status(Slot& slot, bool is_x509, Journal::Status status);
   void publish_snapshots();
-  std::shared_ptr<const crypto::Signer> signer_for(const std::string& key_id,
-                                                   const std::string& spki,
-                                                   Status* error) const;
+  void report(const Status& rotation);
   std::int64_t now() const { return host_.unix_seconds(); }
 
   const Host host_;
@@ -117,7 +112,7 @@ class Authorities {
   std::shared_ptr<const KeyManagerClient> keys_;
 
   std::mutex mutex_;  // one rotation at a time
-  Kind x509_slots_, jwt_slots_;
+  Kind x509_kind_, jwt_kind_;
   std::string journal_id_;
   Journal journal_;
   std::int64_t next_prune_at_ = 0;

@@ -140,9 +140,9 @@ void EntryIndex::for_each_authorized(std::string_view agent_id,
   if (!path_of(agent_id, path)) return;
   const int64_t now = host_.unix_seconds();
   std::shared_lock lock(mutex_);
-  std::vector<Node*> todo = roots_of(path);
-  std::unordered_set<const Node*> seen(todo.begin(), todo.end());
-  todo.assign(seen.begin(), seen.end());
+  const std::vector<Node*> roots = roots_of(path);
+  std::unordered_set<const Node*> seen(roots.begin(), roots.end());
+  std::vector<const Node*> todo(seen.begin(), seen.end());
   while (!todo.empty()) {
     const Node* n = todo.back();
     todo.pop_back();
@@ -253,6 +253,7 @@ Status EntryIndex::reload(Transaction& tx) {
     nodes_.clear();
     aliases_.clear();
     erased_.clear();
+    erased_order_.clear();
   }
   Query all;
   all.kind = kEntryKind;
@@ -270,11 +271,8 @@ Status EntryIndex::reload(Transaction& tx) {
 }
 
 uint64_t EntryIndex::erased_at(std::string_view id) const {
-  uint64_t revision = 0;
-  for (const auto& [erased, at] : erased_) {
-    if (erased == id) revision = std::max(revision, at);
-  }
-  return revision;
+  const auto it = erased_.find(id);
+  return it == erased_.end() ? 0 : it->second;
 }
 
 bool EntryIndex::knows(const Change& change) const {
@@ -306,8 +304,11 @@ void EntryIndex::erase(std::string_view id, uint64_t revision) {
   const auto it = slots_.find(id);
   if (it != slots_.end() && it->second->revision > revision) return;
   remove(id);
-  erased_.emplace_back(id, revision);
-  if (erased_.size() > kErasedKept) erased_.pop_front();
+  if (erased_.insert_or_assign(std::string(id), revision).second) erased_order_.emplace_back(id);
+  if (erased_order_.size() > kErasedKept) {
+    erased_.erase(erased_order_.front());
+    erased_order_.pop_front();
+  }
 }
 
 }  // namespace signet::server

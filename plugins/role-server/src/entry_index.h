@@ -121,7 +121,8 @@ class EntryIndex final : public EntryDirectory, public ChangeSubscriber {
   ByText<std::vector<Slot*>> aliases_;
   ByText<std::vector<std::string>> agent_selectors_;  // agent path -> sorted "type:value"
   // The latest deletions, so that a change read before one cannot undo it.
-  std::deque<std::pair<std::string, uint64_t>> erased_;
+  ByText<uint64_t> erased_;
+  std::deque<std::string> erased_order_;
 };
 
 }  // namespace signet::server

@@ -16,6 +16,7 @@ namespace signet::server {
 class AgentRecords;
 class Authorities;
 class ChangeFollower;
+class EntryStore;
 class ServerIdentity;
 class TrustBundles;
 
@@ -56,6 +57,7 @@ struct ServiceContext {
   Authorities* authorities = nullptr;
   AgentRecords* agents = nullptr;
   EntryDirectory* entries = nullptr;
+  EntryStore* entry_store = nullptr;
   ServerIdentity* identity = nullptr;
   std::int64_t started_at_ns = 0;  // monotonic
 

@@ -1,0 +1,263 @@
+// spire.api.server.entry.v1.Entry: the calls that manage registration entries, and the two by
+// which agents fetch theirs (entry_sync.cc has the streaming one).
+#include <map>
+
+#include "api_id.h"
+#include "api_status.h"
+#include "entry_query.h"
+#include "entry_store.h"
+#include "entry_sync.h"
+#include "entry_validation.h"
+#include "entry_wire.h"
+#include "method_registry.h"
+#include "service_context.h"
+#include "spire/api/server/entry/v1/entry.pb.h"
+
+namespace signet::server {
+namespace {
+
+namespace api = ::spire::api::server::entry::v1;
+using spire::api::types::Entry;
+using spire::api::types::EntryMask;
+
+constexpr uint32_t kEntriesField = 1;  // of ListEntriesResponse and GetAuthorizedEntriesResponse
+constexpr uint32_t kNextPageTokenField = 2;
+
+uint32_t output_fields(const auto& request) {
+  return entry_fields(request.has_output_mask() ? &request.output_mask() : nullptr);
+}
+
+// What the audit log says of an entry that a client sent.
+AuditFields audit_fields(const Entry& e, uint32_t fields) {
+  AuditFields out;
+  const auto wants = [fields](int number) { return (fields >> number & 1u) != 0; };
+  if (!e.id().empty()) out.emplace_back("entry_id", e.id());
+  if (wants(Entry::kSpiffeIdFieldNumber) && e.has_spiffe_id())
+    out.emplace_back("spiffe_id", id_text(e.spiffe_id()));
+  if (wants(Entry::kParentIdFieldNumber) && e.has_parent_id())
+    out.emplace_back("parent_id", id_text(e.parent_id()));
+  if (wants(Entry::kSelectorsFieldNumber) && e.selectors_size() > 0) {
+    std::string selectors;
+    for (const auto& s : e.selectors()) {
+      selectors.append(selectors.empty() ? "" : ",").append(s.type()).append(":").append(s.value());
+    }
+    out.emplace_back("selectors", std::move(selectors));
+  }
+  if (wants(Entry::kX509SvidTtlFieldNumber))
+    out.emplace_back("x509_svid_ttl", std::to_string(e.x509_svid_ttl()));
+  if (wants(Entry::kJwtSvidTtlFieldNumber))
+    out.emplace_back("jwt_svid_ttl", std::to_string(e.jwt_svid_ttl()));
+  if (wants(Entry::kFederatesWithFieldNumber) && e.federates_with_size() > 0) {
+    std::string names;
+    for (const std::string& name : e.federates_with())
+      names.append(names.empty() ? "" : ",").append(name);
+    out.emplace_back("federates_with", std::move(names));
+  }
+  if (wants(Entry::kAdminFieldNumber)) out.emplace_back("admin", e.admin() ? "true" : "false");
+  if (wants(Entry::kDownstreamFieldNumber))
+    out.emplace_back("downstream", e.downstream() ? "true" : "false");
+  if (wants(Entry::kExpiresAtFieldNumber))
+    out.emplace_back("expires_at", std::to_string(e.expires_at()));
+  if (wants(Entry::kHintFieldNumber) && !e.hint().empty()) out.emplace_back("hint", e.hint());
+  return out;
+}
+
+class EntryService {
+ public:
+  explicit EntryService(ServiceContext& context)
+      : context_(context), store_(*context.entry_store) {}
+
+  Status count(CallContext& call, const api::CountEntriesRequest& request,
+               api::CountEntriesResponse& response) {
+    SIGNET_TRY(const Query query, entry_query(context_, request));
+    const Result<uint64_t> count = store_.count(query);
+    if (!count)
+      return api_error(call.host(), Code::kInternal, "failed to count entries", count.status());
+    response.set_count(static_cast<int32_t>(*count));
+    return {};
+  }
+
+  // The page's entries go from the store into the answer as bytes.
+  Result<Blob> list(CallContext& call, const api::ListEntriesRequest& request) {
+    SIGNET_TRY(Query query, entry_query(context_, request));
+    if (request.page_size() > 0) {
+      const Result<uint64_t> after = parse_page_token(request.page_token());
+      if (!after)
+        return api_error(call.host(), Code::kInternal, "failed to list entries", after.status());
+      query.after_row = *after;
+      query.limit = static_cast<uint32_t>(request.page_size());
+    }
+    const Result<EntryStore::Page> page = store_.list(query);
+    if (!page)
+      return api_error(call.host(), Code::kInternal, "failed to list entries", page.status());
+    const uint32_t fields = output_fields(request);
+    std::string answer;
+    std::string entry;
+    for (const std::string& encoded : page->encoded) {
+      entry.clear();
+      append_masked_entry(encoded, fields, entry);
+      append_field(kEntriesField, entry, answer);
+    }
+    if (request.page_size() > 0 && page->last_row != 0) {
+      append_field(kNextPageTokenField, std::to_string(page->last_row), answer);
+    }
+    return call.host().blob(answer);
+  }
+
+  Status get(CallContext& call, const api::GetEntryRequest& request, Entry& response) {
+    if (request.id().empty()) return api_error(call.host(), Code::kInvalidArgument, "missing ID");
+    call.audit("entry_id", request.id());
+    Result<Entry> entry = store_.get(request.id());
+    if (!entry) {
+      return entry.status().code() == Code::kNotFound
+                 ? api_error(call.host(), Code::kNotFound, "entry not found")
+                 : api_error(call.host(), Code::kInternal, "failed to fetch entry", entry.status());
+    }
+    response = std::move(*entry);
+    apply_mask(response, output_fields(request));
+    return {};
+  }
+
+  Status create(CallContext& call, const api::BatchCreateEntryRequest& request,
+                api::BatchCreateEntryResponse& response) {
+    constexpr uint32_t kAll = ~uint32_t{0};
+    const uint32_t fields = output_fields(request);
+    std::vector<Result<Entry>> wanted = convert(call, request.entries(), kAll);
+    std::vector<Result<StoredEntry>> stored = store_.create(wanted);
+    for (std::size_t n = 0; n < stored.size(); ++n) {
+      auto* result = response.add_results();
+      Status status;
+      if (!wanted[n]) {
+        status = wanted[n].status();
+      } else if (!stored[n]) {
+        status = failed(call, "failed to create entry", stored[n].status());
+      } else {
+        if (stored[n]->existed) status = Status::already_exists("similar entry already exists");
+        apply_mask(stored[n]->entry, fields);
+        *result->mutable_entry() = std::move(stored[n]->entry);
+      }
+      fill_status(status, result->mutable_status());
+      if (call.auditing())
+        call.audit_item(status, audit_fields(request.entries(static_cast<int>(n)), kAll));
+    }
+    return {};
+  }
+
+  Status update(CallContext& call, const api::BatchUpdateEntryRequest& request,
+                api::BatchUpdateEntryResponse& response) {
+    const uint32_t input = entry_fields(request.has_input_mask() ? &request.input_mask() : nullptr);
+    const uint32_t fields = output_fields(request);
+    std::vector<Result<Entry>> wanted = convert(call, request.entries(), input);
+    std::vector<Result<StoredEntry>> stored = store_.update(wanted, input);
+    for (std::size_t n = 0; n < stored.size(); ++n) {
+      auto* result = response.add_results();
+      Status status;
+      if (!wanted[n]) {
+        status = wanted[n].status();
+      } else if (!stored[n]) {
+        status = failed(call, "failed to update entry", stored[n].status());
+      } else {
+        apply_mask(stored[n]->entry, fields);
+        *result->mutable_entry() = std::move(stored[n]->entry);
+      }
+      fill_status(status, result->mutable_status());
+      if (call.auditing())
+        call.audit_item(status, audit_fields(request.entries(static_cast<int>(n)), input));
+    }
+    return {};
+  }
+
+  Status remove(CallContext& call, const api::BatchDeleteEntryRequest& request,
+                api::BatchDeleteEntryResponse& response) {
+    const std::vector<std::string> ids(request.ids().begin(), request.ids().end());
+    const std::vector<Status> removed = store_.remove(ids);
+    for (std::size_t n = 0; n < ids.size(); ++n) {
+      auto* result = response.add_results();
+      Status status = removed[n];
+      if (status.code() == Code::kNotFound) {
+        status = api_error(call.host(), Code::kNotFound, "entry not found");
+      } else if (status.code() == Code::kInvalidArgument) {
+        status = api_error(call.host(), Code::kInvalidArgument, "missing entry ID");
+      } else if (!status.ok()) {
+        status = api_error(call.host(), Code::kInternal, "failed to delete entry", status);
+      }
+      fill_status(status, result->mutable_status());
+      result->set_id(ids[n]);
+      if (call.auditing()) call.audit_item(status, {{"entry_id", ids[n]}});
+    }
+    return {};
+  }
+
+  Result<Blob> authorized(CallContext& call, const api::GetAuthorizedEntriesRequest& request) {
+    const uint32_t fields = output_fields(request);
+    std::string answer;
+    std::string entry;
+    store_.index().for_each_authorized(call.caller_id().to_string(),
+                                       [&](const IndexedPtr& indexed) {
+                                         entry.clear();
+                                         append_masked_entry(indexed->encoded, fields, entry);
+                                         append_field(kEntriesField, entry, answer);
+                                       });
+    return call.host().blob(answer);
+  }
+
+  void sync(std::shared_ptr<CallContext> call, std::string_view first) {
+    start_entry_sync(std::move(call), store_.index(), first);
+  }
+
+ private:
+  std::vector<Result<Entry>> convert(CallContext& call,
+                                     const google::protobuf::RepeatedPtrField<Entry>& entries,
+                                     uint32_t fields) {
+    std::vector<Result<Entry>> out;
+    out.reserve(static_cast<std::size_t>(entries.size()));
+    for (const Entry& entry : entries) {
+      out.push_back(entry_from_api(context_.trust_domain(), entry, fields));
+      if (!out.back()) {
+        out.back() = api_error(call.host(), Code::kInvalidArgument, "failed to convert entry",
+                               out.back().status());
+      }
+    }
+    return out;
+  }
+  static Status failed(CallContext& call, const char* message, const Status& cause) {
+    return api_error(call.host(), cause.code() == Code::kUnknown ? Code::kInternal : cause.code(),
+                     message, cause);
+  }
+
+  ServiceContext& context_;
+  EntryStore& store_;
+};
+
+}  // namespace
+
+void register_entry_service(MethodRegistry& methods, ServiceContext& context) {
+  const auto s = std::make_shared<EntryService>(context);
+  const std::string prefix = "/spire.api.server.entry.v1.Entry/";
+  methods.unary<api::CountEntriesRequest, api::CountEntriesResponse>(
+      prefix + "CountEntries",
+      [s](CallContext& c, const auto& q, auto& a) { return s->count(c, q, a); });
+  methods.unary_blob<api::ListEntriesRequest>(
+      prefix + "ListEntries", [s](CallContext& c, const auto& q) { return s->list(c, q); });
+  methods.unary<api::GetEntryRequest, Entry>(
+      prefix + "GetEntry", [s](CallContext& c, const auto& q, auto& a) { return s->get(c, q, a); });
+  methods.unary<api::BatchCreateEntryRequest, api::BatchCreateEntryResponse>(
+      prefix + "BatchCreateEntry",
+      [s](CallContext& c, const auto& q, auto& a) { return s->create(c, q, a); });
+  methods.unary<api::BatchUpdateEntryRequest, api::BatchUpdateEntryResponse>(
+      prefix + "BatchUpdateEntry",
+      [s](CallContext& c, const auto& q, auto& a) { return s->update(c, q, a); });
+  methods.unary<api::BatchDeleteEntryRequest, api::BatchDeleteEntryResponse>(
+      prefix + "BatchDeleteEntry",
+      [s](CallContext& c, const auto& q, auto& a) { return s->remove(c, q, a); });
+  methods.unary_blob<api::GetAuthorizedEntriesRequest>(
+      prefix + "GetAuthorizedEntries",
+      [s](CallContext& c, const auto& q) { return s->authorized(c, q); });
+  methods.stream(prefix + "SyncAuthorizedEntries",
+                 SIGNET_RPC_CLIENT_STREAM | SIGNET_RPC_SERVER_STREAM,
+                 [s](std::shared_ptr<CallContext> c, std::string_view first) {
+                   s->sync(std::move(c), first);
+                 });
+}
+
+}  // namespace signet::server

@@ -1,0 +1,24 @@
+// What makes a registration entry acceptable, with SPIRE's words for what does not.
+// Source: docs/spire-compatibility.md, "Registration entries".
+#pragma once
+
+#include "signet/spiffe_id.h"
+#include "signet/status.h"
+
+#include "spire/api/types/entry.pb.h"
+
+namespace signet::server {
+
+/// Reads an entry as a client sent it: the fields that `fields` names (entry_wire.h) are checked
+/// and copied, all others come out empty, but for the id. federates_with comes out as bare names.
+/// Errors   kInvalidArgument: "invalid parent ID: ...", "selector list is empty", ...
+Result<spire::api::types::Entry> entry_from_api(const TrustDomain& trust_domain,
+                                                const spire::api::types::Entry& entry,
+                                                uint32_t fields);
+
+/// What the store asks of an entry before it is written, `fields` as above.
+/// Errors   kInvalidArgument: "datastore-validation: ...";
+///          kAlreadyExists: "datastore-sql: ..." for a selector or DNS name that stands there twice
+Status check_for_store(const spire::api::types::Entry& entry, uint32_t fields);
+
+}  // namespace signet::server
