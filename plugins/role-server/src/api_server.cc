@@ -1,0 +1,229 @@
+#include "api_server.h"
+
+#include <unistd.h>
+
+#include <array>
+
+#include "agent_records.h"
+#include "server_identity.h"
+
+namespace signet::server {
+namespace {
+
+constexpr std::string_view kAdminOptions =
+    R"({"socket_mode":"0770","folder_mode":"0750","max_message":4194304})";
+// Agents' connections end after three minutes, so that they look up the server's name again.
+constexpr std::string_view kTcpOptions =
+    R"({"tls":true,"client_certificate":"asked","max_message":4194304,)"
+    R"("max_connection_age_s":180})";
+
+std::string executable_of(std::int32_t pid) {
+  std::array<char, 4096> path{};
+  const std::string link = "/proc/" + std::to_string(pid) + "/exe";
+  const ssize_t n = readlink(link.c_str(), path.data(), path.size());
+  return n > 0 ? std::string(path.data(), static_cast<std::size_t>(n)) : std::string();
+}
+
+bool limit_enabled(const ServerConfig& config, Limit limit) {
+  switch (limit) {
+    case Limit::kNone:
+      return false;
+    case Limit::kAttest:
+      return config.ratelimit_attestation;
+    case Limit::kCsr:
+    case Limit::kJsr:
+    case Limit::kWsr:
+      return config.ratelimit_signing;
+    case Limit::kPushKey:
+    case Limit::kPostStatus:
+      return true;
+  }
+  return true;
+}
+
+}  // namespace
+
+// What the transport asks about TLS connections. The peer's verified identity hangs on the
+// connection; calls share it.
+class ApiServer::TlsAcceptor final : public RpcAcceptor {
+ public:
+  using Holder = std::shared_ptr<const PeerIdentity>;
+  TlsAcceptor(ServiceContext& context, Authorizer& authorizer)
+      : context_(context), authorizer_(authorizer) {}
+
+  Result<RpcIdentity> identity() override {
+    const auto state = context_.identity->current();
+    RpcIdentity identity;
+    identity.chain = state->chain;
+    identity.key = state->key;
+    return identity;
+  }
+  Result<RpcVerdict> verify(const RpcPeer& peer) override {
+    SIGNET_TRY(Holder identity, authorizer_.verify_peer(peer));
+    if (!identity) return RpcVerdict{};
+    RpcVerdict verdict;
+    verdict.id = identity->spiffe_id.to_string();
+    verdict.user = new Holder(std::move(identity));
+    return verdict;
+  }
+  void closed(const RpcPeer& peer) override { delete static_cast<Holder*>(peer.user); }
+
+ private:
+  ServiceContext& context_;
+  Authorizer& authorizer_;
+};
+
+ApiServer::ApiServer(ServiceContext& context, const MethodRegistry& methods)
+    : context_(context),
+      methods_(methods),
+      authorizer_(context),
+      delayed_(context.host),
+      acceptor_(std::make_unique<TlsAcceptor>(context, authorizer_)) {}
+
+ApiServer::~ApiServer() { stop(std::chrono::nanoseconds(0)); }
+
+Status ApiServer::start() {
+  SIGNET_RETURN_IF_ERROR(open_admin_socket());
+  SIGNET_RETURN_IF_ERROR(open_tcp());
+  SIGNET_RETURN_IF_ERROR(admin_->serve());
+  SIGNET_RETURN_IF_ERROR(tcp_->serve());
+  context_.host.info("Serving the API", {{"address", tcp_->address()}, {"network", "tcp"}});
+  context_.host.info("Serving the API", {{"address", admin_->address()}, {"network", "unix"}});
+  return {};
+}
+
+Status ApiServer::open_admin_socket() {
+  auto listener = RpcListener::create(
+      context_.host, "unix:" + context_.config->socket_path, kAdminOptions, nullptr);
+  if (!listener) return listener.status().prefixed("cannot open the admin socket");
+  admin_ = std::move(*listener);
+  return register_methods(*admin_, true);
+}
+
+Status ApiServer::open_tcp() {
+  std::string address = context_.config->bind_address;
+  if (address.find(':') != std::string::npos && address.front() != '[') {
+    address = "[" + address + "]";  // IPv6
+  }
+  auto listener = RpcListener::create(
+      context_.host, "tcp:" + address + ":" + std::to_string(context_.config->bind_port),
+      kTcpOptions, acceptor_.get());
+  if (!listener) return listener.status().prefixed("cannot open the API's address");
+  tcp_ = std::move(*listener);
+  return register_methods(*tcp_, false);
+}
+
+Status ApiServer::register_methods(RpcListener& listener, bool local) {
+  listener.authorize([this, local](ServerCall& call) { return authorize(call, local); });
+  for (const MethodRegistry::Method& method : methods_.methods()) {
+    if (method.rule->admin_socket_only && !local) continue;
+    SIGNET_RETURN_IF_ERROR(listener.handle(
+        std::string(method.rule->method),
+        [this, &method](std::shared_ptr<ServerCall> call, std::string_view first) {
+          dispatch(method, std::move(call), first);
+        },
+        method.rpc_flags));
+  }
+  return {};
+}
+
+Status ApiServer::authorize(ServerCall& call, bool local) const {
+  const RpcPeer& peer = call.peer();
+  auto caller = std::make_shared<Caller>();
+  caller->local = local;
+  if (local) {
+    caller->pid = peer.pid;
+    caller->uid = peer.uid;
+    caller->gid = peer.gid;
+    if (context_.config->audit_log_enabled) caller->path = executable_of(peer.pid);
+  } else {
+    caller->address = view(peer.address);
+    if (peer.user != nullptr) caller->identity = *static_cast<TlsAcceptor::Holder*>(peer.user);
+  }
+  const MethodRule* rule = find_method(call.method());
+  if (rule == nullptr) return Status::unimplemented("unknown method " + call.method());
+  const Status status = authorizer_.authorize(*rule, *caller);
+  if (!status.ok()) {
+    CallContext(context_, call.shared_from_this(), caller, *rule).close(status);
+    return status;
+  }
+  call.attachment = std::move(caller);
+  return {};
+}
+
+Result<std::int64_t> ApiServer::reserve(const MethodRule& rule, const Caller& caller,
+                                        std::uint32_t cost, const ServerCall& call) {
+  if (caller.local || !limit_enabled(*context_.config, rule.limit)) return std::int64_t{0};
+  auto wait = limiter_.take(rule.limit, caller.ip(), cost, context_.host.monotonic_ns(),
+                            call.deadline_ns());
+  if (wait) return wait;
+  std::string text = "rejecting request due to ";
+  text.append(rule.limit_name);
+  if (!rule.limit_name.ends_with("limit")) text.append(" rate limiting");
+  return wait.status().prefixed(text);
+}
+
+void ApiServer::dispatch(const MethodRegistry::Method& method, std::shared_ptr<ServerCall> call,
+                         std::string_view first) {
+  auto caller = std::static_pointer_cast<Caller>(std::move(call->attachment));
+  auto context = std::make_shared<CallContext>(context_, call, caller, *method.rule);
+  if (caller->promote) {
+    // The first call with a renewed SVID retires the one before.
+    const Status promoted = context_.agents->promote(caller->identity->spiffe_id.to_string(),
+                                                     caller->identity->serial);
+    if (!promoted.ok()) {
+      context_.host.log_status(LogLevel::kError, "Cannot activate the agent's renewed SVID",
+                               promoted);
+      return context->finish(
+          Status::internal("unable to look up agent information: " + promoted.message()));
+    }
+  }
+  std::unique_ptr<UnaryTask> task;
+  std::uint32_t cost = 1;
+  if (method.parse) {
+    task = method.parse(first);
+    if (!task) return context->finish(Status::internal("grpc: error unmarshalling request"));
+    cost = task->cost();
+  }
+  const auto wait = reserve(*method.rule, *caller, cost, *call);
+  if (!wait) return context->finish(wait.status());
+  if (*wait == 0) return run(method, context, std::move(task), first);
+
+  auto held = std::make_shared<std::unique_ptr<UnaryTask>>(std::move(task));
+  const Status delayed = delayed_.run_after(
+      *wait, [this, &method, context, held, bytes = std::string(held->get() ? "" : first)] {
+        if (!context->call().over()) run(method, context, std::move(*held), bytes);
+      });
+  if (!delayed.ok()) context->finish(delayed);
+}
+
+void ApiServer::run(const MethodRegistry::Method& method,
+                    const std::shared_ptr<CallContext>& context, std::unique_ptr<UnaryTask> task,
+                    std::string_view first) {
+  if (!task) return method.stream(context, first);
+  Result<Blob> answer = Status::internal("internal error");
+  try {
+    answer = task->run(*context);
+  } catch (const std::exception& e) {
+    context_.host.error("Method threw", {{"method", method.rule->method}, {"error", e.what()}});
+  }
+  if (!answer) return context->finish(answer.status());
+  context->close(Status());
+  context->call().finish_with(std::move(*answer));
+}
+
+void ApiServer::identity_changed() {
+  if (tcp_) tcp_->identity_changed();
+}
+
+void ApiServer::disconnect(const std::string& spiffe_id) {
+  if (tcp_) tcp_->disconnect(spiffe_id);
+}
+
+void ApiServer::stop(std::chrono::nanoseconds drain) {
+  if (tcp_) (void)tcp_->close(drain);
+  if (admin_) (void)admin_->close(drain);
+  delayed_.stop();
+}
+
+}  // namespace signet::server

@@ -1,0 +1,68 @@
+#include "call_context.h"
+
+namespace signet::server {
+namespace {
+
+// "/spire.api.server.agent.v1.Agent/GetAgent" -> ("agent.v1.Agent", "GetAgent"), as logs name them.
+std::pair<std::string_view, std::string_view> service_and_method(std::string_view path) {
+  constexpr std::string_view kPrefix = "/spire.api.server.";
+  if (path.starts_with(kPrefix)) path.remove_prefix(kPrefix.size());
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos) return {{}, path};
+  return {path.substr(0, slash), path.substr(slash + 1)};
+}
+
+}  // namespace
+
+void CallContext::write_audit(const Status& status, const AuditFields& fields) const {
+  const auto [service, method] = service_and_method(rule_.method);
+  std::vector<Field> out;
+  out.reserve(fields.size() + 12);
+  out.emplace_back("type", "audit");
+  out.emplace_back("status", status.ok() ? "success" : "error");
+  std::string code;
+  if (!status.ok()) {
+    code = code_name(status.code());
+    out.emplace_back("status_code", code);
+    out.emplace_back("status_message", status.message());
+  }
+  out.emplace_back("service", service);
+  out.emplace_back("method", method);
+  out.emplace_back("authorized_as", caller_->class_name());
+  out.emplace_back("authorized_via", caller_->authorized_via);
+  if (caller_->identity) {
+    out.emplace_back("caller_id", caller_->identity->spiffe_id.to_string());
+  }
+  if (caller_->local) {
+    out.emplace_back("caller_uid", caller_->uid);
+    out.emplace_back("caller_gid", caller_->gid);
+    out.emplace_back("caller_path", caller_->path);
+  } else {
+    out.emplace_back("caller_addr", caller_->address);
+  }
+  for (const auto& [key, value] : fields) out.emplace_back(key, value);
+  host().log(LogLevel::kInfo, "API accessed", out);
+}
+
+void CallContext::audit_item(const Status& status, const AuditFields& fields) {
+  if (!auditing()) return;
+  items_written_ = true;
+  write_audit(status, fields);
+}
+
+void CallContext::close(const Status& status) {
+  if (auditing() && (!items_written_ || !status.ok())) write_audit(status, fields_);
+  if (status.ok() && !host().enabled(LogLevel::kDebug)) return;
+  if (caller_->identity) call_->audit("caller_id", caller_->identity->spiffe_id.to_string());
+  if (!caller_->local) call_->audit("caller_addr", caller_->address);
+  call_->audit("authorized_as", caller_->class_name());
+  if (!caller_->authorized_via.empty()) call_->audit("authorized_via", caller_->authorized_via);
+  for (const auto& [key, value] : status.fields()) call_->audit(key, value);
+}
+
+void CallContext::finish(const Status& status) {
+  close(status);
+  call_->finish(status);
+}
+
+}  // namespace signet::server

@@ -1,0 +1,95 @@
+#include "rate_limiter.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace signet::server {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kGeneration = 60 * kSecond;
+
+}  // namespace
+
+RateLimiter::Bucket& RateLimiter::bucket(Limit limit, std::string_view ip, std::int64_t now_ns) {
+  if (now_ns - turned_ns_ >= kGeneration) {
+    previous_ = now_ns - turned_ns_ >= 2 * kGeneration ? Generation() : std::move(current_);
+    current_.clear();
+    turned_ns_ = now_ns;
+  }
+  std::string key(1, static_cast<char>(limit));
+  key.append(ip);
+  const auto [place, is_new] = current_.try_emplace(key);
+  if (is_new) {
+    const auto old = previous_.find(key);
+    place->second = old == previous_.end()
+                        ? Bucket{static_cast<double>(rate_of(limit)), now_ns}
+                        : old->second;
+  }
+  return place->second;
+}
+
+Result<std::int64_t> RateLimiter::take(Limit limit, std::string_view ip, std::uint32_t cost,
+                                       std::int64_t now_ns, std::int64_t deadline_ns) {
+  const std::uint32_t rate = rate_of(limit);  // also the burst
+  if (cost > rate) {
+    return Status::resource_exhausted("rate (" + std::to_string(cost) + ") exceeds burst size (" +
+                                      std::to_string(rate) + ")");
+  }
+  std::lock_guard lock(mutex_);
+  Bucket& b = bucket(limit, ip, now_ns);
+  const double gained =
+      static_cast<double>(std::max<std::int64_t>(now_ns - b.updated_ns, 0)) / kSecond * rate;
+  const double tokens = std::min<double>(b.tokens + gained, rate) - cost;
+  std::int64_t wait = 0;
+  if (tokens < 0) wait = static_cast<std::int64_t>(-tokens / rate * kSecond);
+  if (wait > 0 && deadline_ns != INT64_MAX && now_ns + wait > deadline_ns) {
+    return Status::resource_exhausted("rate: Wait(n=" + std::to_string(cost) +
+                                      ") would exceed context deadline");
+  }
+  b.tokens = tokens;
+  b.updated_ns = now_ns;
+  return wait;
+}
+
+Status DelayedWork::run_after(std::int64_t delay_ns, std::function<void()> work) {
+  const signet_host_timer* timers = host_.timers();
+  if (timers == nullptr) return Status::unavailable("the host has no timers");
+  std::lock_guard lock(mutex_);  // fire() waits for it, so the item is complete when it runs
+  if (stopped_) return Status::unavailable("the server is stopping");
+  auto item = std::make_unique<Item>(Item{this, 0, std::move(work)});
+  const signet_status code = timers->start(host_.abi(), host_.monotonic_ns() + delay_ns, 0,
+                                           &DelayedWork::fire, item.get(), &item->timer);
+  if (code != SIGNET_OK) return Status(static_cast<Code>(code), "cannot start a timer");
+  waiting_.insert(item.release());
+  return {};
+}
+
+void DelayedWork::fire(void* arg) {
+  auto* item = static_cast<Item*>(arg);
+  std::unique_ptr<Item> owned;
+  {
+    std::lock_guard lock(item->owner->mutex_);
+    if (item->owner->waiting_.erase(item) == 0) return;  // stop() has it
+    owned.reset(item);
+  }
+  try {
+    owned->work();
+  } catch (...) {  // nothing crosses the border
+  }
+}
+
+void DelayedWork::stop() {
+  std::unordered_set<Item*> left;
+  {
+    std::lock_guard lock(mutex_);
+    stopped_ = true;
+    left.swap(waiting_);
+  }
+  for (Item* item : left) {
+    host_.timers()->cancel(host_.abi(), item->timer);
+    delete item;
+  }
+}
+
+}  // namespace signet::server

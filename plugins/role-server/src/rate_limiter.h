@@ -1,0 +1,67 @@
+// RateLimiter: SPIRE's limits on what one address may ask for. A request over the limit waits
+// for its turn; one that can never have it fails.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "signet/host.h"
+
+#include "method_table.h"
+
+namespace signet::server {
+
+class RateLimiter {
+ public:
+  /// Takes `cost` tokens from the bucket of (limit, ip) at `now_ns` (monotonic).
+  /// Returns   how long to wait first, in nanoseconds; 0: go on
+  /// Errors    kResourceExhausted: the cost exceeds the bucket, or the wait would pass
+  ///           `deadline_ns`; nothing was taken then
+  Result<std::int64_t> take(Limit limit, std::string_view ip, std::uint32_t cost,
+                            std::int64_t now_ns, std::int64_t deadline_ns);
+
+ private:
+  struct Bucket {
+    double tokens = 0;
+    std::int64_t updated_ns = 0;
+  };
+  using Generation = std::unordered_map<std::string, Bucket>;
+  Bucket& bucket(Limit limit, std::string_view ip, std::int64_t now_ns);
+
+  std::mutex mutex_;
+  Generation current_;
+  Generation previous_;  // not used for a minute: dropped after the next
+  std::int64_t turned_ns_ = 0;
+};
+
+// Work that is to run later on a worker, without holding one meanwhile.
+class DelayedWork {
+ public:
+  explicit DelayedWork(const Host& host) : host_(host) {}
+  ~DelayedWork() { stop(); }
+  /// Errors   when the host has no timer to give, or after stop(); the work is dropped
+  Status run_after(std::int64_t delay_ns, std::function<void()> work);
+  /// Drops what still waits. Nothing runs afterwards.
+  void stop();
+
+ private:
+  struct Item {
+    DelayedWork* owner;
+    std::uint64_t timer = 0;
+    std::function<void()> work;
+  };
+  static void fire(void* arg);
+
+  const Host host_;
+  std::mutex mutex_;
+  std::unordered_set<Item*> waiting_;
+  bool stopped_ = false;
+};
+
+}  // namespace signet::server
