@@ -1,0 +1,102 @@
+#include "accept_loop.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+namespace signet::rpc_grpc {
+
+AcceptLoop::~AcceptLoop() { stop(); }
+
+Status AcceptLoop::start() {
+  if (thread_.joinable()) return {};
+  epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  epoll_event event{EPOLLIN, {.u64 = 0}};
+  if (epoll_ < 0 || wake_ < 0 || epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event) != 0) {
+    return Status::unavailable(std::string("cannot make an event loop: ") + std::strerror(errno));
+  }
+  stopping_ = false;
+  thread_ = std::thread([this] { run(); });
+  return {};
+}
+
+void AcceptLoop::stop() {
+  if (thread_.joinable()) {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    const uint64_t one = 1;
+    [[maybe_unused]] const ssize_t n = write(wake_, &one, sizeof one);
+    thread_.join();
+  }
+  watches_.clear();
+  if (epoll_ >= 0) close(epoll_);
+  if (wake_ >= 0) close(wake_);
+  epoll_ = wake_ = -1;
+}
+
+uint64_t AcceptLoop::watch_listener(int fd, Callback ready) {
+  return watch(fd, EPOLLIN, false, std::move(ready));
+}
+
+uint64_t AcceptLoop::watch_connection(int fd, Callback ended) {
+  return watch(fd, EPOLLRDHUP | EPOLLONESHOT, true, std::move(ended));
+}
+
+uint64_t AcceptLoop::watch(int fd, uint32_t events, bool once, Callback fn) {
+  auto entry = std::make_shared<Watch>(Watch{std::move(fn), once, fd});
+  uint64_t token = 0;
+  {
+    std::lock_guard lock(mutex_);
+    token = next_token_++;
+    watches_.emplace(token, std::move(entry));
+  }
+  epoll_event event{events, {.u64 = token}};
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) {
+    std::lock_guard lock(mutex_);
+    watches_.erase(token);
+    return 0;
+  }
+  return token;
+}
+
+void AcceptLoop::remove(uint64_t token, int fd) {
+  {
+    std::lock_guard lock(mutex_);
+    if (watches_.erase(token) == 0) return;
+  }
+  epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+  if (!on_loop_thread()) std::lock_guard wait(running_);
+}
+
+void AcceptLoop::run() {
+  epoll_event events[64];
+  for (;;) {
+    const int n = epoll_wait(epoll_, events, 64, -1);
+    if (n < 0 && errno != EINTR) return;
+    for (int i = 0; i < n; ++i) {
+      std::lock_guard running(running_);
+      std::shared_ptr<Watch> watch;
+      {
+        std::lock_guard lock(mutex_);
+        if (stopping_) return;
+        const auto it = watches_.find(events[i].data.u64);
+        if (it == watches_.end()) continue;
+        watch = it->second;
+        if (watch->once) {
+          epoll_ctl(epoll_, EPOLL_CTL_DEL, watch->fd, nullptr);
+          watches_.erase(it);
+        }
+      }
+      watch->fn();
+    }
+  }
+}
+
+}  // namespace signet::rpc_grpc

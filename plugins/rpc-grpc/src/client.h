@@ -1,0 +1,56 @@
+// ClientConnection: what `signet_rpc_conn *` points at, a gRPC channel and its open calls.
+#pragma once
+
+#include <grpcpp/channel.h>
+#include <grpcpp/generic/generic_stub.h>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_set>
+
+#include "options.h"
+#include "runtime.h"
+#include "stream.h"
+
+namespace signet::rpc_grpc {
+
+class ClientStream;
+class TlsClient;
+
+class ClientConnection {
+ public:
+  static ClientConnection* from_abi(signet_rpc_conn* c) { return reinterpret_cast<ClientConnection*>(c); }
+  signet_rpc_conn* abi() { return reinterpret_cast<signet_rpc_conn*>(this); }
+
+  static Result<std::unique_ptr<ClientConnection>> create(const signet_host* owner, const Endpoint& endpoint,
+                                                          const ClientOptions& options,
+                                                          const signet_rpc_acceptor* acceptor, void* self);
+  ~ClientConnection();  // as hang_up()
+
+  signet_status call(std::string method, int64_t deadline_ns, const signet_rpc_header* headers,
+                     std::size_t header_count, const signet_rpc_handler* handler, void* st, signet_blob* first,
+                     signet_rpc_stream** out);
+
+  const Owner& owner() const { return owner_; }
+  grpc::GenericStub& stub() { return *stub_; }
+  /// Words for a call that failed because the server was not trusted; "" otherwise.
+  std::string verify_failure() const;
+  const signet_rpc_peer* peer() const;
+  void stream_ended(ClientStream* stream);
+
+ private:
+  explicit ClientConnection(const signet_host* owner);
+
+  const Owner owner_;
+  std::unique_ptr<TlsClient> tls_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<grpc::GenericStub> stub_;
+  std::mutex mutex_;
+  std::condition_variable quiet_;
+  bool closing_ = false;
+  std::unordered_set<ClientStream*> streams_;
+};
+
+}  // namespace signet::rpc_grpc

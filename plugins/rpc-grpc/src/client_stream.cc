@@ -1,0 +1,162 @@
+#include "client_stream.h"
+
+#include <grpcpp/generic/generic_stub.h>
+
+#include "client.h"
+#include "runtime.h"
+#include "status_details.h"
+
+namespace signet::rpc_grpc {
+
+ClientStream::ClientStream(ClientConnection* connection, const signet_rpc_handler* handler, void* st,
+                           int64_t deadline_ns)
+    : Stream(handler, &connection->owner()), connection_(connection), deadline_ns_(deadline_ns) {
+  state_ = st;
+}
+
+void ClientStream::start(const std::string& method, signet_blob* first) {
+  connection_->stub().PrepareBidiStreamingCall(&context_, method, grpc::StubOptions(), this);
+  AddHold();  // until the end was read: others start reads and writes meanwhile
+  {
+    std::lock_guard lock(mutex_);
+    if (first) {
+      queue_.push_back(first);
+      queued_bytes_ += blob_api()->bytes(first).len;
+      if ((handler_->flags & SIGNET_RPC_CLIENT_STREAM) == 0) half_close_wanted_ = true;
+    }
+    advance();
+    read_active_ = true;
+    StartRead(&in_);
+  }
+  StartCall();
+}
+
+void ClientStream::read() {
+  bool run = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (ended_) return;
+    if (!have_message_) {
+      ++credits_;
+      return;
+    }
+    have_message_ = false;
+    Event event{Event::kMessage, {}};
+    event.message.Swap(&in_);
+    run = queue_event(std::move(event));
+    read_active_ = true;
+    StartRead(&in_);
+  }
+  if (run) run_events(/*on_transport=*/false);
+}
+
+void ClientStream::OnReadDone(bool ok) {
+  bool run = false;
+  bool ended = false;
+  {
+    std::lock_guard lock(mutex_);
+    read_active_ = false;
+    if (!ok) {
+      ended = !ended_;
+      ended_ = true;
+      closed_ = true;
+      drop_queue();
+    } else if (credits_ == 0) {
+      have_message_ = true;
+    } else {
+      --credits_;
+      Event event{Event::kMessage, {}};
+      event.message.Swap(&in_);
+      run = queue_event(std::move(event));
+      read_active_ = true;
+      StartRead(&in_);
+    }
+  }
+  if (ended) RemoveHold();
+  if (run) run_events();
+}
+
+void ClientStream::OnWriteDone(bool ok) {
+  {
+    std::lock_guard lock(mutex_);
+    const bool writable = write_finished() && ok && !ended_;
+    if (!ok) {
+      closed_ = true;
+      drop_queue();
+    }
+    advance();
+    if (!writable || !queue_event({Event::kWritable, {}})) return;
+  }
+  run_events();
+}
+
+void ClientStream::advance() {
+  if (ended_ || write_active_ || half_closed_) return;
+  if (has_queue()) {
+    take_next_write();
+    if (half_close_wanted_ && !has_queue()) {
+      half_closed_ = true;
+      StartWriteLast(&out_, grpc::WriteOptions());
+    } else {
+      StartWrite(&out_);
+    }
+  } else if (half_close_wanted_ && !closed_) {
+    half_closed_ = true;
+    StartWritesDone();
+  }
+}
+
+void ClientStream::half_close() {
+  std::lock_guard lock(mutex_);
+  half_close_wanted_ = true;
+  advance();
+  closed_ = true;
+}
+
+void ClientStream::cancel() {
+  bool ended = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (ended_) return;
+    cancelled_ = true;
+    if (!read_active_) {  // a message without a credit: nobody will read it any more
+      ended = ended_ = true;
+      closed_ = true;
+      have_message_ = false;
+      in_.Clear();
+    }
+    context_.TryCancel();
+  }
+  if (ended) RemoveHold();
+}
+
+void ClientStream::overloaded() { cancel(); }
+
+void ClientStream::OnDone(const grpc::Status& status) {
+  {
+    std::lock_guard lock(mutex_);
+    ended_ = closed_ = true;
+    status_ = status;
+    if (!queue_event({Event::kDone, {}})) return;
+  }
+  run_events();
+}
+
+void ClientStream::run_done() {
+  const auto code = static_cast<signet_status>(status_.error_code());
+  std::string message = status_.error_message();
+  if (code == SIGNET_UNAVAILABLE) {
+    const std::string why = connection_->verify_failure();
+    if (!why.empty() && message.find(why) == message.npos) message += ": " + why;
+  }
+  const std::string detail = first_detail(status_.error_details());
+  handler_->done(state_, abi(), code, to_abi(std::string_view(message)),
+                 detail.empty() ? signet_bytes{} : bytes_to_abi(detail));
+  // Out of the list first: hang_up() cancels what is listed.
+  connection_->stream_ended(this);
+  delete this;
+}
+
+const signet_rpc_peer* ClientStream::peer() const { return connection_->peer(); }
+
+}  // namespace signet::rpc_grpc

@@ -1,0 +1,51 @@
+// One call on the client side.
+//
+// One message is always read ahead, because gRPC tells the end of a call only to a reader; the
+// handler still gets a message for a credit only.
+#pragma once
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/client_callback.h>
+
+#include <string>
+
+#include "stream.h"
+
+namespace signet::rpc_grpc {
+
+class ClientConnection;
+
+class ClientStream final : public Stream, public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  ClientStream(ClientConnection* connection, const signet_rpc_handler* handler, void* st, int64_t deadline_ns);
+  grpc::ClientContext& context() { return context_; }
+  /// Sends `first` (may be null, its reference is taken over) and begins. Once.
+  void start(const std::string& method, signet_blob* first);
+
+  void read() override;
+  void half_close() override;
+  void cancel() override;
+  int64_t deadline() const override { return deadline_ns_; }
+  const signet_rpc_peer* peer() const override;
+
+ private:
+  ~ClientStream() override = default;
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnDone(const grpc::Status& status) override;
+
+  void overloaded() override;
+  void advance() override;
+  void run_done() override;
+
+  ClientConnection* const connection_;
+  const int64_t deadline_ns_;
+  grpc::ClientContext context_;
+  bool have_message_ = false;   // in_ holds one that has no credit yet
+  bool ended_ = false;          // the last read came back empty: nothing may be started any more
+  bool half_close_wanted_ = false;
+  bool half_closed_ = false;
+  grpc::Status status_;
+};
+
+}  // namespace signet::rpc_grpc

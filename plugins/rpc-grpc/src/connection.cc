@@ -1,0 +1,40 @@
+#include "connection.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+
+#include "signet/host.h"
+
+namespace signet::rpc_grpc {
+
+void Peer::seal() {
+  abi.address = to_abi(address);
+  abi.id = id.empty() ? signet_str{} : to_abi(id);
+  spans_.clear();
+  for (const std::string& der : chain) spans_.push_back(bytes_to_abi(der));
+  abi.chain = spans_.empty() ? nullptr : spans_.data();
+  abi.chain_len = spans_.size();
+}
+
+Connection::Connection(const signet_rpc_acceptor* acceptor, void* self) : acceptor_(acceptor), self_(self) {}
+
+Connection::~Connection() {
+  if (verified && acceptor_ && SIGNET_HAS(acceptor_, signet_rpc_acceptor, closed)) {
+    acceptor_->closed(self_, &peer.abi);
+  }
+  if (peer.abi.pidfd >= 0) close(peer.abi.pidfd);
+  if (socket >= 0) close(socket);
+}
+
+void Connection::shut_down() {
+  if (socket >= 0) shutdown(socket, SHUT_RDWR);
+}
+
+uint64_t next_connection_number() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
+}
+
+}  // namespace signet::rpc_grpc
