@@ -65,22 +65,22 @@ ConfigNode ConfigNode::object(Position position) {
   return node;
 }
 
-std::string_view ConfigNode::type_name() const {
+std::string_view ConfigNode::type_phrase() const {
   switch (type_) {
     case Type::kNull:
       return "null";
     case Type::kBool:
-      return "boolean";
+      return "a boolean";
     case Type::kInt:
-      return "integer";
+      return "an integer";
     case Type::kFloat:
-      return "number";
+      return "a number";
     case Type::kString:
-      return "string";
+      return "a string";
     case Type::kList:
-      return "list";
+      return "a list";
     case Type::kObject:
-      return "object";
+      return "an object";
   }
   return "null";
 }

@@ -15,7 +15,7 @@ namespace {
 Status join(const ConfigNode& value, std::vector<const ConfigNode::Member*>& out) {
   const ConfigNode* bad = collect_members(value, out);
   if (bad == nullptr) return {};
-  return error_at(bad->position(), "must be an object, not a " + std::string(bad->type_name()));
+  return error_at(bad->position(), "must be an object, not " + std::string(bad->type_phrase()));
 }
 
 Status collect_blocks(const ConfigNode& node, std::size_t depth, std::vector<std::string>& labels,

@@ -18,6 +18,11 @@ using Json = nlohmann::ordered_json;
 using Rule = Schema::Rule;
 using Values = std::vector<const ConfigNode*>;  // all that was written for one key
 
+const Rule& anything() {
+  static const Rule kAnything;
+  return kAnything;
+}
+
 class Checker {
  public:
   explicit Checker(const CheckOptions& options) : options_(options) {}
@@ -66,6 +71,7 @@ class Checker {
   Json convert(const Rule& rule, const Values& values, const Site& site) {
     switch (rule.kind) {
       case Rule::Kind::kAny:
+        for (const ConfigNode* value : values) record(*value, site);
         return to_plain_json(values);
       case Rule::Kind::kObject:
         return object(rule, values, site);
@@ -82,6 +88,21 @@ class Checker {
     return scalar(rule, *values[0], site);
   }
 
+  // Positions below a value that no rule describes.
+  void record(const ConfigNode& value, const Site& site) {
+    if (site.is_default) return;
+    for (const ConfigNode::Member& member : value.members()) {
+      const Site child = site.child(member.key_position, member.key);
+      out_.positions.emplace(child.pointer, child.where);
+      record(member.value, child);
+    }
+    for (std::size_t i = 0; i < value.items().size(); ++i) {
+      const Site child = site.item(value.items()[i].position(), i);
+      out_.positions.emplace(child.pointer, child.where);
+      record(value.items()[i], child);
+    }
+  }
+
   struct Group {
     const ConfigNode::Member* first = nullptr;
     Values values;
@@ -91,7 +112,7 @@ class Checker {
     std::vector<const ConfigNode::Member*> members;
     for (const ConfigNode* value : values) {
       if (const ConfigNode* bad = collect_members(*value, members)) {
-        error(bad->position(), site, "must be an object, not a " + std::string(bad->type_name()));
+        error(bad->position(), site, "must be an object, not " + std::string(bad->type_phrase()));
         return nullptr;
       }
     }
@@ -147,8 +168,7 @@ class Checker {
       return;
     }
     if (rule.unknown == Rule::Unknown::kKeep) {
-      out_.positions.emplace(child.pointer, child.where);
-      append_member(out, group.first->key, to_plain_json(group.values));
+      append_member(out, group.first->key, check(anything(), group.values, child));
       return;
     }
     std::vector<std::string> names;
@@ -195,7 +215,7 @@ class Checker {
       } else if (value->is_object() && takes_blocks) {
         items.push_back(value);
       } else {
-        error(value->position(), site, "must be a list, not a " + std::string(value->type_name()));
+        error(value->position(), site, "must be a list, not " + std::string(value->type_phrase()));
         return nullptr;
       }
     }
@@ -208,11 +228,7 @@ class Checker {
     Json out = Json::array();
     for (std::size_t i = 0; i < items.size(); ++i) {
       const Site child = site.item(items[i]->position(), i);
-      if (rule.items) {
-        out.push_back(check(*rule.items, {items[i]}, child));
-      } else {
-        out.push_back(items[i]->to_json());
-      }
+      out.push_back(check(rule.items ? *rule.items : anything(), {items[i]}, child));
     }
     return out;
   }
@@ -221,10 +237,7 @@ class Checker {
     if (node.is_list() || node.is_object() || node.is_null()) {
       error(node.position(), site,
             "must be " + std::string(kind_name(rule.kind)) + ", not " +
-                (node.is_object() ? "an "
-                 : node.is_null() ? ""
-                                  : "a ") +
-                std::string(node.type_name()));
+                std::string(node.type_phrase()));
       return nullptr;
     }
     std::optional<Json> value = typed(rule, node);

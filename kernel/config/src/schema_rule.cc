@@ -25,7 +25,11 @@ class RuleReader {
     if (depth > kMaxDepth) return Status::invalid_argument("schema" + where + ": nested too deep");
     auto rule = std::make_shared<Rule>();
     // The others need to know these.
-    if (json.contains("type") && !read_kind(json["type"], *rule)) return wrong("type");
+    if (!json.contains("type")) {
+      rule->kind = implied_kind(json);
+    } else if (!read_kind(json["type"], *rule)) {
+      return wrong("type");
+    }
     if (json.contains("format") && !read_string(json["format"], rule->format)) {
       return wrong("format");
     }
@@ -33,8 +37,12 @@ class RuleReader {
       SIGNET_RETURN_IF_ERROR(read_properties(json["properties"], where, depth, *rule));
     }
     for (const auto& [keyword, value] : json.items()) {
-      if (keyword == "type" || keyword == "format" || keyword == "properties") continue;
       if (is_annotation(keyword)) continue;
+      if (!fits(keyword, rule->kind)) {
+        return Status::invalid_argument("schema" + where + ": \"" + keyword +
+                                        "\" does not fit the type");
+      }
+      if (keyword == "type" || keyword == "format" || keyword == "properties") continue;
       if (keyword == "items") {
         SIGNET_TRY(rule->items, read(value, where + "/items", depth + 1));
       } else if (keyword == "additionalProperties" && !value.is_boolean()) {
@@ -56,6 +64,30 @@ class RuleReader {
       if (keyword == known) return true;
     }
     return false;
+  }
+
+  static bool is_object_keyword(std::string_view keyword) {
+    return keyword == "properties" || keyword == "required" || keyword == "oneOf" ||
+           keyword == "additionalProperties" || keyword == "x-signet-unknown";
+  }
+
+  static Rule::Kind implied_kind(const Json& json) {
+    for (const auto& [keyword, value] : json.items()) {
+      if (is_object_keyword(keyword)) return Rule::Kind::kObject;
+      if (keyword == "items") return Rule::Kind::kArray;
+    }
+    return Rule::Kind::kAny;
+  }
+
+  // JSON Schema ignores a keyword that belongs to another type; here that is a mistake.
+  static bool fits(std::string_view keyword, Rule::Kind kind) {
+    const bool scalar =
+        kind != Rule::Kind::kAny && kind != Rule::Kind::kObject && kind != Rule::Kind::kArray;
+    if (is_object_keyword(keyword)) return kind == Rule::Kind::kObject;
+    if (keyword == "items") return kind == Rule::Kind::kArray;
+    if (keyword == "format") return kind == Rule::Kind::kString || kind == Rule::Kind::kInteger;
+    if (keyword == "enum" || keyword == "minimum" || keyword == "maximum") return scalar;
+    return true;
   }
 
   static bool read_string(const Json& json, std::string& out) {
@@ -83,7 +115,6 @@ class RuleReader {
     if (!json.is_object()) {
       return Status::invalid_argument("schema" + where + ": wrong value of \"properties\"");
     }
-    if (rule.kind == Rule::Kind::kAny) rule.kind = Rule::Kind::kObject;
     for (const auto& [name, schema] : json.items()) {
       SIGNET_TRY(auto property, read(schema, where + "/properties/" + name, depth + 1));
       if (!rule.index.emplace(lower(name), rule.properties.size()).second) {

@@ -64,8 +64,8 @@ class ConfigNode {
   bool is_string() const { return type_ == Type::kString; }
   bool is_list() const { return type_ == Type::kList; }
   bool is_object() const { return type_ == Type::kObject; }
-  /// "null", "boolean", "integer", "number", "string", "list", "object".
-  std::string_view type_name() const;
+  /// "null", "a boolean", "an integer", "a number", "a string", "a list", "an object".
+  std::string_view type_phrase() const;
   const Position& position() const { return position_; }
 
   bool as_bool() const { return integer_ != 0; }    // kBool
