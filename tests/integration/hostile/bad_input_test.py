@@ -1,0 +1,240 @@
+"""What arrives broken, too large or not at all: the right gRPC code or a closed connection, healthy
+within a second, memory back within 10 % and as many descriptors as before.
+"""
+
+import json
+import os
+import random
+import socket
+import time
+import unittest
+
+from harness import h2, paths
+from harness.case import TestCase, needs_root
+from harness.process import wait_until
+
+IMPL = os.environ.get("SIGNET_TEST_IMPL", "signet")  # `spire` shows that the tests are right
+TD = "spiffe://example.org"
+FETCH = h2.headers("/SpiffeWorkloadAPI/FetchX509SVID", ("workload.spiffe.io", "true"))
+
+
+@unittest.skipUnless(IMPL != "signet" or paths.have_signet(), "signet is not built")
+class BadInput(TestCase):
+    def setUp(self):
+        self.random = random.Random(3)
+        self.s = self.server(IMPL)
+        self.a = self.agent(IMPL, self.s, {"agent": {"experimental": {"sync_interval": "1s"}}})
+        self.s.create_entry("/me", "/node", ["unix:uid:0"])
+        self.wait_ids(self.a, [f"{TD}/me"])
+        # (node, target): every door that a stranger can reach.
+        self.doors = [(self.s, self.s.socket), (self.s, self.s.port), (self.a, self.a.socket)]
+
+    def settle(self, nodes, before):
+        """Healthy within 1 s; then memory and descriptors as before, once connections are closed."""
+        for node in nodes:
+            began = time.monotonic()
+            result = node.cli("healthcheck")
+            self.assertEqual(result.code, 0, result)
+            self.assertLess(time.monotonic() - began, 1.0 * paths.slow())
+        for node in nodes:
+            rss, fds = before[node.name]
+            wait_until(f"{node.name}'s descriptors to be {fds} or fewer, not {node.process.fds()}",
+                       lambda: node.process.fds() <= fds, 30)
+            # Go frees memory late; the bound is Signet's.
+            if node.impl == "signet":
+                wait_until(f"{node.name}'s memory ({node.process.rss_kib()} KiB) to be back near {rss}",
+                           lambda: node.process.rss_kib() <= rss * 1.10 + 1024, 15)
+
+    def measure(self, warm):
+        """Memory and descriptors after one round, which pays for what is allocated once."""
+        warm()
+        time.sleep(0.5)
+        nodes = [self.s, self.a]
+        return {n.name: (n.process.rss_kib(), n.process.fds()) for n in nodes}
+
+    def rounds(self, once, count):
+        """once(target) for each door, `count` times, after a tenth of that as warm-up."""
+        def all_doors(n):
+            for _ in range(n):
+                for _, target in self.doors:
+                    once(target)
+        before = self.measure(lambda: all_doors(max(count // 2, 20)))
+        all_doors(count)
+        self.settle([self.s, self.a], before)
+
+    def swallow(self, s):
+        """Reads what comes until the other side closes or says no more for a while."""
+        s.settimeout(0.05)
+        try:
+            while s.recv(65536):
+                pass
+        except OSError:
+            pass
+        s.close()
+
+    def test_random_bytes(self):
+        def once(target):
+            s = h2.plain(target)
+            try:
+                s.sendall(self.random.randbytes(self.random.choice([1, 10, 100, 5000])))
+            except OSError:
+                pass
+            self.swallow(s)
+        self.rounds(once, 60)
+
+    def test_a_preface_and_then_random_bytes(self):
+        def once(target):
+            try:
+                s = h2.connect(target)
+                s.sendall(h2.PREFACE + h2.settings() + self.random.randbytes(200))
+            except OSError:
+                return
+            self.swallow(s)
+        self.rounds(once, 60)
+
+    def test_truncated_frames(self):
+        whole = h2.PREFACE + h2.settings() + h2.frame(h2.HEADERS, h2.END_HEADERS, 1, FETCH) + \
+            h2.frame(h2.DATA, h2.END_STREAM, 1, h2.message())
+
+        def once(target):
+            try:
+                s = h2.connect(target)
+                s.sendall(whole[:self.random.randrange(len(whole))])
+                s.close()
+            except OSError:
+                pass
+        self.rounds(once, 100)
+
+    def test_a_message_cut_short(self):
+        def once(target):
+            try:
+                s = h2.connect(target)
+                s.sendall(h2.PREFACE + h2.settings() +
+                          h2.frame(h2.HEADERS, h2.END_HEADERS, 1, FETCH) +
+                          h2.frame(h2.DATA, h2.END_STREAM, 1, b"\0\0\0\1\0" + b"x" * 100))
+            except OSError:
+                return
+            self.swallow(s)
+        self.rounds(once, 40)
+
+    def test_connections_that_never_say_anything(self):
+        """Two hundred silent connections to each door; callers are served meanwhile."""
+        before = self.measure(lambda: [h2.plain(t).close() for _, t in self.doors])
+        silent = [h2.plain(target) for _, target in self.doors for _ in range(200)]
+        self.assertEqual(self.ids(self.a), [f"{TD}/me"])
+        self.assertEqual(self.s.cli("healthcheck").code, 0)
+        for s in silent:
+            s.close()
+        self.settle([self.s, self.a], before)
+
+    def test_clients_that_never_read(self):
+        """Streams whose window is closed: updates for them are not piled up."""
+        def stuck():
+            s = h2.connect(self.a.socket)
+            s.sendall(h2.PREFACE + h2.settings(window=0) +
+                      h2.frame(h2.HEADERS, h2.END_HEADERS, 1, FETCH) +
+                      h2.frame(h2.DATA, h2.END_STREAM, 1, h2.message()))
+            return s
+        before = self.measure(lambda: [stuck().close() for _ in range(100)])
+        streams = [stuck() for _ in range(100)]
+        time.sleep(0.5)
+        full = self.a.process.rss_kib()
+        for n in range(20):  # each change is a new message for every stream
+            self.s.create_entry(f"/more/{n}", "/node", ["unix:uid:0"])
+            self.wait_ids(self.a, sorted([f"{TD}/me", *(f"{TD}/more/{i}" for i in range(n + 1))]))
+        if IMPL == "signet":
+            # One pending message a stream at most: 100 streams with 21 identities of about 2 KiB,
+            # shared, is little. 16 MiB would be all twenty messages for each.
+            self.assertLess(self.a.process.rss_kib() - full, 12 * 1024)
+        for s in streams:
+            s.close()
+        self.settle([self.s], before)
+        wait_until("the agent's descriptors", lambda: self.a.process.fds() <= before[self.a.name][1], 30)
+
+    def test_a_message_over_4_mib_is_resource_exhausted(self):
+        _, end = self.call(self.s, "spire.api.server.entry.v1.Entry/GetEntry", {"id": "x" * (5 << 20)})
+        self.assertEqual(end["code"], "ResourceExhausted", end)
+        _, lines = self.probe("raw", "-socket", self.a.socket, "-method", "FetchJWTSVID", "-pad",
+                              str(5 << 20))
+        self.assertEqual(lines[-1]["code"], "ResourceExhausted", lines)
+        # Just below it the request is read, and judged by what it says.
+        _, end = self.call(self.s, "spire.api.server.entry.v1.Entry/GetEntry", {"id": "x" * (3 << 20)})
+        self.assertEqual(end["code"], "NotFound", end["code"])
+
+    def test_an_unknown_method_is_unimplemented(self):
+        s = h2.connect(self.s.socket)
+        s.sendall(h2.PREFACE + h2.settings() +
+                  h2.frame(h2.HEADERS, h2.END_HEADERS, 1, h2.headers("/no.such.Service/Method")) +
+                  h2.frame(h2.DATA, h2.END_STREAM, 1, h2.message()))
+        time.sleep(0.3)
+        self.swallow(s)
+        self.assertEqual(self.s.cli("healthcheck").code, 0)
+
+    @unittest.skipIf(IMPL == "spire", "on SQLite SPIRE refuses some hundred: too many terms in a SELECT")
+    def test_ten_thousand_selectors(self):
+        """Served, and the cost grows with their number, not with its square."""
+        def create(count, name):
+            began = time.monotonic()
+            answers, end = self.call(self.s, "spire.api.server.entry.v1.Entry/BatchCreateEntry", {"entries": [{
+                "spiffe_id": {"trust_domain": "example.org", "path": f"/{name}"},
+                "parent_id": {"trust_domain": "example.org", "path": "/node"},
+                "selectors": [{"type": "unix", "value": f"uid:{n}"} for n in range(count)]}]},
+                seconds=120)
+            self.assertEqual(end["code"], "OK", end)
+            self.assertEqual(answers[0]["results"][0]["status"].get("code", 0), 0,
+                             str(answers)[:500])
+            return end["seconds"], time.monotonic() - began
+        create(10, "warm")
+        small = min(create(1000, f"small{n}")[0] for n in range(3))
+        large = create(10000, "large")[0]
+        print(f"    1,000 selectors {small:.3f} s, 10,000 {large:.3f} s")
+        self.assertLess(large, max(small, 0.01) * 10 * 4, "linear, with room for noise")
+        self.wait_ids(self.a, [f"{TD}/me"])
+        listed, _ = self.call(self.s, "spire.api.server.entry.v1.Entry/ListEntries", {"filter": {
+            "by_spiffe_id": {"trust_domain": "example.org", "path": "/large"}}})
+        self.assertEqual(len(listed[0]["entries"][0]["selectors"]), 10000)
+
+    def test_spiffe_ids_at_and_past_the_standards_limits(self):
+        def create(path, trust_domain="example.org"):
+            answers, end = self.call(self.s, "spire.api.server.entry.v1.Entry/BatchCreateEntry", {"entries": [{
+                "spiffe_id": {"trust_domain": trust_domain, "path": path},
+                "parent_id": {"trust_domain": "example.org", "path": "/node"},
+                "selectors": [{"type": "unix", "value": "uid:99"}]}]})
+            self.assertEqual(end["code"], "OK", end)
+            return answers[0]["results"][0].get("status", {}).get("code", 0)
+        room = 2048 - len(TD)
+        self.assertEqual(create("/" + "a" * (room - 1)), 0, "2048 bytes, the limit of SPIFFE-ID 2.3")
+        if IMPL == "signet":
+            self.assertEqual(create("/" + "b" * room), 3, "2049 bytes")
+        for bad in ("", "/", "x", "//", "/a/", "/a//b", "/.", "/..", "/a/./b", "/a/../b", "/a b", "/a%2fb",
+                    "/ä", "/a?b", "/a#b", "/a:b", "/a\u0000b", "/~a", "/a@b"):
+            self.assertEqual(create(bad), 3, repr(bad))
+        for bad in ("", "Example.org", "example.org:80", "a b", "ex%41mple.org", "exämple.org", "u@example.org",
+                    "example.org/x"):
+            self.assertEqual(create("/x", bad), 3, repr(bad))
+        for good in ("/a.b", "/...", "/a-b_c", "/A/B/0", "/..a", "/a.."):
+            self.assertEqual(create(good), 0, good)
+
+    def test_bad_csrs(self):
+        for flags in (["-fault", "signature"], ["-fault", "truncated"], ["-fault", "garbage"]):
+            csr = self.probe("csr", "-spiffe-id", f"{TD}/m", *flags)[1][0]["csr"]
+            _, end = self.call(self.s, "spire.api.server.svid.v1.SVID/MintX509SVID", {"csr": csr})
+            self.assertEqual(end["code"], "InvalidArgument", (flags, end))
+        if IMPL == "signet":  # SPIRE takes any key that Go can read
+            for key in ("rsa1024",):
+                csr = self.probe("csr", "-spiffe-id", f"{TD}/m", "-key", key)[1][0]["csr"]
+                _, end = self.call(self.s, "spire.api.server.svid.v1.SVID/MintX509SVID", {"csr": csr})
+                self.assertEqual(end["code"], "InvalidArgument", (key, end))
+
+    @unittest.skipUnless(IMPL == "signet", "Signet's own promise")
+    def test_the_log_names_the_cause(self):
+        quiet = len(self.s.process.text())
+        s = h2.plain(self.s.port)
+        s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        self.swallow(s)
+        wait_until("a line about the handshake", lambda: any(
+            word in self.s.process.text()[quiet:].lower() for word in ("handshake", "tls")), 5)
+
+
+if __name__ == "__main__":
+    unittest.main()
