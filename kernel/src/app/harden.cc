@@ -1,0 +1,54 @@
+#include "app/harden.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <malloc.h>
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+namespace signet::kernel {
+namespace {
+
+bool env_is_one(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): no other thread yet
+  return value != nullptr && std::strcmp(value, "1") == 0;
+}
+
+}  // namespace
+
+Status check_environment() {
+  if (env_is_one("SIGNET_ALLOW_PRELOAD")) return {};
+  for (const char* name : {"LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT"}) {
+    const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+    if (value != nullptr && *value != '\0') {
+      return Status::failed_precondition(
+          std::string(name) +
+          " is set, which loads code that nobody checked; unset it, or set "
+          "SIGNET_ALLOW_PRELOAD=1 if it is meant");
+    }
+  }
+  return {};
+}
+
+void settle_process() {
+  // Each arena keeps its own free memory; with many short-lived workers that is most of an
+  // idle process.
+  mallopt(M_ARENA_MAX, 2);
+  mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+  mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+  umask(umask(077) | 027);
+}
+
+void harden_process() {
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (env_is_one("SIGNET_DEBUG")) return;
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  const rlimit none = {0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+}  // namespace signet::kernel

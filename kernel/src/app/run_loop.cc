@@ -1,0 +1,97 @@
+#include "app/run_loop.h"
+
+#include <condition_variable>
+#include <cstdio>
+#include <deque>
+#include <malloc.h>
+#include <mutex>
+#include <signal.h>
+#include <unistd.h>
+
+#include "app/harden.h"
+#include "app/signals.h"
+
+namespace signet::kernel {
+namespace {
+
+// What the main thread is to do next, in order of arrival.
+class Events {
+ public:
+  struct Event {
+    int signal = 0;  // 0: quit
+    int code = 0;
+    std::string reason;
+  };
+  void push(Event event) {
+    const std::lock_guard lock(mutex_);
+    events_.push_back(std::move(event));
+    arrived_.notify_one();
+  }
+  Event wait() {
+    std::unique_lock lock(mutex_);
+    arrived_.wait(lock, [&] { return !events_.empty(); });
+    Event event = std::move(events_.front());
+    events_.pop_front();
+    return event;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<Event> events_;
+};
+
+}  // namespace
+
+int run_role(Process& process, Supervisor& supervisor, const PluginFile& role,
+             const ConfigSource& source) {
+  harden_process();
+  Events events;
+  process.on_quit([&](int code, const std::string& reason) { events.push({0, code, reason}); });
+  int stops = 0;
+  const SignalThread signals([&](int signal) {
+    if (signal == SIGINT || signal == SIGTERM) {
+      // The second one means now: the operator has waited long enough.
+      if (++stops > 1) _exit(128 + signal);
+      process.request_stop();
+    }
+    events.push({signal, 0, {}});
+  });
+
+  const Status started = supervisor.start_role(role, source);
+  if (!started.ok()) {
+    const bool told = process.stop_requested() && started.code() == Code::kCancelled;
+    supervisor.stop_all();
+    process.on_quit(nullptr);
+    if (told) return 0;
+    std::fprintf(stderr, "Error: %s\n", started.message().c_str());
+    process.system().write(SIGNET_LOG_ERROR, "Fatal run error", {{"error", started.message()}});
+    return 1;
+  }
+  malloc_trim(0);  // what parsing and validating needed
+
+  int code = 0;
+  for (;;) {
+    const Events::Event event = events.wait();
+    if (event.signal == SIGHUP) {
+      supervisor.reload();
+    } else if (event.signal == SIGUSR1) {
+      supervisor.reread_data_files();
+    } else if (event.signal == SIGUSR2) {
+      supervisor.reopen_logs();
+    } else {
+      code = event.code;
+      if (event.signal == 0 && !event.reason.empty()) {
+        process.system().write(code == 0 ? SIGNET_LOG_INFO : SIGNET_LOG_ERROR, "Stopping",
+                               {{"reason", event.reason}});
+        if (code != 0) std::fprintf(stderr, "Error: %s\n", event.reason.c_str());
+      }
+      break;
+    }
+  }
+  supervisor.stop_all();
+  process.on_quit(nullptr);
+  return code;
+}
+
+}  // namespace signet::kernel

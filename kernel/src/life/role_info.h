@@ -1,0 +1,39 @@
+// RoleInfo: what a role's describe() says (signet/abi/role.h), read once.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "signet/status.h"
+
+namespace signet::kernel {
+
+struct RoleInfo {
+  struct Type {
+    std::string name;     // "KeyManager"
+    std::string service;  // "signet.key_manager/1"
+    unsigned min = 0;
+    unsigned max = 0;  // 0: any number
+  };
+  std::string block;
+  std::string scope;
+  std::string default_config;
+  std::string valid_text;    // printed when a configuration is valid
+  std::string invalid_text;  // printed before the findings when it is not
+  std::vector<std::string> share;
+  std::vector<Type> types;
+  std::map<std::string, std::string> later;                   // type -> why it is refused
+  std::vector<std::pair<std::string, std::string>> defaults;  // type, name
+  std::chrono::milliseconds drain{10'000};
+
+  const Type* type(std::string_view name) const;
+};
+
+/// Errors   kInternal: not the JSON that role.h asks for
+Result<RoleInfo> parse_role_info(std::string_view json);
+
+}  // namespace signet::kernel

@@ -1,0 +1,65 @@
+// Supervisor: starts and stops whole scopes, and the system plugins that all of them use.
+//
+// A start is all or nothing: what a failed start had begun is stopped in reverse. Nothing
+// here holds a lock while a plugin runs, since a role may start further scopes from its own
+// start().
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "life/run_config.h"
+#include "life/scope.h"
+
+namespace signet::kernel {
+
+class Supervisor {
+ public:
+  explicit Supervisor(Process& process);
+
+  /// Runs the role in `file` in a new scope. `scope` "" is the role's own choice.
+  /// Errors   the plugin and the reason; the configuration's problems one a line
+  Status start_role(const PluginFile& file, ConfigSource source, std::string scope = "");
+  /// The same by the role plugin's name and a JSON configuration.
+  Status start_scope(const std::string& role, const std::string& scope, std::string_view json);
+  Status stop_scope(const std::string& scope);
+
+  /// Loads, creates and validates everything; starts nothing.
+  Findings validate_role(const PluginFile& file, const ConfigSource& source);
+  /// What the role says of itself.
+  Result<RoleInfo> describe(const PluginFile& file);
+
+  /// Loads and starts the system plugin that offers `id`, and those that it needs.
+  Status ensure_system(const std::string& id);
+  /// All of `plugin`'s needs that system plugins offer.
+  Status ensure_system_needs(const PluginFile& plugin);
+
+  /// Drains and stops all scopes, the last started first, then the system plugins.
+  void stop_all();
+
+  void reload();             // SIGHUP
+  void reread_data_files();  // SIGUSR1
+  void reopen_logs();        // SIGUSR2
+
+ private:
+  struct Run;
+  Status prepare(Run& run, Findings& findings, bool effects);
+  Status bring_up(Run& run);
+  void bring_down(Run& run);
+  void apply_log(Run& run, Findings& findings);
+  void reload_run(Run& run);
+  void reconfigure(Run& run, std::size_t index, const PluginBlock& next);
+  std::vector<std::shared_ptr<Run>> runs() const;
+
+  Process& process_;
+  mutable std::mutex mutex_;  // guards runs_ only
+  std::vector<std::shared_ptr<Run>> runs_;
+  std::mutex system_mutex_;                        // one system plugin is brought up at a time
+  std::vector<std::shared_ptr<Instance>> system_;  // in start order
+  std::mutex reload_mutex_;
+};
+
+}  // namespace signet::kernel
