@@ -160,7 +160,10 @@ void SqliteTransaction::close() {
 
 Status SqliteTransaction::usable() const {
   if (!open_) return Status::failed_precondition("transaction is over");
-  return failed_;
+  if (!failed_.ok()) return failed_;
+  // Without this a statement after SQLite's own rollback would commit by itself.
+  if (!connection_->in_transaction()) return Status::unavailable("transaction was rolled back");
+  return {};
 }
 
 Status SqliteTransaction::begin_write() {
@@ -413,7 +416,9 @@ Status SqliteTransaction::mark() {
 Status SqliteTransaction::undo() {
   if (!open_) return Status::failed_precondition("transaction is over");
   if (!marked_) return Status::failed_precondition("no mark to go back to");
-  if (!connection_->in_transaction()) return failed_;  // SQLite took everything back
+  if (!connection_->in_transaction()) {  // a full disk or a failed read: SQLite took all back
+    return failed_.ok() ? Status::unavailable("transaction was rolled back") : failed_;
+  }
   if (savepoint_) {
     SIGNET_TRY(auto statement, connection_->prepare("ROLLBACK TO mark"));
     SIGNET_RETURN_IF_ERROR(spoiled(statement.run()));
@@ -425,8 +430,8 @@ Status SqliteTransaction::undo() {
 
 Result<std::uint64_t> SqliteTransaction::commit() {
   if (!open_) return Status::failed_precondition("transaction is over");
-  if (!writes_ || !progress_.changed || !failed_.ok()) {
-    Status failed = failed_;
+  if (!writes_ || !progress_.changed || !usable().ok()) {
+    Status failed = usable();
     if (connection_->in_transaction()) {
       const Status ended = connection_->exec("ROLLBACK");  // nothing to keep
       if (failed.ok()) failed = ended;

@@ -1,0 +1,270 @@
+// Queries against a brute-force model, and the indexes that hot ones must use.
+#include <algorithm>
+#include <random>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "sqlite_query.h"
+#include "store_helpers.h"
+#include "temp_folder.h"
+
+namespace signet::datastore_sql {
+namespace {
+
+using Set = std::set<std::string>;
+
+// What the test believes is stored.
+struct Model {
+  std::string id;
+  std::uint64_t row = 0;
+  std::int64_t expires_at = 0;
+  std::string spiffe_id;
+  std::string parent_id;
+  std::string hint;
+  bool downstream = false;
+  Set selectors;
+  Set federates;
+};
+
+bool matches(const Set& stored, const Set& asked, SetMatch match) {
+  Set both;
+  std::set_intersection(stored.begin(), stored.end(), asked.begin(), asked.end(),
+                        std::inserter(both, both.end()));
+  switch (match) {
+    case SetMatch::kExact:
+      return stored == asked;
+    case SetMatch::kSubset:
+      return both == stored;
+    case SetMatch::kSuperset:
+      return both == asked;
+    case SetMatch::kAny:
+      return !both.empty();
+  }
+  return false;
+}
+
+class QueryTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    SqliteStore::Options options;
+    options.path = folder_.file();
+    store_ = std::move(*SqliteStore::open(options));
+  }
+
+  std::uint64_t pick(std::uint64_t n) { return random_() % n; }
+
+  Set some(const std::string& prefix, std::uint64_t of, std::uint64_t at_most) {
+    Set out;
+    for (auto n = pick(at_most + 1); n > 0; --n) out.insert(prefix + std::to_string(pick(of)));
+    return out;
+  }
+
+  Keys keys_of(const Model& m) {
+    Keys keys = {{"spiffe_id", m.spiffe_id}, {"parent_id", m.parent_id}, {"hint", m.hint}};
+    if (m.downstream) keys.emplace_back("downstream", "1");
+    for (const auto& s : m.selectors) keys.emplace_back("selector", s);
+    for (const auto& f : m.federates) keys.emplace_back("federates_with", f);
+    std::shuffle(keys.begin(), keys.end(), random_);
+    return keys;
+  }
+
+  void write(Transaction& tx, Model& m) {
+    m.spiffe_id = "spiffe://td/w" + std::to_string(pick(4));
+    m.parent_id = "spiffe://td/p" + std::to_string(pick(3));
+    m.hint = pick(3) == 0 ? "hint" + std::to_string(pick(2)) : "";
+    m.downstream = pick(5) == 0;
+    m.expires_at = pick(3) == 0 ? static_cast<std::int64_t>(1 + pick(100)) : 0;
+    m.selectors = some("s:", 5, 3);
+    m.federates = some("td", 3, 2);
+    Stored stored;
+    ASSERT_TRUE(put(tx, "entry", m.id, "b", kRevisionAny, keys_of(m), m.expires_at, &stored).ok());
+    m.row = stored.row;
+  }
+
+  void compare(Transaction& tx, const std::vector<Model>& models) {
+    Keys where;
+    Model asked;
+    const bool by_spiffe = pick(3) == 0;
+    const bool by_parent = pick(3) == 0;
+    const bool by_hint = pick(4) == 0;
+    const bool by_downstream = pick(6) == 0;
+    if (pick(2) == 0) asked.selectors = some("s:", 5, 4);
+    if (pick(3) == 0) asked.federates = some("td", 3, 3);
+    asked.spiffe_id = "spiffe://td/w" + std::to_string(pick(4));
+    asked.parent_id = "spiffe://td/p" + std::to_string(pick(3));
+    asked.hint = pick(2) == 0 ? "hint0" : "";
+    if (by_spiffe) where.emplace_back("spiffe_id", asked.spiffe_id);
+    if (by_parent) where.emplace_back("parent_id", asked.parent_id);
+    if (by_hint) where.emplace_back("hint", asked.hint);
+    if (by_downstream) where.emplace_back("downstream", "1");
+    for (const auto& s : asked.selectors) where.emplace_back("selector", s);
+    for (const auto& f : asked.federates) where.emplace_back("federates_with", f);
+    std::shuffle(where.begin(), where.end(), random_);
+    const auto index = views(where);
+    Query query;
+    query.kind = "entry";
+    query.where = index;
+    query.selector_match = static_cast<SetMatch>(pick(4));
+    query.federates_match = static_cast<SetMatch>(pick(4));
+    query.after_row = pick(2) == 0 ? pick(models.size()) : 0;
+    query.limit = pick(2) == 0 ? static_cast<std::uint32_t>(1 + pick(5)) : 0;
+    query.expires_before = pick(4) == 0 ? 50 : 0;
+    query.with_body = pick(2) == 0;
+
+    std::vector<std::pair<std::uint64_t, std::string>> wanted;
+    std::uint64_t count = 0;
+    for (const Model& m : models) {
+      if (m.row == 0) continue;
+      if (by_spiffe && m.spiffe_id != asked.spiffe_id) continue;
+      if (by_parent && m.parent_id != asked.parent_id) continue;
+      if (by_hint && m.hint != asked.hint) continue;
+      if (by_downstream && !m.downstream) continue;
+      if (query.expires_before != 0 &&
+          (m.expires_at == 0 || m.expires_at >= query.expires_before)) {
+        continue;
+      }
+      if (!asked.selectors.empty() &&
+          !matches(m.selectors, asked.selectors, query.selector_match)) {
+        continue;
+      }
+      if (!asked.federates.empty() &&
+          !matches(m.federates, asked.federates, query.federates_match)) {
+        continue;
+      }
+      ++count;
+      if (m.row > query.after_row) wanted.emplace_back(m.row, m.id);
+    }
+    std::sort(wanted.begin(), wanted.end());
+    if (query.limit != 0 && wanted.size() > query.limit) wanted.resize(query.limit);
+    std::vector<std::string> wanted_ids;
+    for (const auto& [row, id] : wanted) wanted_ids.push_back(id);
+    const auto sql = build_query(query, Select::kHeaders);
+    EXPECT_EQ(ids(tx, query), wanted_ids) << (sql ? sql->sql : sql.status().to_string());
+    const auto counted = tx.count(query);
+    ASSERT_TRUE(counted);
+    EXPECT_EQ(*counted, count) << sql->sql;
+  }
+
+  std::string plan(const Query& query, Select select = Select::kRecords) {
+    const auto built = build_query(query, select);
+    if (!built) return built.status().to_string();
+    auto connection = sqlite::Connection::open(folder_.file(), SQLITE_OPEN_READWRITE);
+    auto statement = (*connection)->prepare("EXPLAIN QUERY PLAN " + built->sql, false);
+    if (!statement) return statement.status().to_string();
+    built->bind(*statement);
+    std::string out;
+    for (auto row = statement->step(); row && *row; row = statement->step()) {
+      out += std::string(statement->text(3)) + "\n";
+    }
+    return out;
+  }
+
+  std::mt19937_64 random_{20261122};
+  TempFolder folder_;
+  std::unique_ptr<SqliteStore> store_;
+};
+
+TEST_F(QueryTest, AgreesWithABruteForceModel) {
+  std::vector<Model> models(60);
+  for (std::size_t i = 0; i < models.size(); ++i) models[i].id = "e" + std::to_string(i);
+  for (int round = 0; round < 40; ++round) {
+    auto tx = must_begin(*store_, Mode::kWrite);
+    for (int change = 0; change < 15; ++change) {
+      Model& m = models[pick(models.size())];
+      if (pick(4) == 0) {
+        EXPECT_EQ(tx->erase("entry", m.id).code(), m.row == 0 ? Code::kNotFound : Code::kOk);
+        m.row = 0;
+      } else {
+        write(*tx, m);
+      }
+    }
+    for (int i = 0; i < 25; ++i) compare(*tx, models);
+    ASSERT_TRUE(tx->commit());
+  }
+}
+
+TEST_F(QueryTest, HoldsSetsOfTenThousand) {
+  Keys keys;
+  for (int i = 0; i < 10000; ++i) keys.emplace_back("selector", "s:" + std::to_string(i));
+  ASSERT_NE(put_alone(*store_, "entry", "big", "b", keys), 0u);
+  ASSERT_NE(put_alone(*store_, "entry", "one", "b", {{"selector", "s:5"}}), 0u);
+  const auto index = views(keys);
+  auto tx = must_begin(*store_, Mode::kRead);
+  Query query;
+  query.kind = "entry";
+  query.where = index;
+  EXPECT_THAT(ids(*tx, query), testing::ElementsAre("big"));
+  query.selector_match = SetMatch::kSubset;
+  EXPECT_THAT(ids(*tx, query), testing::ElementsAre("big", "one"));
+  query.selector_match = SetMatch::kSuperset;
+  EXPECT_THAT(ids(*tx, query), testing::ElementsAre("big"));
+}
+
+TEST_F(QueryTest, BytesAreComparedAsTheyAre) {
+  const std::string odd("a:\0'\"%_\xff", 8);
+  ASSERT_NE(put_alone(*store_, "entry", "odd", "b", {{"selector", odd}, {"spiffe_id", odd}}), 0u);
+  ASSERT_NE(put_alone(*store_, "entry", "even", "b", {{"selector", "a:"}}), 0u);
+  const IndexKey where[] = {{"selector", odd}, {"spiffe_id", odd}};
+  Query query;
+  query.kind = "entry";
+  query.where = where;
+  EXPECT_THAT(ids(*must_begin(*store_, Mode::kRead), query), testing::ElementsAre("odd"));
+}
+
+TEST_F(QueryTest, UnknownKeysAndKindsAreRefused) {
+  auto tx = must_begin(*store_, Mode::kRead);
+  const IndexKey where[] = {{"colour", "red"}};
+  Query query;
+  query.kind = "entry";
+  query.where = where;
+  EXPECT_EQ(tx->count(query).status().code(), Code::kInvalidArgument);
+  query.kind = "meta";
+  EXPECT_EQ(tx->count(query).status().code(), Code::kInvalidArgument);
+  query.kind = "colour";
+  query.where = {};
+  EXPECT_EQ(tx->count(query).status().code(), Code::kInvalidArgument);
+}
+
+TEST_F(QueryTest, HotQueriesUseTheirIndex) {
+  put_alone(*store_, "entry", "e");
+  const IndexKey parent[] = {{"parent_id", "p"}};
+  const IndexKey spiffe_id[] = {{"spiffe_id", "s"}};
+  const IndexKey similar[] = {
+      {"parent_id", "p"}, {"spiffe_id", "s"}, {"selector", "a:b"}, {"selector", "c:d"}};
+  const IndexKey selector[] = {{"selector", "a:b"}};
+  const IndexKey downstream[] = {{"downstream", "1"}};
+  const IndexKey hint[] = {{"hint", "h"}};
+  Query query;
+  query.kind = "entry";
+  query.where = parent;
+  EXPECT_THAT(plan(query), testing::HasSubstr("USING INDEX entry_parent_id (parent_id=?)"));
+  EXPECT_THAT(plan(query), testing::Not(testing::HasSubstr("TEMP B-TREE")));
+  query.after_row = 7;
+  query.limit = 10;
+  EXPECT_THAT(plan(query),
+              testing::HasSubstr("USING INDEX entry_parent_id (parent_id=? AND rowid>?)"));
+  query.after_row = 0;
+  query.where = spiffe_id;
+  EXPECT_THAT(plan(query), testing::HasSubstr("USING INDEX entry_spiffe_id (spiffe_id=?)"));
+  query.where = similar;
+  EXPECT_THAT(plan(query),
+              testing::HasSubstr("USING INDEX entry_spiffe_id (spiffe_id=? AND similar=?)"));
+  query.where = selector;
+  for (const SetMatch match :
+       {SetMatch::kExact, SetMatch::kSubset, SetMatch::kSuperset, SetMatch::kAny}) {
+    query.selector_match = match;
+    EXPECT_THAT(plan(query), testing::Not(testing::HasSubstr("SCAN entry\n")));
+  }
+  query.where = downstream;
+  EXPECT_THAT(plan(query), testing::HasSubstr("entry_downstream"));
+  query.where = hint;
+  EXPECT_THAT(plan(query), testing::HasSubstr("entry_hint"));
+  query.where = {};
+  query.expires_before = 10;
+  EXPECT_THAT(plan(query), testing::HasSubstr("entry_expires_at"));
+}
+
+}  // namespace
+}  // namespace signet::datastore_sql
