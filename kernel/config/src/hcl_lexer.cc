@@ -146,6 +146,7 @@ Status HclLexer::read_string(std::string& out) {
     } else if (c == '}') {
       --braces;
     }
+    if (c == '\r' && cursor_.peek(1) == '\n') cursor_.next();
     out.push_back(cursor_.next());
   }
   return error_at(start, "string is not closed with \"");
@@ -218,7 +219,15 @@ Status HclLexer::read_heredoc(std::string& out) {
   const bool strip = indented && std::all_of(lines.begin(), lines.end(), [&](auto line) {
                        return line.substr(0, indent.size()) == indent;
                      });
-  for (std::string_view line : lines) out += strip ? line.substr(indent.size()) : line;
+  for (std::string_view line : lines) {
+    if (strip) line.remove_prefix(indent.size());
+    if (line.ends_with("\r\n")) {  // HCL1 reads every line break as \n
+      out += line.substr(0, line.size() - 2);
+      out += '\n';
+    } else {
+      out += line;
+    }
+  }
   return {};
 }
 
