@@ -38,9 +38,6 @@ class EntryDirectory {
   /// How many there are.
   virtual std::size_t count() const = 0;
 
-  /// Writes an entry as the Entry service does it (checks, ID, index): for other services. Blocks.
-  virtual Status create_entry(const spire::api::types::Entry& entry) = 0;
-
   /// An agent was attested, renewed with other selectors, or loaded at start. Node aliases
   /// match on its selectors ("type:value").
   virtual void agent_changed(std::string_view agent_id,
@@ -63,9 +60,6 @@ struct ServiceContext {
 
   const TrustDomain& trust_domain() const { return config->trust_domain; }
 };
-
-/// Makes the view and subscribes it to context.changes, before the follower starts.
-std::unique_ptr<EntryDirectory> make_entry_directory(ServiceContext& context);
 
 class MethodRegistry;
 

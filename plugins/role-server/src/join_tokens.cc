@@ -1,0 +1,74 @@
+#include "join_tokens.h"
+
+#include "crypto/encoding.h"
+#include "crypto/hash.h"
+#include "signet/store/v1/store.pb.h"
+
+namespace signet::server {
+namespace {
+
+std::string record_id(std::string_view token) {
+  return crypto::hex_encode(crypto::sha256(token));
+}
+
+}  // namespace
+
+std::string join_token_fingerprint(std::string_view token) {
+  return record_id(token).substr(0, 16);
+}
+
+Status create_join_token(const Datastore& datastore, std::string_view token,
+                         std::int64_t expires_at) {
+  store::v1::JoinToken body;
+  body.set_expires_at(expires_at);
+  Record record;
+  record.kind = "join_token";
+  record.id = record_id(token);
+  record.if_revision = SIGNET_REVISION_ABSENT;
+  record.expires_at = expires_at;
+  record.body = body.SerializeAsString();
+  SIGNET_TRY(auto tx, datastore.write());
+  SIGNET_RETURN_IF_ERROR(tx.put(record));
+  return tx.commit().status();
+}
+
+Status burn_join_token(const Datastore& datastore, std::string_view token, std::int64_t now) {
+  SIGNET_TRY(auto tx, datastore.write());
+  const auto taken = tx.take("join_token", record_id(token));
+  if (!taken) {
+    if (taken.status().code() != Code::kNotFound) {
+      return taken.status().prefixed("failed to fetch join token").with_code(Code::kInternal);
+    }
+    return Status::invalid_argument(
+        "failed to attest: join token does not exist or has already been used");
+  }
+  if (const auto committed = tx.commit(); !committed) {
+    return committed.status().prefixed("failed to delete join token").with_code(Code::kInternal);
+  }
+  store::v1::JoinToken body;
+  if (!body.ParseFromString(taken->body) || body.expires_at() < now) {
+    return Status::invalid_argument("join token expired");
+  }
+  return {};
+}
+
+Result<std::size_t> prune_join_tokens(const Datastore& datastore, std::int64_t now) {
+  Query query;
+  query.kind = "join_token";
+  query.expires_before = now;
+  query.headers_only = true;
+  {
+    SIGNET_TRY(auto look, datastore.read());
+    SIGNET_TRY(const std::uint64_t expired, look.count(query));
+    if (expired == 0) return std::size_t{0};
+  }
+  SIGNET_TRY(auto tx, datastore.write());
+  SIGNET_TRY(const std::vector<Record> expired, tx.query(query));
+  for (const Record& record : expired) {
+    SIGNET_RETURN_IF_ERROR(tx.erase(record.kind, record.id));
+  }
+  SIGNET_RETURN_IF_ERROR(tx.commit().status());
+  return expired.size();
+}
+
+}  // namespace signet::server

@@ -1,0 +1,51 @@
+// RunningServer: everything that lives between start and stop, in the order in which it may be
+// built and, backwards, taken apart.
+#pragma once
+
+#include <memory>
+
+#include "agent_records.h"
+#include "api_server.h"
+#include "authorities.h"
+#include "change_follower.h"
+#include "config.h"
+#include "entry_index.h"
+#include "entry_store.h"
+#include "method_registry.h"
+#include "server_identity.h"
+#include "service_context.h"
+#include "trust_bundles.h"
+
+namespace signet::server {
+
+class RunningServer {
+ public:
+  /// Loads what is stored, makes what is missing, opens the sockets. Blocks.
+  static Result<std::unique_ptr<RunningServer>> start(const Host& host,
+                                                      const ServerConfig& config);
+  ~RunningServer();
+  /// No new calls; those under way may end for that long. Blocks.
+  void drain(std::chrono::nanoseconds time);
+
+ private:
+  RunningServer(const Host& host, const ServerConfig& config, Datastore datastore);
+  Status open();
+  void tidy();
+
+  const Host host_;
+  const ServerConfig config_;
+  const Datastore datastore_;
+  ChangeFollower changes_;
+  TrustBundles bundles_;
+  EntryIndex entries_;
+  EntryStore entry_store_;
+  AgentRecords agents_;
+  Authorities authorities_;
+  ServerIdentity identity_;
+  ServiceContext context_;
+  MethodRegistry methods_;
+  ApiServer api_;
+  Timer tidy_timer_;
+};
+
+}  // namespace signet::server
