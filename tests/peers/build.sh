@@ -3,7 +3,7 @@
 #
 # A peer is kept under a name that ends in a hash of its sources, so a change builds it anew and an
 # old checkout beside this one keeps its own. `build.sh -path NAME` prints where NAME is (building
-# nothing), `build.sh -list` names the peers.
+# nothing), `build.sh -list` names the peers, `build.sh -spire-source` prints where SPIRE's source is.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=../../scripts/lib/common.sh
@@ -75,6 +75,11 @@ present() {
 case ${1:-} in
 -list)
   echo "$ALL"
+  exit 0
+  ;;
+-spire-source) # the folder of SPIRE's own source in the module cache, for the files that it ships
+  ensure_go "$PEER" >&2
+  cd "$HERE/spire" && "$SIGNET_GO" list -m -f '{{.Dir}}' github.com/spiffe/spire
   exit 0
   ;;
 -path)

@@ -1,0 +1,120 @@
+"""Configuration as people have it: SPIRE's own files unmodified, JSON, YAML, and mistakes in them."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import unittest
+
+from harness import deploy, paths
+from harness.case import TestCase, needs_signet
+from harness.process import Process, run
+
+
+def spires_files():
+    """SPIRE's conf folder out of the Go module cache, where building the peers has put it."""
+    script = paths.ROOT / "tests" / "peers" / "build.sh"
+    return pathlib.Path(subprocess.check_output([script, "-spire-source"], text=True).strip()) / "conf"
+
+
+@needs_signet
+class Files(TestCase):
+    def validate(self, role, text, name="x.conf"):
+        path = self.folder / name
+        path.write_text(text)
+        return run([paths.SIGNET, role, "validate", "-config", path]), path
+
+    def server_settings(self):
+        server = deploy.Server("signet", self.folder / "s")
+        server.port = deploy.free_port()
+        return server, server.settings()
+
+    def test_spires_own_server_conf_and_agent_conf_run_unmodified(self):
+        conf = spires_files()
+        folder = self.folder / "spire"
+        folder.mkdir()
+        shutil.copytree(conf, folder / "conf")
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        for role in ("server", "agent"):
+            result = run([paths.SIGNET, role, "validate", "-config", folder / "conf" / role / f"{role}.conf"],
+                         cwd=folder)
+            self.assertEqual(result.code, 0, (role, result))
+        # The server runs from it; only socket and port are given, since the file's are fixed.
+        socket = self.folder / "admin" / "api.sock"
+        process = Process("server", [paths.SIGNET, "server", "run", "-config", "conf/server/server.conf",
+                                     "-socketPath", socket, "-serverPort", deploy.free_port()],
+                          self.folder / "server.log", cwd=folder)
+        self.nodes.append(process)
+        process.wait_log("Starting Server APIs", 20)
+        self.assertEqual(run([paths.SIGNET, "server", "healthcheck", "-socketPath", socket]).code, 0)
+
+    def test_the_same_settings_in_three_forms(self):
+        server, settings = self.server_settings()
+        nested = {**settings, "plugins": {}}
+        for key, value in settings["plugins"].items():
+            kind, name = key.split()
+            nested["plugins"].setdefault(kind, {})[name] = value
+        yaml = json.dumps(nested)  # JSON is YAML
+        for name, text in (("a.conf", deploy.hcl(settings)), ("b.json", json.dumps(nested)), ("c.yaml", yaml)):
+            result, _ = self.validate("server", text, name)
+            self.assertEqual(result.code, 0, (name, result))
+
+    def test_a_mistake_is_shown_with_its_place_path_and_the_nearest_name(self):
+        _, settings = self.server_settings()
+        settings["server"]["trust_domian"] = settings["server"].pop("trust_domain")
+        result, path = self.validate("server", deploy.hcl(settings))
+        self.assertEqual(result.code, 1, result)
+        text = result.out + result.err
+        line = next(n for n, line in enumerate(path.read_text().splitlines(), 1) if "trust_domian" in line)
+        self.assertRegex(text, re.escape(f"{path}:{line}:") + r"\d+")
+        self.assertIn("server.trust_domian", text)
+        self.assertIn("trust_domain", text)
+
+    def test_wrong_type_and_missing_key(self):
+        for change, words in (({"bind_port": "eighty"}, ["server.bind_port"]),
+                              ({"trust_domain": None}, ["trust_domain"]),
+                              ({"data_dir": None}, ["data_dir"]),
+                              ({"ca_ttl": "soon"}, ["server.ca_ttl"]),
+                              ({"ca_key_type": "dsa"}, ["ca_key_type"]),
+                              ({"log_level": 7}, ["log_level"])):
+            _, settings = self.server_settings()
+            deploy.merge(settings["server"], change)
+            result, _ = self.validate("server", deploy.hcl(settings))
+            self.assertEqual(result.code, 1, (change, result))
+            for word in words:
+                self.assertIn(word, result.out + result.err, change)
+
+    def test_a_restricting_key_that_does_not_work_yet_is_refused(self):
+        for change in ({"experimental": {"require_pq_kem": True}}, {"audit_log_enabled": True},
+                       {"experimental": {"auth_opa_policy_engine": {"local": {"rego_path": "x"}}}}):
+            _, settings = self.server_settings()
+            deploy.merge(settings["server"], change)
+            result, _ = self.validate("server", deploy.hcl(settings))
+            if result.code == 0:
+                # Then it works: the server starts and says nothing of ignoring it.
+                self.assertNotIn("ignored", result.out + result.err, change)
+
+    def test_environment_variables_are_expanded_when_asked(self):
+        server, settings = self.server_settings()
+        settings["server"]["trust_domain"] = "${SIGNET_TEST_TD}"
+        server.config.write_text(deploy.hcl(settings))
+        words = [paths.SIGNET, "server", "validate", "-config", server.config]
+        self.assertEqual(run([*words, "-expandEnv"], env={"SIGNET_TEST_TD": "example.org"}).code, 0)
+        self.assertEqual(run(words).code, 1)
+
+    def test_a_database_of_spires_is_refused_and_not_touched(self):
+        spire = self.server("spire")
+        spire.stop()
+        before = (spire.data / "datastore.sqlite3").read_bytes()
+        spire.impl = "signet"
+        spire.start(wait=False)
+        self.assertNotEqual(spire.process.wait_exit(20), 0)
+        self.assertIn("datastore.sqlite3", spire.process.text())
+        self.assertEqual((spire.data / "datastore.sqlite3").read_bytes(), before)
+
+
+if __name__ == "__main__":
+    unittest.main()
