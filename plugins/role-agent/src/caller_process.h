@@ -1,0 +1,51 @@
+// CallerProcess: a local peer, pinned so that a reused process ID can never stand for it.
+//
+// The transport hands over pid, pidfd and start time as taken when the connection was made. This
+// class keeps its own descriptors (the pidfd and /proc/PID), so it outlives the call it came with.
+// All checks are a few system calls; none allocates.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include <sys/types.h>
+
+#include "signet/abi/workload_attestor.h"
+#include "signet/rpc.h"
+
+namespace signet::agent {
+
+// What must not change under a cached attestation. The executable's file, who it runs as, and
+// the cgroup it is in (as a hash of /proc/PID/cgroup).
+struct ProcessFingerprint {
+  dev_t exe_device = 0;
+  ino_t exe_inode = 0;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::uint64_t cgroup_hash = 0;
+  bool operator==(const ProcessFingerprint&) const = default;
+};
+
+class CallerProcess {
+ public:
+  /// Duplicates the peer's pidfd and opens /proc/PID.
+  /// Errors   kUnavailable: the process is gone, or is not the one that connected
+  static Result<std::shared_ptr<const CallerProcess>> pin(const RpcPeer& peer);
+  CallerProcess(const CallerProcess&) = delete;
+  CallerProcess& operator=(const CallerProcess&) = delete;
+  ~CallerProcess();
+
+  /// The same process still lives and still runs as the user that connected.
+  bool alive() const;
+  /// Errors   kUnavailable: the process is gone
+  Result<ProcessFingerprint> fingerprint() const;
+  /// For attestors; the descriptor lives as long as this.
+  const signet_workload_peer& peer() const { return peer_; }
+
+ private:
+  CallerProcess() = default;
+  signet_workload_peer peer_{};
+  int proc_ = -1;  // directory /proc/PID
+};
+
+}  // namespace signet::agent

@@ -1,0 +1,99 @@
+#include "workload_answer.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <set>
+
+#include "spiffe/workload/workload.pb.h"
+
+namespace signet::agent {
+namespace {
+
+std::string id_of(const std::string& trust_domain) { return "spiffe://" + trust_domain; }
+
+template <typename Response, typename Form>
+Blob bundles(const Host& host, const WorkloadUpdate& update, Form form) {
+  Response response;
+  auto& map = *response.mutable_bundles();
+  map[update.bundle->trust_domain.id_string()] = (*update.bundle).*form;
+  for (const auto& [name, bundle] : update.federated) map[id_of(name)] = (*bundle).*form;
+  return host.blob_of(response);
+}
+
+}  // namespace
+
+std::vector<EntryPtr> filter_hints(const std::vector<EntryPtr>& entries) {
+  std::map<std::string_view, const Entry*> best;
+  for (const EntryPtr& entry : entries) {
+    if (entry->hint.empty()) continue;
+    const Entry*& kept = best[entry->hint];
+    if (kept == nullptr ||
+        std::tie(entry->created_at, entry->id) < std::tie(kept->created_at, kept->id)) {
+      kept = entry.get();
+    }
+  }
+  std::vector<EntryPtr> out;
+  out.reserve(entries.size());
+  for (const EntryPtr& entry : entries) {
+    if (entry->hint.empty() || best[entry->hint] == entry.get()) out.push_back(entry);
+  }
+  return out;
+}
+
+std::int64_t first_expiry(const WorkloadUpdate& update) {
+  std::int64_t first = std::numeric_limits<std::int64_t>::max();
+  for (const Identity& identity : update.identities)
+    first = std::min(first, identity.svid->not_after);
+  return first;
+}
+
+Blob x509_svid_answer(const Host& host, const WorkloadUpdate& update) {
+  std::vector<EntryPtr> entries;
+  entries.reserve(update.identities.size());
+  for (const Identity& identity : update.identities) entries.push_back(identity.entry);
+  entries = filter_hints(entries);
+  ::X509SVIDResponse response;
+  std::size_t next = 0;  // both lists are in the same order
+  for (const Identity& identity : update.identities) {
+    if (next == entries.size() || entries[next] != identity.entry) continue;
+    ++next;
+    ::X509SVID* svid = response.add_svids();
+    svid->set_spiffe_id(identity.entry->spiffe_id.to_string());
+    svid->set_x509_svid(identity.svid->chain);
+    identity.svid->key.open(
+        [&](std::string_view key) { svid->set_x509_svid_key(key.data(), key.size()); });
+    svid->set_bundle(update.bundle->x509_der);
+    svid->set_hint(identity.entry->hint);
+  }
+  for (const auto& [name, bundle] : update.federated) {
+    (*response.mutable_federated_bundles())[id_of(name)] = bundle->x509_der;
+  }
+  Blob blob = host.blob_of(response, true);
+  for (::X509SVID& svid : *response.mutable_svids()) {
+    std::string& key = *svid.mutable_x509_svid_key();
+    explicit_bzero(key.data(), key.size());
+  }
+  return blob;
+}
+
+Blob x509_bundles_answer(const Host& host, const WorkloadUpdate& update) {
+  return bundles<::X509BundlesResponse>(host, update, &BundleData::x509_der);
+}
+
+Blob jwt_bundles_answer(const Host& host, const WorkloadUpdate& update) {
+  return bundles<::JWTBundlesResponse>(host, update, &BundleData::jwks);
+}
+
+Blob own_bundle_answer(const Host& host, AnswerKind kind, const BundleData& own) {
+  if (kind == kJwtBundlesAnswer) {
+    ::JWTBundlesResponse response;
+    (*response.mutable_bundles())[own.trust_domain.id_string()] = own.jwks;
+    return host.blob_of(response);
+  }
+  ::X509BundlesResponse response;
+  (*response.mutable_bundles())[own.trust_domain.id_string()] = own.x509_der;
+  return host.blob_of(response);
+}
+
+}  // namespace signet::agent

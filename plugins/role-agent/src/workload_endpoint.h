@@ -1,0 +1,48 @@
+// WorkloadEndpoint: the Workload API's socket and the services on it.
+//
+// SpiffeWorkloadAPI, grpc.health.v1.Health and server reflection. Plaintext on a Unix socket: the
+// kernel says who calls. The socket exists from start() to stop().
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "signet/rpc.h"
+
+#include "caller_attestor.h"
+#include "identity_table.h"
+
+namespace signet::agent {
+
+struct WorkloadOptions {
+  TrustDomain trust_domain;
+  std::string socket_path;
+  bool allow_unauthenticated_verifiers = false;
+  std::vector<std::string> allowed_foreign_jwt_claims;
+  bool disabled = false;  // the service is not offered; health and reflection are
+};
+
+class WorkloadService;
+
+class WorkloadEndpoint {
+ public:
+  WorkloadEndpoint(Host host, WorkloadOptions options, IdentityTable& table, JwtSource& jwt);
+  ~WorkloadEndpoint();
+
+  /// Opens the socket and serves. Blocks shortly: from a worker only.
+  Status start();
+  /// Lets calls end for that long, then cancels them; when it returns nothing runs any more.
+  void stop(std::chrono::nanoseconds drain);
+
+ private:
+  Status register_services();
+
+  Host host_;
+  WorkloadOptions options_;
+  CallerAttestor attestor_;
+  std::unique_ptr<WorkloadService> service_;
+  std::unique_ptr<RpcListener> listener_;
+};
+
+}  // namespace signet::agent

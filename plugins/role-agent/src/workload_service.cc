@@ -1,0 +1,160 @@
+#include "workload_service.h"
+
+#include <algorithm>
+
+#include "jwt_calls.h"
+#include "spiffe/workload/workload.pb.h"
+#include "workload_stream.h"
+
+namespace signet::agent {
+
+Status WorkloadService::register_methods(RpcListener& listener) {
+  SIGNET_RETURN_IF_ERROR(
+      register_stream(listener, "/SpiffeWorkloadAPI/FetchX509SVID", kX509SvidAnswer));
+  SIGNET_RETURN_IF_ERROR(
+      register_stream(listener, "/SpiffeWorkloadAPI/FetchX509Bundles", kX509BundlesAnswer));
+  SIGNET_RETURN_IF_ERROR(
+      register_stream(listener, "/SpiffeWorkloadAPI/FetchJWTBundles", kJwtBundlesAnswer));
+  SIGNET_RETURN_IF_ERROR(register_jwt(listener));
+  return register_wit(listener);
+}
+
+void WorkloadService::on_worker(const std::shared_ptr<ServerCall>& call, std::function<void()> fn) {
+  if (!host_.post(std::move(fn)).ok()) call->finish(Status::unavailable("the agent is overloaded"));
+}
+
+void WorkloadService::with_selectors(const std::shared_ptr<ServerCall>& call, Serve serve) {
+  if (const SelectorsPtr known = attestor_.cached(call->peer())) {
+    serve(*known);
+    return;
+  }
+  // Pinned here, where the peer still is the connection's; the attestors may take their time.
+  Result<std::shared_ptr<const CallerProcess>> caller = CallerProcess::pin(call->peer());
+  if (!caller) {
+    host_.log_status(LogLevel::kError, "Failed to attest the workload", caller.status());
+    call->finish(Status::unavailable("workload attestation failed"));
+    return;
+  }
+  const std::int64_t deadline = call->deadline_ns();
+  on_worker(call, [this, call, caller = std::move(*caller), deadline, serve = std::move(serve)] {
+    const Result<SelectorsPtr> selectors = attestor_.attest(caller, deadline);
+    if (selectors) {
+      serve(**selectors);
+    } else {
+      call->finish(selectors.status());
+    }
+  });
+}
+
+Status WorkloadService::register_stream(RpcListener& listener, const char* method,
+                                        AnswerKind kind) {
+  // The requests have no fields, so their bytes are not looked at.
+  return listener.handle(
+      method,
+      [this, kind](std::shared_ptr<ServerCall> call, std::string_view) {
+        open_stream(std::move(call), kind);
+      },
+      SIGNET_RPC_SERVER_STREAM | SIGNET_RPC_INLINE);
+}
+
+void WorkloadService::open_stream(std::shared_ptr<ServerCall> call, AnswerKind kind) {
+  const bool own_bundle_for_all =
+      kind != kX509SvidAnswer && options_.allow_unauthenticated_verifiers;
+  auto stream = std::make_shared<WorkloadStream>(host_, call, kind, own_bundle_for_all);
+  stream->bind();
+  {
+    std::lock_guard lock(mutex_);
+    if (streams_.size() >= sweep_at_) {
+      std::erase_if(streams_, [](const auto& s) { return s.expired(); });
+      sweep_at_ = std::max<std::size_t>(64, 2 * streams_.size());
+    }
+    streams_.push_back(stream);
+  }
+  with_selectors(call,
+                 [this, stream](const SelectorSet& selectors) { stream->open(table_, selectors); });
+}
+
+void WorkloadService::end_streams() {
+  std::vector<std::weak_ptr<WorkloadStream>> streams;
+  {
+    std::lock_guard lock(mutex_);
+    streams.swap(streams_);
+  }
+  for (const auto& weak : streams) {
+    if (const auto stream = weak.lock()) stream->end();
+  }
+}
+
+Status WorkloadService::register_jwt(RpcListener& listener) {
+  SIGNET_RETURN_IF_ERROR(listener.stream<::JWTSVIDRequest>(
+      "/SpiffeWorkloadAPI/FetchJWTSVID",
+      [this](std::shared_ptr<ServerCall> call, const ::JWTSVIDRequest& request) {
+        auto wanted = std::make_shared<JwtRequest>();
+        if (Status bad = read_jwt_request(request, *wanted); !bad.ok()) {
+          call->finish(bad);
+          return;
+        }
+        with_selectors(call, [this, call, wanted](const SelectorSet& selectors) {
+          const WorkloadUpdatePtr update = table_.lookup(selectors);
+          const std::vector<EntryPtr> entries = jwt_entries(*update, *wanted);
+          if (entries.empty()) {
+            host_.error("No identity issued", {{"registered", "false"}});
+            call->finish(Status::permission_denied("no identity issued"));
+          } else if (Blob answer = cached_jwt_answer(host_, entries, wanted->audience, jwt_)) {
+            call->finish_with(std::move(answer));
+          } else {
+            on_worker(call, [this, call, entries, wanted] {
+              Result<Blob> fetched =
+                  fetch_jwt_answer(host_, entries, wanted->audience, jwt_, call->deadline_ns());
+              if (fetched) {
+                call->finish_with(std::move(*fetched));
+              } else {
+                call->finish(fetched.status());
+              }
+            });
+          }
+        });
+      },
+      SIGNET_RPC_INLINE));
+  return listener.stream<::ValidateJWTSVIDRequest>(
+      "/SpiffeWorkloadAPI/ValidateJWTSVID",
+      [this](std::shared_ptr<ServerCall> call, const ::ValidateJWTSVIDRequest& request) {
+        if (request.audience().empty()) {
+          call->finish(Status::invalid_argument("audience must be specified"));
+          return;
+        }
+        if (request.svid().empty()) {
+          call->finish(Status::invalid_argument("svid must be specified"));
+          return;
+        }
+        with_selectors(call, [this, call, request](const SelectorSet& selectors) {
+          // A signature is checked: too long for the transport's thread.
+          on_worker(call, [this, call, request, update = table_.lookup(selectors)] {
+            const Result<Blob> answer =
+                validate_jwt_answer(host_, request, *update, options_.allowed_foreign_jwt_claims);
+            if (answer) {
+              call->finish_with(*answer);
+            } else {
+              call->finish(answer.status());
+            }
+          });
+        });
+      },
+      SIGNET_RPC_INLINE);
+}
+
+Status WorkloadService::register_wit(RpcListener& listener) {
+  const auto refuse = [](const char* text) {
+    return [text](std::shared_ptr<ServerCall> call, std::string_view) {
+      call->finish(Status::unimplemented(text));
+    };
+  };
+  SIGNET_RETURN_IF_ERROR(listener.handle("/SpiffeWorkloadAPI/FetchWITSVID",
+                                         refuse("fetching WIT-SVIDs is not implemented"),
+                                         SIGNET_RPC_SERVER_STREAM | SIGNET_RPC_INLINE));
+  return listener.handle("/SpiffeWorkloadAPI/FetchWITBundles",
+                         refuse("fetching WIT bundles is not implemented"),
+                         SIGNET_RPC_SERVER_STREAM | SIGNET_RPC_INLINE);
+}
+
+}  // namespace signet::agent

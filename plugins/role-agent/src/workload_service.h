@@ -1,0 +1,55 @@
+// WorkloadService: the methods of SpiffeWorkloadAPI.
+//
+// A caller that was attested less than a second ago, and for which everything is at hand, is
+// answered on the transport's thread; the others on a worker.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "signet/rpc.h"
+
+#include "caller_attestor.h"
+#include "identity_table.h"
+#include "workload_answer.h"
+#include "workload_endpoint.h"
+
+namespace signet::agent {
+
+class WorkloadStream;
+
+class WorkloadService {
+ public:
+  WorkloadService(Host host, const WorkloadOptions& options, CallerAttestor& attestor,
+                  IdentityTable& table, JwtSource& jwt)
+      : host_(std::move(host)), options_(options), attestor_(attestor), table_(table), jwt_(jwt) {}
+
+  Status register_methods(RpcListener& listener);
+  /// Ends every open stream, so that a drain need not wait for them.
+  void end_streams();
+
+ private:
+  using Serve = std::function<void(const SelectorSet&)>;
+  /// Attests the caller and goes on with serve(), at once or on a worker; or ends the call.
+  void with_selectors(const std::shared_ptr<ServerCall>& call, Serve serve);
+  /// Runs fn on a worker, or ends the call when there is none.
+  void on_worker(const std::shared_ptr<ServerCall>& call, std::function<void()> fn);
+
+  Status register_stream(RpcListener& listener, const char* method, AnswerKind kind);
+  Status register_jwt(RpcListener& listener);
+  Status register_wit(RpcListener& listener);
+  void open_stream(std::shared_ptr<ServerCall> call, AnswerKind kind);
+
+  Host host_;
+  const WorkloadOptions& options_;
+  CallerAttestor& attestor_;
+  IdentityTable& table_;
+  JwtSource& jwt_;
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<WorkloadStream>> streams_;
+  std::size_t sweep_at_ = 64;  // how many streams_ may hold before the dead ones are swept out
+};
+
+}  // namespace signet::agent
