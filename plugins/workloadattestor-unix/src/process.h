@@ -1,0 +1,75 @@
+// Process: one process, held by its folder in /proc.
+//
+// The folder is opened once and everything is read relative to it. An open /proc/PID stays with
+// its process: after that has ended, reads fail, also when another process has got its number.
+// What must be shown once is that the folder is the peer's, see open().
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "signet/abi/workload_attestor.h"
+#include "signet/status.h"
+
+namespace signet::unix_attestor {
+
+class Fd {
+ public:
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  Fd(const Fd&) = delete;
+  Fd& operator=(Fd other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Fd();
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+// From /proc/PID/status.
+struct Credentials {
+  std::uint32_t uid = 0;              // effective
+  std::uint32_t gid = 0;              // effective
+  std::vector<std::uint32_t> groups;  // supplementary
+};
+
+/// Reads the lines Uid, Gid and Groups of a status file. A file without Groups has none.
+/// Errors   kInternal: Uid or Gid is missing, or a number is none
+Result<Credentials> parse_status(std::string_view status);
+
+/// Field 22 of a stat file. Errors   kInternal
+Result<std::uint64_t> parse_start_time(std::string_view stat);
+
+class Process {
+ public:
+  /// Opens the peer's folder below `proc_root` and shows that it is the peer's: by its pidfd
+  /// where proc_root is our own /proc (it has not ended after the folder was opened, so its
+  /// number was its own then), else by its start time.
+  /// Errors   kInternal: the process has ended, or /proc cannot be read
+  static Result<Process> open(const std::string& proc_root, const signet_workload_peer& peer);
+
+  Result<Credentials> credentials() const;
+  /// The text of the link to the program, as the kernel gives it.
+  Result<std::string> program_path() const;
+  /// The program itself, whatever namespace its path is in.
+  Result<Fd> open_program() const;
+  /// Ok while the process has not ended.
+  Status check() const;
+
+ private:
+  Process(Fd folder, const signet_workload_peer& peer, bool by_start_time)
+      : folder_(std::move(folder)), peer_(peer), by_start_time_(by_start_time) {}
+  Result<std::string> read(const char* name, std::size_t max_size) const;
+
+  Fd folder_;
+  signet_workload_peer peer_;
+  bool by_start_time_;
+};
+
+}  // namespace signet::unix_attestor
