@@ -96,7 +96,7 @@ void Supervisor::reload_run(Run& run) {
       auto in_force = std::make_shared<config::Checked>(*run.role_config);
       in_force->value[run.role.block]["log_level"] = level;
       run.role_config = in_force;
-      scope.write(SIGNET_LOG_INFO, "Log level changed", {{"level", level}});
+      scope.write(SIGNET_LOG_INFO, "Log level changed", {{"log_level", level}});
     } else {
       scope.write(SIGNET_LOG_ERROR, "Configuration is invalid",
                   {{"error", level_key + ": not a log level"}});
