@@ -182,6 +182,7 @@ int main(int argc, char** argv) {
     wait(&Counter::messages, count);
     sleep(1);
   }
+  if (getenv("SIGX")) { kill(child, atoi(getenv("SIGX"))); usleep(300000); }
   const double used = cpu_s(child) - cpu;
   const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   std::printf("%s n=%ld wall=%.2fs server_cpu=%.3fs per_cpu_second=%.0f us_each=%.1f rss_before=%ldKiB rss_after=%ldKiB kib_each=%.1f\n",

@@ -12,32 +12,38 @@
 
 namespace signet::rpc_grpc {
 
+ClientConnection::ClientConnection(const signet_host* owner, Endpoint endpoint, ClientOptions options)
+    : owner_(owner), endpoint_(std::move(endpoint)), options_(options) {}
+
 Result<std::unique_ptr<ClientConnection>> ClientConnection::create(const signet_host* owner, const Endpoint& endpoint,
                                                                    const ClientOptions& options,
                                                                    const signet_rpc_acceptor* acceptor, void* self) {
-  std::unique_ptr<ClientConnection> c(new ClientConnection(owner));
-  std::shared_ptr<grpc::ChannelCredentials> credentials;
+  std::unique_ptr<ClientConnection> c(new ClientConnection(owner, endpoint, options));
   if (options.tls) {
     if (!acceptor) return Status::invalid_argument("TLS needs an acceptor");
-    SIGNET_TRY(c->tls_, TlsClient::create(c->owner_, *acceptor, self));
-    credentials = c->tls_->credentials();
+    c->tls_ = std::make_unique<TlsClient>(c->owner_, *acceptor, self);
   } else {
-    credentials = grpc::InsecureChannelCredentials();
+    c->channel_ = grpc::CreateCustomChannel(c->target(), grpc::InsecureChannelCredentials(), c->arguments());
+    c->stub_ = std::make_unique<grpc::GenericStub>(c->channel_);
   }
-  std::string target;
-  switch (endpoint.kind) {
+  return c;
+}
+
+std::string ClientConnection::target() const {
+  switch (endpoint_.kind) {
     case Endpoint::Kind::kUnix:
-      target = "unix:" + endpoint.path;
-      break;
+      return "unix:" + endpoint_.path;
     case Endpoint::Kind::kTcp:
-      target = (endpoint.host.find(':') == endpoint.host.npos ? "ipv4:" : "ipv6:") + endpoint.host_port();
-      break;
+      return (endpoint_.host.find(':') == std::string::npos ? "ipv4:" : "ipv6:") + endpoint_.host_port();
     case Endpoint::Kind::kDns:
-      target = "dns:///" + endpoint.host_port();
       break;
   }
+  return "dns:///" + endpoint_.host_port();
+}
+
+grpc::ChannelArguments ClientConnection::arguments() const {
   grpc::ChannelArguments args;
-  args.SetMaxReceiveMessageSize(options.max_message);
+  args.SetMaxReceiveMessageSize(options_.max_message);
   args.SetMaxSendMessageSize(-1);
   args.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   args.SetInt(GRPC_ARG_ENABLE_CHANNELZ, 0);
@@ -49,20 +55,16 @@ Result<std::unique_ptr<ClientConnection>> ClientConnection::create(const signet_
   args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 10'000);  // in truth: one attempt's time-out
   args.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 2000);
-  if (endpoint.kind == Endpoint::Kind::kUnix) args.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
-  c->channel_ = grpc::CreateCustomChannel(target, credentials, args);
-  c->stub_ = std::make_unique<grpc::GenericStub>(c->channel_);
-  return c;
+  if (endpoint_.kind == Endpoint::Kind::kUnix) args.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
+  return args;
 }
-
-ClientConnection::ClientConnection(const signet_host* owner) : owner_(owner) {}
 
 ClientConnection::~ClientConnection() {
   {
     std::unique_lock lock(mutex_);
     closing_ = true;
     for (ClientStream* stream : streams_) stream->cancel();
-    quiet_.wait(lock, [&] { return streams_.empty(); });
+    quiet_.wait(lock, [&] { return streams_.empty() && !preparing_; });
   }
   stub_.reset();
   channel_.reset();
@@ -72,7 +74,7 @@ ClientConnection::~ClientConnection() {
 signet_status ClientConnection::call(std::string method, int64_t deadline_ns, const signet_rpc_header* headers,
                                      std::size_t header_count, const signet_rpc_handler* handler, void* st,
                                      signet_blob* first, signet_rpc_stream** out) {
-  auto* stream = new ClientStream(this, handler, st, deadline_ns);
+  auto* stream = new ClientStream(this, std::move(method), handler, st, deadline_ns, first);
   for (std::size_t i = 0; i < header_count; ++i) {
     stream->context().AddMetadata(std::string(view(headers[i].key)), std::string(view(headers[i].value)));
   }
@@ -80,25 +82,54 @@ signet_status ClientConnection::call(std::string method, int64_t deadline_ns, co
     const int64_t left = deadline_ns - owner_.host.monotonic_ns();
     stream->context().set_deadline(std::chrono::system_clock::now() + std::chrono::nanoseconds(left));
   }
-  bool closing = false;
+  *out = stream->abi();
+  bool ready = false;
+  bool ask = false;
   {
     std::lock_guard lock(mutex_);
     streams_.insert(stream);
-    closing = closing_;
+    if (closing_) stream->cancel();
+    ready = stub_ != nullptr;
+    if (!ready) {
+      waiting_.push_back(stream);
+      ask = !std::exchange(preparing_, true);
+    }
   }
-  *out = stream->abi();
-  stream->start(method, first);
-  if (closing) stream->cancel();
+  if (ready) stream->start(*stub_);
+  if (ask) prepare();
   return SIGNET_OK;
+}
+
+void ClientConnection::prepare() {
+  const Status posted = owner_.host.post([this] { prepared(tls_->credentials()); });
+  if (!posted.ok()) prepared(posted);
+}
+
+void ClientConnection::prepared(Result<std::shared_ptr<grpc::ChannelCredentials>> credentials) {
+  std::vector<ClientStream*> waiting;
+  {
+    std::lock_guard lock(mutex_);
+    if (credentials) {
+      channel_ = grpc::CreateCustomChannel(target(), *credentials, arguments());
+      stub_ = std::make_unique<grpc::GenericStub>(channel_);
+    }
+    waiting.swap(waiting_);
+  }
+  for (ClientStream* stream : waiting) {
+    if (credentials) {
+      stream->start(*stub_);
+    } else {
+      stream->fail(grpc::Status(grpc::StatusCode::UNAVAILABLE, credentials.status().message()));
+    }
+  }
+  std::lock_guard lock(mutex_);
+  preparing_ = false;
+  quiet_.notify_all();
 }
 
 std::string ClientConnection::verify_failure() const { return tls_ ? tls_->verify_failure() : std::string(); }
 
-const signet_rpc_peer* ClientConnection::peer() const {
-  if (!tls_) return nullptr;
-  const auto peer = tls_->peer();
-  return peer ? &peer->abi : nullptr;
-}
+PeerPtr ClientConnection::peer() const { return tls_ ? tls_->peer() : nullptr; }
 
 void ClientConnection::stream_ended(ClientStream* stream) {
   std::lock_guard lock(mutex_);

@@ -3,13 +3,17 @@
 
 #include <grpcpp/channel.h>
 #include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
 
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <unordered_set>
+#include <vector>
 
+#include "connection.h"
 #include "options.h"
 #include "runtime.h"
 #include "stream.h"
@@ -34,22 +38,30 @@ class ClientConnection {
                      signet_rpc_stream** out);
 
   const Owner& owner() const { return owner_; }
-  grpc::GenericStub& stub() { return *stub_; }
   /// Words for a call that failed because the server was not trusted; "" otherwise.
   std::string verify_failure() const;
-  const signet_rpc_peer* peer() const;
+  PeerPtr peer() const;
   void stream_ended(ClientStream* stream);
 
  private:
-  explicit ClientConnection(const signet_host* owner);
+  ClientConnection(const signet_host* owner, Endpoint endpoint, ClientOptions options);
+  grpc::ChannelArguments arguments() const;
+  std::string target() const;
+  /// TLS: asks for the identity on a worker, then starts what waits.
+  void prepare();
+  void prepared(Result<std::shared_ptr<grpc::ChannelCredentials>> credentials);
 
   const Owner owner_;
-  std::unique_ptr<TlsClient> tls_;
+  std::unique_ptr<TlsClient> tls_;  // outlives the channel
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<grpc::GenericStub> stub_;
+  const Endpoint endpoint_;
+  const ClientOptions options_;
   std::mutex mutex_;
   std::condition_variable quiet_;
   bool closing_ = false;
+  bool preparing_ = false;
+  std::vector<ClientStream*> waiting_;  // for the channel
   std::unordered_set<ClientStream*> streams_;
 };
 

@@ -1,6 +1,6 @@
 #include "client_stream.h"
 
-#include <grpcpp/generic/generic_stub.h>
+#include <utility>
 
 #include "client.h"
 #include "runtime.h"
@@ -8,27 +8,49 @@
 
 namespace signet::rpc_grpc {
 
-ClientStream::ClientStream(ClientConnection* connection, const signet_rpc_handler* handler, void* st,
-                           int64_t deadline_ns)
-    : Stream(handler, &connection->owner()), connection_(connection), deadline_ns_(deadline_ns) {
+ClientStream::ClientStream(ClientConnection* connection, std::string method, const signet_rpc_handler* handler,
+                           void* st, int64_t deadline_ns, signet_blob* first)
+    : Stream(handler, &connection->owner()),
+      connection_(connection),
+      method_(std::move(method)),
+      peer_(connection->peer()),
+      deadline_ns_(deadline_ns) {
   state_ = st;
+  if (!first) return;
+  queue_.push_back(first);
+  queued_bytes_ = blob_api()->bytes(first).len;
+  half_close_wanted_ = (handler_->flags & SIGNET_RPC_CLIENT_STREAM) == 0;
 }
 
-void ClientStream::start(const std::string& method, signet_blob* first) {
-  connection_->stub().PrepareBidiStreamingCall(&context_, method, grpc::StubOptions(), this);
-  AddHold();  // until the end was read: others start reads and writes meanwhile
+void ClientStream::start(grpc::GenericStub& stub) {
   {
     std::lock_guard lock(mutex_);
-    if (first) {
-      queue_.push_back(first);
-      queued_bytes_ += blob_api()->bytes(first).len;
-      if ((handler_->flags & SIGNET_RPC_CLIENT_STREAM) == 0) half_close_wanted_ = true;
+    if (!cancelled_) {
+      stub.PrepareBidiStreamingCall(&context_, method_, grpc::StubOptions(), this);
+      AddHold();  // until the end was read: others start reads and writes meanwhile
+      started_ = true;
+      advance();
+      read_active_ = true;
+      StartRead(&in_);
     }
-    advance();
-    read_active_ = true;
-    StartRead(&in_);
   }
-  StartCall();
+  if (started_) {
+    StartCall();
+  } else {
+    fail(grpc::Status(grpc::StatusCode::CANCELLED, "the call was cancelled"));
+  }
+}
+
+void ClientStream::fail(grpc::Status status) { end(std::move(status), /*on_transport=*/false); }
+
+void ClientStream::end(grpc::Status status, bool on_transport) {
+  {
+    std::lock_guard lock(mutex_);
+    ended_ = closed_ = true;
+    status_ = std::move(status);
+    if (!queue_event({Event::kDone, {}})) return;
+  }
+  run_events(on_transport);
 }
 
 void ClientStream::read() {
@@ -91,7 +113,7 @@ void ClientStream::OnWriteDone(bool ok) {
 }
 
 void ClientStream::advance() {
-  if (ended_ || write_active_ || half_closed_) return;
+  if (!started_ || ended_ || write_active_ || half_closed_) return;
   if (has_queue()) {
     take_next_write();
     if (half_close_wanted_ && !has_queue()) {
@@ -119,6 +141,7 @@ void ClientStream::cancel() {
     std::lock_guard lock(mutex_);
     if (ended_) return;
     cancelled_ = true;
+    if (!started_) return;
     if (!read_active_) {  // a message without a credit: nobody will read it any more
       ended = ended_ = true;
       closed_ = true;
@@ -133,13 +156,7 @@ void ClientStream::cancel() {
 void ClientStream::overloaded() { cancel(); }
 
 void ClientStream::OnDone(const grpc::Status& status) {
-  {
-    std::lock_guard lock(mutex_);
-    ended_ = closed_ = true;
-    status_ = status;
-    if (!queue_event({Event::kDone, {}})) return;
-  }
-  run_events();
+  end(status, /*on_transport=*/true);
 }
 
 void ClientStream::run_done() {
@@ -156,7 +173,5 @@ void ClientStream::run_done() {
   connection_->stream_ended(this);
   delete this;
 }
-
-const signet_rpc_peer* ClientStream::peer() const { return connection_->peer(); }
 
 }  // namespace signet::rpc_grpc

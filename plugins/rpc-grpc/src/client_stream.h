@@ -5,10 +5,12 @@
 #pragma once
 
 #include <grpcpp/client_context.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/client_callback.h>
 
 #include <string>
 
+#include "connection.h"
 #include "stream.h"
 
 namespace signet::rpc_grpc {
@@ -17,16 +19,20 @@ class ClientConnection;
 
 class ClientStream final : public Stream, public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
-  ClientStream(ClientConnection* connection, const signet_rpc_handler* handler, void* st, int64_t deadline_ns);
+  /// first: the first message, may be null; its reference is taken over.
+  ClientStream(ClientConnection* connection, std::string method, const signet_rpc_handler* handler, void* st,
+               int64_t deadline_ns, signet_blob* first);
   grpc::ClientContext& context() { return context_; }
-  /// Sends `first` (may be null, its reference is taken over) and begins. Once.
-  void start(const std::string& method, signet_blob* first);
+  /// Begins. Once, and this or fail().
+  void start(grpc::GenericStub& stub);
+  /// Ends a call that never began.
+  void fail(grpc::Status status);
 
   void read() override;
   void half_close() override;
   void cancel() override;
   int64_t deadline() const override { return deadline_ns_; }
-  const signet_rpc_peer* peer() const override;
+  const signet_rpc_peer* peer() const override { return peer_ ? &peer_->abi : nullptr; }
 
  private:
   ~ClientStream() override = default;
@@ -37,10 +43,14 @@ class ClientStream final : public Stream, public grpc::ClientBidiReactor<grpc::B
   void overloaded() override;
   void advance() override;
   void run_done() override;
+  void end(grpc::Status status, bool on_transport);
 
   ClientConnection* const connection_;
+  const std::string method_;
+  const PeerPtr peer_;  // the server when the call was made, if the channel knew one
   const int64_t deadline_ns_;
   grpc::ClientContext context_;
+  bool started_ = false;
   bool have_message_ = false;   // in_ holds one that has no credit yet
   bool ended_ = false;          // the last read came back empty: nothing may be started any more
   bool half_close_wanted_ = false;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <utility>
 
 #include "signet/host.h"
 
@@ -18,13 +19,24 @@ void Peer::seal() {
   abi.chain_len = spans_.size();
 }
 
-Connection::Connection(const signet_rpc_acceptor* acceptor, void* self) : acceptor_(acceptor), self_(self) {}
+Peer::Peer(const signet_rpc_acceptor* acceptor, void* self) : acceptor_(acceptor), self_(self) {
+  abi.struct_size = sizeof abi;
+  abi.pidfd = -1;
+}
+
+void Peer::accept(std::string verified_id, void* user) {
+  id = std::move(verified_id);
+  abi.user = user;
+  seal();
+  verified.store(true, std::memory_order_release);
+}
+
+Peer::~Peer() {
+  if (verified && acceptor_ && SIGNET_HAS(acceptor_, signet_rpc_acceptor, closed)) acceptor_->closed(self_, &abi);
+  if (abi.pidfd >= 0) close(abi.pidfd);
+}
 
 Connection::~Connection() {
-  if (verified && acceptor_ && SIGNET_HAS(acceptor_, signet_rpc_acceptor, closed)) {
-    acceptor_->closed(self_, &peer.abi);
-  }
-  if (peer.abi.pidfd >= 0) close(peer.abi.pidfd);
   if (socket >= 0) close(socket);
 }
 

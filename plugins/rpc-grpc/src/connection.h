@@ -4,6 +4,7 @@
 // a call's peer stays valid, and closed() comes after the last call.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -13,29 +14,32 @@
 
 namespace signet::rpc_grpc {
 
-// A peer in the C shape, with the memory its spans point into.
+// A peer in the C shape, with the memory its spans point into. It owes the acceptor a closed()
+// once verify() has accepted it.
 struct Peer {
   signet_rpc_peer abi{};
   std::string address;
   std::vector<std::string> chain;  // DER, leaf first
   std::string id;
+  std::atomic<bool> verified{false};  // set last: id and user are readable then
 
-  Peer() {
-    abi.struct_size = sizeof abi;
-    abi.pidfd = -1;
-  }
+  Peer(const signet_rpc_acceptor* acceptor, void* self);
+  ~Peer();
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
   /// Points the spans at the strings; after the last change of those.
   void seal();
+  void accept(std::string verified_id, void* user);
 
  private:
+  const signet_rpc_acceptor* const acceptor_;
+  void* const self_;
   std::vector<signet_bytes> spans_;
 };
+using PeerPtr = std::shared_ptr<Peer>;
 
-class Connection {
- public:
-  Connection(const signet_rpc_acceptor* acceptor, void* self);
+struct Connection {
+  Connection(const signet_rpc_acceptor* acceptor, void* self) : peer(std::make_shared<Peer>(acceptor, self)) {}
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -43,15 +47,12 @@ class Connection {
   /// Ends it from our side: gRPC sees an end of file.
   void shut_down();
 
-  Peer peer;
-  int socket = -1;       // a duplicate of gRPC's
-  uint64_t token = 0;    // in the accept loop
-  std::string ip;        // counts against this address; empty on Unix sockets
-  bool verified = false; // verify() returned OK, so closed() is owed
-
- private:
-  const signet_rpc_acceptor* const acceptor_;
-  void* const self_;
+  PeerPtr peer;
+  int socket = -1;      // a duplicate of gRPC's
+  uint64_t token = 0;   // in the accept loop
+  std::string ip;       // counts against this address; empty on Unix sockets
+  bool handshaken = false;  // TLS: the handshake is over, peer->chain is set
+  bool bound = false;       // TLS: a call was made on it
 };
 
 using ConnectionPtr = std::shared_ptr<Connection>;

@@ -20,6 +20,7 @@
 namespace signet::rpc_grpc {
 namespace {
 
+constexpr int kReadChunk = 512;  // bytes
 constexpr int64_t kVerifyTimeoutNs = 10'000'000'000;
 
 // A call that is over before it began.
@@ -73,7 +74,7 @@ Status Listener::listen() {
     if (!acceptor_ || endpoint_.kind != Endpoint::Kind::kTcp) {
       return Status::invalid_argument("TLS needs a tcp: address and an acceptor");
     }
-    SIGNET_TRY(tls_, TlsServer::create(owner_, options_, *acceptor_, self_));
+    tls_ = std::make_unique<TlsServer>(owner_, options_, *acceptor_, self_);
   }
   switch (endpoint_.kind) {
     case Endpoint::Kind::kTcp:
@@ -152,14 +153,11 @@ Status Listener::serve() {
   builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  if (getenv("A1")) builder.AddChannelArgument(GRPC_ARG_TCP_READ_CHUNK_SIZE, atoi(getenv("A1")));
-  if (getenv("A2")) builder.AddChannelArgument(GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE, atoi(getenv("A2")));
+  // An idle connection keeps one read buffer; most callers send little and then only listen.
+  builder.AddChannelArgument(GRPC_ARG_TCP_READ_CHUNK_SIZE, kReadChunk);
+  builder.AddChannelArgument(GRPC_ARG_TCP_MIN_READ_CHUNK_SIZE, kReadChunk);
   if (getenv("A3")) builder.AddChannelArgument(GRPC_ARG_MINIMAL_STACK, atoi(getenv("A3")));
-  if (getenv("A4")) builder.AddChannelArgument(GRPC_ARG_HTTP2_HPACK_TABLE_SIZE_DECODER, atoi(getenv("A4")));
-  if (getenv("A4")) builder.AddChannelArgument(GRPC_ARG_HTTP2_HPACK_TABLE_SIZE_ENCODER, atoi(getenv("A4")));
-  if (getenv("A5")) {builder.AddChannelArgument(GRPC_ARG_TCP_MIN_READ_CHUNK_SIZE, atoi(getenv("A5")));builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, atoi(getenv("A5")));}
   if (getenv("A6")) builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
-  if (getenv("A7")) builder.AddChannelArgument(GRPC_ARG_OPTIMIZATION_TARGET, getenv("A7"));
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
   if (options_.max_connection_age_s > 0) {
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, options_.max_connection_age_s * 1000);
@@ -224,7 +222,7 @@ void Listener::accept_unix(int fd) {
     return;
   }
   auto connection = std::make_shared<Connection>(acceptor_, self_);
-  signet_rpc_peer& peer = connection->peer.abi;
+  signet_rpc_peer& peer = connection->peer->abi;
   peer.transport = SIGNET_RPC_UNIX;
   peer.pid = process->pid;
   peer.pidfd = process->pidfd;
@@ -248,18 +246,18 @@ void Listener::accept_tcp(int fd) {
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   const bool v6 = ip.find(':') != std::string::npos;
   auto connection = std::make_shared<Connection>(acceptor_, self_);
-  connection->peer.address = (v6 ? "[" + ip + "]" : ip) + ":" + std::to_string(port);
-  connection->peer.abi.transport = tls_ ? SIGNET_RPC_TLS : SIGNET_RPC_TCP;
+  connection->peer->address = (v6 ? "[" + ip + "]" : ip) + ":" + std::to_string(port);
+  connection->peer->abi.transport = tls_ ? SIGNET_RPC_TLS : SIGNET_RPC_TCP;
   if (!admit(fd, ip)) return;
   connection->ip = ip;
   // gRPC names an accepted TLS connection by its address, one from a descriptor by its number.
-  std::string key = tls_ ? connection->peer.address : "fd:" + std::to_string(fd);
+  std::string key = tls_ ? connection->peer->address : "fd:" + std::to_string(fd);
   enter(std::move(connection), std::move(key), fd);
 }
 
 void Listener::enter(ConnectionPtr connection, std::string key, int fd) {
-  connection->peer.abi.connection = next_connection_number();
-  connection->peer.seal();
+  connection->peer->abi.connection = next_connection_number();
+  connection->peer->seal();
   connection->socket = fcntl(fd, F_DUPFD_CLOEXEC, 3);
   if (connection->socket < 0) {
     owner_.host.error("Out of file descriptors", {{"address", address()}});
@@ -287,13 +285,10 @@ void Listener::enter(ConnectionPtr connection, std::string key, int fd) {
   }
   const auto self = shared_from_this();
   const Status posted = owner_.host.post([self, connection, key, fd] {
-    ask_verdict(self->owner_, *self->acceptor_, self->self_, connection->peer.abi,
+    ask_verdict(self->owner_, *self->acceptor_, self->self_, connection->peer->abi,
                 self->owner_.host.monotonic_ns() + kVerifyTimeoutNs, [self, connection, key, fd](Result<Verdict> verdict) {
                   if (verdict) {
-                    connection->peer.id = std::move(verdict->id);
-                    connection->peer.abi.user = verdict->user;
-                    connection->peer.seal();
-                    connection->verified = true;
+                    connection->peer->accept(std::move(verdict->id), verdict->user);
                     self->hand_over(connection, fd);
                   } else {
                     self->owner_.host.log_status(LogLevel::kInfo, "Connection refused", verdict.status());
@@ -325,6 +320,7 @@ void Listener::hand_over(const ConnectionPtr& connection, int fd) {
 }
 
 void Listener::leave(const std::string& key, const ConnectionPtr& connection) {
+  if (tls_) tls_->forget(connection);
   std::lock_guard lock(mutex_);
   const auto it = connections_.find(key);
   if (it != connections_.end() && it->second == connection) connections_.erase(it);
@@ -358,12 +354,12 @@ grpc::ServerGenericBidiReactor* Listener::CreateReactor(grpc::GenericCallbackSer
   // Its hang-up was seen already: what was still in the buffers is nobody's call any more.
   if (!connection) return refuse(grpc::StatusCode::UNAVAILABLE, "the connection is closed");
   if (tls_) {
-    if (const Status bound = tls_->bind(*connection, *context); !bound.ok()) {
+    if (const Status bound = tls_->bind(connection); !bound.ok()) {
       call_ended();
       return refuse(grpc::StatusCode::UNAVAILABLE, bound.message());
     }
   }
-  auto* stream = new ServerStream(method->second, &owner_, this, std::move(connection), context);
+  auto* stream = new ServerStream(method->second, &owner_, this, connection->peer, context);
   stream->open();
   return stream;
 }
@@ -382,7 +378,7 @@ void Listener::disconnect(std::string_view id) {
   {
     std::lock_guard lock(mutex_);
     for (const auto& [key, connection] : connections_) {
-      if (connection->peer.id == id) affected.push_back(connection);
+      if (connection->peer->verified && connection->peer->id == id) affected.push_back(connection);
     }
   }
   for (const auto& connection : affected) connection->shut_down();

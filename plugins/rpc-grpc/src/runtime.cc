@@ -1,5 +1,9 @@
 #include "runtime.h"
 
+#include <absl/synchronization/mutex.h>
+
+#include <cstdlib>
+
 #include "gpr_log.h"
 
 namespace signet::rpc_grpc {
@@ -19,6 +23,11 @@ Status start_runtime(const Host& host) {
   the_blob_api = host.service<signet_host_blob>(SIGNET_HOST_BLOB);
   if (!the_blob_api) return Status::failed_precondition("the host offers no " SIGNET_HOST_BLOB);
   runtime().host = host;
+  // Before gRPC's first breath. With this experiment on, as in Debian's 1.51, a read buffer has
+  // 8 KiB whatever the channel asks for; without it an idle connection keeps half a KiB.
+  setenv("GRPC_EXPERIMENTS", "-tcp_read_chunks", /*overwrite=*/0);
+  // Debian's abseil looks for deadlocks at each lock, for a fifth of a call's time.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   route_gpr_log(&runtime().host);
   return runtime().accept_loop.start();
 }

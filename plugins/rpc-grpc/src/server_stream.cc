@@ -8,18 +8,18 @@
 
 namespace signet::rpc_grpc {
 
-ServerStream::ServerStream(const Method& method, const Owner* owner, CallCounter* counter, ConnectionPtr connection,
+ServerStream::ServerStream(const Method& method, const Owner* owner, CallCounter* counter, PeerPtr peer,
                            grpc::GenericCallbackServerContext* context)
     : Stream(method.handler, owner),
       method_(method),
       counter_(counter),
-      connection_(std::move(connection)),
+      peer_(std::move(peer)),
       context_(context),
       began_ns_(owner->host.monotonic_ns()) {}
 
 void ServerStream::open() {
   const signet_status code =
-      handler_->open ? handler_->open(method_.self, abi(), &connection_->peer.abi, &state_) : SIGNET_OK;
+      handler_->open ? handler_->open(method_.self, abi(), &peer_->abi, &state_) : SIGNET_OK;
   if (code == SIGNET_OK) return;
   silent_ = true;
   finish(nullptr, code, to_abi(std::string_view("the call was refused")), {});
@@ -186,7 +186,7 @@ int64_t ServerStream::deadline() const {
 }
 
 void ServerStream::log_call() const {
-  const signet_rpc_peer& peer = connection_->peer.abi;
+  const signet_rpc_peer& peer = peer_->abi;
   std::vector<Field> fields;
   fields.emplace_back("method", method_.name);
   fields.emplace_back("status", code_name(static_cast<Code>(end_code_)));
@@ -195,8 +195,8 @@ void ServerStream::log_call() const {
     fields.emplace_back("caller_pid", peer.pid);
     fields.emplace_back("caller_uid", peer.uid);
   } else {
-    fields.emplace_back("caller_addr", connection_->peer.address);
-    if (!connection_->peer.id.empty()) fields.emplace_back("caller_id", connection_->peer.id);
+    fields.emplace_back("caller_addr", peer_->address);
+    if (!peer_->id.empty()) fields.emplace_back("caller_id", peer_->id);
   }
   if (audit_) {
     for (const auto& [key, value] : *audit_) fields.emplace_back(key, value);

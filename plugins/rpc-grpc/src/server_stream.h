@@ -32,7 +32,7 @@ class CallCounter {
 
 class ServerStream final : public Stream, public grpc::ServerGenericBidiReactor {
  public:
-  ServerStream(const Method& method, const Owner* owner, CallCounter* counter, ConnectionPtr connection,
+  ServerStream(const Method& method, const Owner* owner, CallCounter* counter, PeerPtr peer,
                grpc::GenericCallbackServerContext* context);
   /// Asks the handler's open(). Call once, before the reactor is handed to gRPC.
   void open();
@@ -42,7 +42,7 @@ class ServerStream final : public Stream, public grpc::ServerGenericBidiReactor 
   void audit(signet_str key, signet_str value) override;
   std::size_t metadata(signet_str key, signet_str* values, std::size_t max) override;
   int64_t deadline() const override;
-  const signet_rpc_peer* peer() const override { return &connection_->peer.abi; }
+  const signet_rpc_peer* peer() const override { return &peer_->abi; }
 
  private:
   ~ServerStream() override = default;
@@ -59,7 +59,7 @@ class ServerStream final : public Stream, public grpc::ServerGenericBidiReactor 
 
   const Method& method_;
   CallCounter* const counter_;
-  const ConnectionPtr connection_;
+  const PeerPtr peer_;  // outlives its connection
   grpc::GenericCallbackServerContext* context_;
   const int64_t began_ns_;
   std::unique_ptr<grpc::Status> end_;  // set when the handler (or a cancel) ends the call

@@ -1,5 +1,6 @@
 #include "stream.h"
 
+#include <thread>
 #include <utility>
 
 #include "runtime.h"
@@ -90,8 +91,10 @@ void Stream::run_events(bool on_transport) {
       running_ = false;
     }
   }
-  if (ending) return drain();
-  overloaded();
+  if (!ending) return overloaded();
+  if (on_transport) return drain();
+  // The caller may hold a lock that done() wants, and no worker is free: rare, so a thread.
+  std::thread([this] { drain(); }).detach();
 }
 
 void Stream::drain_on_worker(void* self) { static_cast<Stream*>(self)->drain(); }

@@ -4,25 +4,37 @@
 
 #include <grpcpp/security/credentials.h>
 
+#include <condition_variable>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "connection.h"
 #include "runtime.h"
+#include "tls_identity.h"
 
 namespace signet::rpc_grpc {
 
 class TlsClient {
  public:
-  static Result<std::unique_ptr<TlsClient>> create(const Owner& owner, const signet_rpc_acceptor& acceptor, void* self);
-  virtual ~TlsClient() = default;
+  TlsClient(const Owner& owner, const signet_rpc_acceptor& acceptor, void* self);
+  ~TlsClient();
 
-  virtual std::shared_ptr<grpc::ChannelCredentials> credentials() = 0;
+  /// Asks for our certificate (NOT_FOUND: goes without), then gives the credentials. On a worker.
+  Result<std::shared_ptr<grpc::ChannelCredentials>> credentials();
   /// Words of the last refused server since the last trusted one.
-  virtual std::string verify_failure() const = 0;
-  virtual std::shared_ptr<const Peer> peer() const = 0;
-  /// After the channel is gone: waits for the acceptor's last callback.
-  virtual void stop() = 0;
+  std::string verify_failure() const;
+  /// The server of the connection in use; null before the first.
+  PeerPtr peer() const;
+  /// After the channel is gone: waits for the acceptor's last callback, closed() included.
+  void stop();
+
+ private:
+  class Shared;
+  const std::unique_ptr<const Owner> owner_;
+  const std::shared_ptr<TlsIdentity> identity_;
+  const std::shared_ptr<Shared> shared_;
 };
 
 }  // namespace signet::rpc_grpc

@@ -1,0 +1,34 @@
+// The OpenSSL ENGINE `signet`: how gRPC uses a private key that is not in a PEM file.
+//
+// gRPC takes "engine:signet:<handle>" where a PEM key is expected and asks the engine for the key.
+// A handle stands for PKCS#8 in a host secret, or for a key of a key manager, whose signatures
+// are made over there (EC only: for RSA the hook would see a padded block, not a digest).
+// This file is the seam: a gRPC with a custom signer would replace it alone.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "acceptor_call.h"
+#include "runtime.h"
+
+namespace signet::rpc_grpc {
+
+// A key that gRPC can name as long as the object lives.
+class EngineKey {
+ public:
+  /// Errors: kInvalidArgument when the key and the leaf certificate do not belong together.
+  static Result<std::unique_ptr<EngineKey>> create(const Owner& owner, const Identity& identity);
+  ~EngineKey();
+  EngineKey(const EngineKey&) = delete;
+  EngineKey& operator=(const EngineKey&) = delete;
+  /// "engine:signet:7:" Whatever follows the last colon is ignored.
+  std::string reference() const;
+
+ private:
+  explicit EngineKey(uint64_t handle) : handle_(handle) {}
+  const uint64_t handle_;
+};
+
+}  // namespace signet::rpc_grpc

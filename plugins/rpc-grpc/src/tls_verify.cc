@@ -1,0 +1,63 @@
+#include "tls_verify.h"
+
+#include <utility>
+
+namespace signet::rpc_grpc {
+
+uint64_t PendingVerdicts::add(void* request, Callback callback) {
+  std::lock_guard lock(mutex_);
+  pending_.emplace(++last_, Pending{request, std::move(callback)});
+  return last_;
+}
+
+void PendingVerdicts::answer(uint64_t number, grpc::Status status) {
+  Callback callback;
+  {
+    std::lock_guard lock(mutex_);
+    const auto it = pending_.find(number);
+    if (it == pending_.end()) return;
+    callback = std::move(it->second.callback);
+    pending_.erase(it);
+  }
+  callback(std::move(status));
+}
+
+uint64_t PendingVerdicts::find(void* request) {
+  std::lock_guard lock(mutex_);
+  for (const auto& [number, pending] : pending_) {
+    if (pending.request == request) return number;
+  }
+  return 0;
+}
+
+void PendingVerdicts::forget(uint64_t number) {
+  std::lock_guard lock(mutex_);
+  pending_.erase(number);
+}
+
+bool AsyncVerifier::Verify(grpc::experimental::TlsCustomVerificationCheckRequest* request,
+                           std::function<void(grpc::Status)> callback, grpc::Status* sync_status) {
+  const auto text = [](grpc::string_ref s) { return std::string(s.data() ? s.data() : "", s.size()); };
+  std::string leaf = text(request->peer_cert());
+  std::string chain = text(request->peer_cert_full_chain());
+  const uint64_t number = pending_->add(request, std::move(callback));
+  // Never from here: gRPC holds a lock until this returns.
+  const Status posted = owner_.host.post(
+      [check = check_, leaf = std::move(leaf), chain = std::move(chain), pending = pending_, number]() mutable {
+        check(std::move(leaf), std::move(chain),
+              [pending, number](grpc::Status status) { pending->answer(number, std::move(status)); });
+      });
+  if (posted.ok()) return false;
+  pending_->forget(number);
+  *sync_status = grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, posted.message());
+  return true;
+}
+
+void AsyncVerifier::Cancel(grpc::experimental::TlsCustomVerificationCheckRequest* request) {
+  const auto give_up = [pending = pending_, number = pending_->find(request)] {
+    pending->answer(number, grpc::Status(grpc::StatusCode::CANCELLED, "the handshake was given up"));
+  };
+  if (!owner_.host.post(give_up).ok()) give_up();
+}
+
+}  // namespace signet::rpc_grpc
