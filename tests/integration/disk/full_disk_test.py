@@ -1,0 +1,92 @@
+"""A full disk and a folder that cannot be written: a clear error, and the state as before."""
+
+import json
+import os
+import subprocess
+import unittest
+
+from harness import paths
+from harness.case import TestCase, needs_root, needs_signet
+from harness.process import run, wait_until
+
+TD = "spiffe://example.org"
+
+
+@needs_root
+@needs_signet
+class Disk(TestCase):
+    def small_disk(self, megabytes):
+        """A file system of its own, for a test that fills it."""
+        where = self.folder / "disk"
+        where.mkdir()
+        done = run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", where])
+        if done.code != 0:
+            self.skipTest(f"cannot mount a tmpfs here: {done.err.strip()}")
+        # After the processes are gone (nodes end in run(), before the folder is removed).
+        self.addCleanup(lambda: run(["umount", "-l", where]))
+        return where
+
+    def on_disk(self, where):
+        return {"server": {"data_dir": str(where)}, "plugins": {
+            "DataStore sql": {"plugin_data": {"connection_string": str(where / "datastore.sqlite3")}},
+            "KeyManager disk": {"plugin_data": {"keys_path": str(where / "keys.json")}}}}
+
+    def create(self, server, name):
+        answers, end = self.call(server, "spire.api.server.entry.v1.Entry/BatchCreateEntry", {"entries": [{
+            "id": name, "spiffe_id": {"trust_domain": "example.org", "path": f"/{name}"},
+            "parent_id": {"trust_domain": "example.org", "path": "/node"},
+            "selectors": [{"type": "unix", "value": f"user:{name}-{n}"} for n in range(200)]}]})
+        if end["code"] != "OK":
+            return end["code"]
+        status = answers[0]["results"][0].get("status", {})
+        return status.get("code", 0)
+
+    def test_a_full_disk_refuses_and_keeps_what_was_there(self):
+        where = self.small_disk(8)
+        server = self.server("signet", self.on_disk(where))
+        kept = []
+        while self.create(server, f"e{len(kept)}") == 0:
+            kept.append(f"e{len(kept)}")
+            if len(kept) == 20:  # then the rest of the disk goes to somebody else
+                free = os.statvfs(where)
+                (where / "ballast").write_bytes(b"\0" * (free.f_bavail * free.f_bsize - 256 * 1024))
+            self.assertLess(len(kept), 2000, "the disk is never full")
+        self.assertGreaterEqual(len(kept), 20)
+        self.assertIn("full", server.process.text().lower(), "the log says so")
+        # It still answers, with everything it has promised.
+        answers, end = self.call(server, "spire.api.server.entry.v1.Entry/ListEntries", {
+            "output_mask": {"spiffe_id": True}})
+        self.assertEqual(end["code"], "OK")
+        self.assertLessEqual(set(kept), {e["id"] for e in answers[0]["entries"]})
+        # Room again: it works again, without a restart, and after one everything is there.
+        (where / "ballast").unlink()
+        wait_until("a new entry", lambda: self.create(server, "after") in (0, 6))
+        server.kill()
+        server.start()
+        answers, _ = self.call(server, "spire.api.server.entry.v1.Entry/ListEntries", {
+            "output_mask": {"spiffe_id": True}})
+        self.assertLessEqual({*kept, "after"}, {e["id"] for e in answers[0]["entries"]})
+
+    def test_a_folder_that_cannot_be_written_is_named(self):
+        """By a read-only file system: root is stopped by nothing less."""
+        where = self.small_disk(8)
+        self.assertEqual(run(["mount", "-o", "remount,ro", where]).code, 0)
+        server = self.server("signet", self.on_disk(where), start=False)
+        server.start(wait=False)
+        self.assertNotEqual(server.process.wait_exit(20), 0)
+        self.assertIn(str(where), server.process.text())
+
+    def test_an_agent_whose_folder_cannot_be_written_says_so(self):
+        server = self.server("signet")
+        where = self.small_disk(4)
+        agent = self.agent("signet", server, {
+            "agent": {"data_dir": str(where)},
+            "plugins": {"KeyManager disk": {"plugin_data": {"directory": str(where)}}}}, start=False)
+        self.assertEqual(run(["mount", "-o", "remount,ro", where]).code, 0)
+        agent.start(wait=False)
+        self.assertNotEqual(agent.process.wait_exit(30), 0)
+        self.assertIn(str(where), agent.process.text())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Measures Signet and SPIRE in one sitting with svidload, and prints a table for docs/performance.md.
+
+    tests/load/compare.py [--impl signet,spire] [--seconds 10] [--streams 1000] [--json FILE]
+
+`per CPU second` is what compares: operations by the CPU time of the measured process, from /proc.
+The servers' rate limits are off. `openssl speed ecdsap256` in the same sitting gives the most that
+the X.509 path could do: one verification and one signature each.
+"""
+
+import argparse
+import json
+import pathlib
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from harness import deploy, paths  # noqa: E402
+from harness.process import wait_until  # noqa: E402
+
+
+def svidload(*words):
+    done = subprocess.run([paths.peer("svidload"), *map(str, words)], capture_output=True, text=True)
+    if done.returncode:
+        print(done.stderr, file=sys.stderr)
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def ideal():
+    """1/(1/verify + 1/sign) a second, as OpenSSL's own loop does them."""
+    text = subprocess.run(["openssl", "speed", "-seconds", "3", "ecdsap256"], capture_output=True,
+                          text=True).stdout
+    sign, verify = map(float, re.search(r"256 bits ecdsa.*?([\d.]+)\s+([\d.]+)\s*$", text, re.M).groups())
+    return {"sign": sign, "verify": verify, "ideal": 1 / (1 / sign + 1 / verify)}
+
+
+def idle(impl, folder):
+    """Resident KiB, 30 s after the start, with 10 entries and one agent."""
+    folder.mkdir()
+    server = deploy.Server(impl, folder / "server").start()
+    agent = deploy.Agent(impl, folder / "agent", server).start()
+    try:
+        for n in range(10):
+            server.create_entry(f"/idle/{n}", "/node", ["unix:uid:4000000"])
+        time.sleep(30)
+        return {"server_kib": server.process.rss_kib(), "agent_kib": agent.process.rss_kib()}
+    finally:
+        agent.kill()
+        server.kill()
+
+
+def server_cases(impl, folder, seconds):
+    folder.mkdir()
+    server = deploy.Server(impl, folder / "server", {"server": {"log_level": "WARN"}}).start()
+    try:
+        common = ["server", "-socket", server.socket, "-addr", f"127.0.0.1:{server.port}", "-pid",
+                  server.process.pid, "-dur", f"{seconds}s"]
+        out = svidload(*common, "-entries", 1000, "-cases", "create,sync,x509,jwt,list")
+        out += [{**r, "case": "entry_create at 50,000"} for r in
+                (svidload(*common, "-entries", 50000, "-cases", "create")
+                 and svidload(*common, "-entries", 1000, "-cases", "create"))]
+        return out
+    finally:
+        server.kill()
+
+
+def agent_cases(impl, folder, seconds, streams):
+    folder.mkdir()
+    server = deploy.Server(impl, folder / "server", {"server": {"log_level": "WARN"}}).start()
+    agent = deploy.Agent(impl, folder / "agent", server, {"agent": {"log_level": "WARN"}}).start()
+    try:
+        server.create_entry("/me", "/node", ["unix:uid:0"])
+        wait_until("the identity", lambda: agent.cli("api", "fetch").code == 0, 30, 0.2)
+        common = ["agent", "-socket", agent.socket, "-pid", agent.process.pid, "-dur", f"{seconds}s"]
+        return svidload(*common, "-cases", "fetch,jwt") + \
+            svidload(*common, "-cases", "streams", "-streams", streams)
+    finally:
+        agent.kill()
+        server.kill()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--impl", default="spire,signet")
+    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--streams", type=int, default=1000)
+    parser.add_argument("--json")
+    args = parser.parse_args()
+    cpu = next(x.split(":")[1].strip() for x in open("/proc/cpuinfo") if x.startswith("model name"))
+    result = {"date": time.strftime("%Y-%m-%d"), "machine": f"{cpu}, Linux {platform.release()}",
+              "openssl": ideal()}
+    for impl in args.impl.split(","):
+        with tempfile.TemporaryDirectory(prefix="sgt-") as folder:
+            folder = pathlib.Path(folder)
+            folder.chmod(0o755)
+            result[impl] = {
+                "cases": server_cases(impl, folder / "s", args.seconds)
+                + agent_cases(impl, folder / "a", args.seconds, args.streams),
+                "idle": idle(impl, folder / "i")}
+    if args.json:
+        pathlib.Path(args.json).write_text(json.dumps(result, indent=1) + "\n")
+    impls = args.impl.split(",")
+    print(f"{result['date']}, {result['machine']}")
+    o = result["openssl"]
+    print(f"openssl speed ecdsap256: {o['sign']:.0f} signs/s, {o['verify']:.0f} verifies/s, "
+          f"ideal {o['ideal']:.0f}/s\n")
+    print("| case | " + " | ".join(f"{i}: per CPU second (p50, p99 ms)" for i in impls) + " |")
+    print("|---|" + "---|" * len(impls))
+    names = [c["case"] for c in result[impls[0]]["cases"]]
+    for name in names:
+        row = []
+        for i in impls:
+            r = next((c for c in result[i]["cases"] if c["case"] == name), None)
+            if r is None:
+                row.append("-")
+            elif name == "workload_streams":
+                row.append(r.get("note", ""))
+            else:
+                row.append(f"{r.get('per_cpu_second', 0):.0f} ({r.get('p50_ms', 0):.1f}, {r.get('p99_ms', 0):.1f})"
+                           + (f", {r['errors']} errors: {r.get('first_error')}" if r.get("errors") else ""))
+        print(f"| {name} | " + " | ".join(row) + " |")
+    print("| idle, resident | " + " | ".join(
+        f"server {result[i]['idle']['server_kib'] / 1024:.0f} MiB, agent {result[i]['idle']['agent_kib'] / 1024:.0f} MiB"
+        for i in impls) + " |")
+
+
+if __name__ == "__main__":
+    main()
