@@ -15,6 +15,13 @@ Status malformed(std::string_view field) {
       .with("reason", "malformed");
 }
 
+bool has_reason(const Status& status, std::string_view reason) {
+  for (const auto& [name, value] : status.fields()) {
+    if (name == "reason" && value == reason) return true;
+  }
+  return false;
+}
+
 bool read_basic_constraints(ByteView value, bool critical, Certificate::State& out) {
   der::Reader top(value);
   der::Reader fields = top.sequence();
@@ -163,6 +170,10 @@ Result<std::shared_ptr<Certificate::State>> read_one(ByteView bytes) {
   der::Reader tbs(state->tbs);
   SIGNET_RETURN_IF_ERROR(read_tbs(tbs.sequence(), algorithm, *state));
   state->public_key = crypto::PublicKey::from_spki(state->spki);
+  // A key of a kind that we do not use is no fault of the certificate; one that is no key is.
+  if (!state->public_key && has_reason(state->public_key.status(), "malformed")) {
+    return malformed("public key");
+  }
   return state;
 }
 

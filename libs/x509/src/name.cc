@@ -12,10 +12,31 @@ namespace {
 
 namespace der = crypto::der;
 
+// RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF.
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+    const unsigned first = byte(i);
+    const std::size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if ((first >= 0x80 && first < 0xc2) || first > 0xf4 || i + length > text.size()) return false;
+    for (std::size_t k = 1; k < length; ++k) {
+      if ((byte(i + k) & 0xc0) != 0x80) return false;
+    }
+    if ((first == 0xe0 && byte(i + 1) < 0xa0) || (first == 0xed && byte(i + 1) > 0x9f) ||
+        (first == 0xf0 && byte(i + 1) < 0x90) || (first == 0xf4 && byte(i + 1) > 0x8f)) {
+      return false;
+    }
+    i += length;
+  }
+  return true;
+}
+
 // A value as UTF-8; nothing for a string type that names do not use.
 std::optional<std::string> value_text(const der::Element& value) {
   switch (value.tag) {
     case der::kUtf8String:
+      if (!is_utf8(crypto::as_text(value.value))) return std::nullopt;
+      return crypto::to_string(value.value);
     case der::kPrintableString:
     case der::kIa5String:
     case der::kT61String:
@@ -94,7 +115,13 @@ void put_rdn(der::Writer& out, ByteView oid, const std::vector<std::string>& val
 }  // namespace
 
 bool is_name(ByteView der) {
-  return walk(der, [](ByteView, const der::Element&) {});
+  bool strings = true;
+  const bool good = walk(der, [&](ByteView, const der::Element& value) {
+    constexpr std::uint8_t kUniversalString = 0x1c;
+    strings = strings && (value.tag == kUniversalString ? value.value.size() % 4 == 0
+                                                        : value_text(value).has_value());
+  });
+  return good && strings;
 }
 
 Result<Name> Name::parse(ByteView der) {
@@ -134,12 +161,12 @@ Bytes Name::encode() const {
   };
   out.sequence([&] {
     put_rdn(out, oid::kCountry, country);
-    put_rdn(out, oid::kOrganization, organization);
-    put_rdn(out, oid::kOrganizationalUnit, organizational_unit);
-    put_rdn(out, oid::kLocality, locality);
     put_rdn(out, oid::kProvince, province);
+    put_rdn(out, oid::kLocality, locality);
     put_rdn(out, oid::kStreetAddress, street_address);
     put_rdn(out, oid::kPostalCode, postal_code);
+    put_rdn(out, oid::kOrganization, organization);
+    put_rdn(out, oid::kOrganizationalUnit, organizational_unit);
     put_rdn(out, oid::kCommonName, single(common_name));
     put_rdn(out, oid::kSerialNumberRdn, single(serial_number));
     for (const auto& [oid, value] : extra) put_rdn(out, oid, {value});

@@ -14,12 +14,12 @@ using crypto::ByteView;
 struct Name {
   // One RDN per field, all its values in one SET, in this order.
   std::vector<std::string> country;
-  std::vector<std::string> organization;
-  std::vector<std::string> organizational_unit;
-  std::vector<std::string> locality;
   std::vector<std::string> province;
+  std::vector<std::string> locality;
   std::vector<std::string> street_address;
   std::vector<std::string> postal_code;
+  std::vector<std::string> organization;
+  std::vector<std::string> organizational_unit;
   std::string common_name;
   std::string serial_number;
   // Further RDNs of one attribute each: (OID contents in DER, UTF-8 value).

@@ -1,0 +1,172 @@
+// The numbered rules of the SPIFFE conformance checklist on JWT-SVIDs (25-33), and the texts that
+// the Workload API passes on.
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "crypto/encoding.h"
+#include "jwt/svid.h"
+
+namespace signet::jwt {
+namespace {
+
+using nlohmann::json;
+
+const Time kNow = x509::from_unix(1800000000);
+
+class Conformance : public ::testing::Test {
+ protected:
+  crypto::PrivateKey key_ = crypto::PrivateKey::generate(crypto::KeyType::kEcP256).value();
+  crypto::PrivateKey p384_ = crypto::PrivateKey::generate(crypto::KeyType::kEcP384).value();
+  KeyStore keys_;
+  json header_ = {{"alg", "ES256"}, {"kid", "k"}, {"typ", "JWT"}};
+  json claims_ = {{"sub", "spiffe://example.org/w"},
+                  {"aud", {"db"}},
+                  {"exp", x509::to_unix(kNow) + 300},
+                  {"iat", x509::to_unix(kNow)}};
+
+  void SetUp() override {
+    ASSERT_TRUE(keys_
+                    .add(TrustDomain::parse("example.org").value(),
+                         {{"k", key_.public_key().spki(), 0, false},
+                          {"p384", p384_.public_key().spki(), 0, false}})
+                    .ok());
+  }
+  std::string sign(const std::string& header, const std::string& claims) const {
+    std::string token = crypto::base64url_encode(crypto::as_bytes(header)) + "." +
+                        crypto::base64url_encode(crypto::as_bytes(claims));
+    const auto der = key_.sign(crypto::Hash::kSha256, crypto::sha256(token)).value();
+    return token + "." +
+           crypto::base64url_encode(crypto::ecdsa_der_to_raw(key_.type(), der).value());
+  }
+  std::string token() const { return sign(header_.dump(), claims_.dump()); }
+  Result<Svid> judge(const std::string& text, std::string_view audience = "db") const {
+    return validate_svid(text, keys_, audience, kNow);
+  }
+  std::string verdict() const { return judge(token()).status().message(); }
+};
+
+TEST_F(Conformance, Rule25_CompactSerializationOnly) {
+  ASSERT_EQ(verdict(), "");
+  const std::string good = token();
+  const std::string flattened = R"({"protected":"a","payload":"b","signature":"c"})";
+  for (const std::string& bad : {flattened, good + ".", good + ".a", "." + good, std::string(".."),
+                                 good.substr(0, good.rfind('.')), good + "=", std::string()}) {
+    EXPECT_FALSE(judge(bad).ok()) << bad;
+  }
+}
+
+TEST_F(Conformance, Rule26_OnlyTheListedAlgorithms) {
+  for (const char* alg : {"none", "HS256", "EdDSA", "es256", ""}) {
+    header_["alg"] = alg;
+    EXPECT_NE(verdict().find("is not allowed"), std::string::npos) << alg;
+  }
+  // The algorithm is bound to the key's kind.
+  header_["alg"] = "ES384";
+  EXPECT_EQ(verdict(), "token signature is invalid");
+  header_["alg"] = "RS256";
+  EXPECT_EQ(verdict(), "token signature is invalid");
+  header_["alg"] = "ES256";
+  header_["kid"] = "p384";
+  EXPECT_EQ(verdict(), "token signature is invalid");
+}
+
+TEST_F(Conformance, Rule27_TypIsJwtOrJoseAndCritIsRefused) {
+  header_["typ"] = "JOSE";
+  EXPECT_EQ(verdict(), "");
+  header_.erase("typ");
+  EXPECT_EQ(verdict(), "");
+  header_["typ"] = "wit+jwt";
+  EXPECT_NE(verdict(), "");
+  header_["typ"] = "JWT";
+  header_["crit"] = {"exp"};
+  EXPECT_NE(verdict(), "");
+}
+
+TEST_F(Conformance, Rule28_TheValidatorRequiresAKid) {
+  header_.erase("kid");
+  EXPECT_EQ(verdict(), "token header missing key id");
+  EXPECT_TRUE(parse_unverified(token()).ok());
+}
+
+TEST_F(Conformance, Rule29_SubIsTheSpiffeId) {
+  EXPECT_EQ(judge(token())->spiffe_id.to_string(), "spiffe://example.org/w");
+  claims_["sub"] = "https://example.org";
+  EXPECT_EQ(verdict().rfind("token has in invalid subject claim: ", 0), 0u);
+  claims_.erase("sub");
+  EXPECT_EQ(verdict(), "token missing subject claim");
+}
+
+TEST_F(Conformance, Rule30_AudienceIsThereAndNamesTheValidator) {
+  EXPECT_EQ(judge(token(), "other").status().message(),
+            R"(expected audience in ["other"] (audience=["db"]))");
+  claims_["aud"] = "db";  // a plain string counts as a list of one
+  EXPECT_EQ(judge(token())->audience, std::vector<std::string>{"db"});
+  EXPECT_EQ(json::parse(judge(token())->claims_json)["aud"], json({"db"}));
+  claims_["aud"] = json::array();
+  EXPECT_EQ(verdict(), R"(expected audience in ["db"] (audience=[]))");
+  claims_.erase("aud");
+  EXPECT_FALSE(judge(token()).ok());
+  EXPECT_FALSE(judge(token(), "").ok());
+  EXPECT_FALSE(parse_unverified(token()).ok());
+}
+
+TEST_F(Conformance, Rule31_ExpIsThereAndNotPastWithALeewayOfAMinute) {
+  const auto now = x509::to_unix(kNow);
+  claims_["exp"] = now - 60;
+  EXPECT_EQ(verdict(), "");
+  claims_["exp"] = now - 61;
+  EXPECT_EQ(verdict(), "token has expired");
+  claims_.erase("exp");
+  EXPECT_EQ(verdict(), "token missing exp claim");
+  claims_["exp"] = "soon";
+  EXPECT_FALSE(judge(token()).ok());
+  claims_["exp"] = now + 300;
+  claims_["nbf"] = now + 60;
+  EXPECT_EQ(verdict(), "");
+  claims_["nbf"] = now + 61;
+  EXPECT_NE(verdict(), "");
+  claims_.erase("nbf");
+  claims_["iat"] = now + 61;
+  EXPECT_NE(verdict(), "");
+}
+
+TEST_F(Conformance, Rule32_OnlyKeysOfTheSubjectsTrustDomainCount) {
+  claims_["sub"] = "spiffe://other.org/w";
+  EXPECT_EQ(verdict(), "no keys found for trust domain \"other.org\"");
+  const auto stranger = crypto::PrivateKey::generate(crypto::KeyType::kEcP256).value();
+  ASSERT_TRUE(keys_
+                  .add(TrustDomain::parse("other.org").value(),
+                       {{"k", stranger.public_key().spki(), 0, false}})
+                  .ok());
+  EXPECT_EQ(verdict(), "token signature is invalid");
+  header_["kid"] = "absent";
+  EXPECT_EQ(verdict(), "public key \"absent\" not found in trust domain \"other.org\"");
+}
+
+TEST_F(Conformance, Rule33_FilteringKeepsSubAudAndExp) {
+  claims_["team"] = "shop";
+  claims_["secret"] = 1;
+  const std::vector<std::string> allowed = {"team"};
+  const json kept = json::parse(filter_claims(judge(token())->claims_json, allowed));
+  EXPECT_EQ(kept, json({{"sub", claims_["sub"]},
+                        {"aud", claims_["aud"]},
+                        {"exp", claims_["exp"]},
+                        {"team", "shop"}}));
+}
+
+TEST_F(Conformance, TamperedDuplicatedAndOversizedTokensAreRefused) {
+  const std::string good = token();
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    std::string bad = good;
+    bad[i] = bad[i] == 'A' ? 'B' : 'A';
+    EXPECT_FALSE(judge(bad).ok()) << i;
+  }
+  const std::string twice = R"({"sub":"spiffe://example.org/a","sub":"spiffe://example.org/b",)"
+                            R"("aud":"db","exp":1800000300})";
+  EXPECT_FALSE(judge(sign(header_.dump(), twice)).ok());
+  claims_["pad"] = std::string(kMaxTokenBytes, 'x');
+  EXPECT_FALSE(judge(token()).ok());
+}
+
+}  // namespace
+}  // namespace signet::jwt
