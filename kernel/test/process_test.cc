@@ -153,7 +153,7 @@ TEST(KernelProcess, AFailedStartStopsWhatWasStartedAndExits1) {
   EXPECT_THAT(child.err(), HasSubstr("Error: Widget \"other\": told to fail"));
   EXPECT_EQ(read_text(trace),
             "good configure\nother configure\nrole configure\ngood start\nother start\n"
-            "other drain\nother stop\ngood drain\ngood stop\nother destroy\ngood destroy\n");
+            "other stop\ngood drain\ngood stop\nother destroy\ngood destroy\n");
 }
 
 TEST(KernelProcess, ChangesItsLogLevelOnSighupAndNamesWhatItCannotChange) {

@@ -63,9 +63,12 @@ int run_role(Process& process, Supervisor& supervisor, const PluginFile& role,
     const bool told = process.stop_requested() && started.code() == Code::kCancelled;
     supervisor.stop_all();
     process.on_quit(nullptr);
-    if (told) return 0;
+    if (told) return process.quit_code().value_or(0);
     std::fprintf(stderr, "Error: %s\n", started.message().c_str());
-    process.system().write(SIGNET_LOG_ERROR, "Fatal run error", {{"error", started.message()}});
+    // Standard error has it already; a log file, if one was opened, gets it too.
+    if (process.system()->log().has_file()) {
+      process.system()->write(SIGNET_LOG_ERROR, "Fatal run error", {{"error", started.message()}});
+    }
     return 1;
   }
   malloc_trim(0);  // what parsing and validating needed
@@ -82,8 +85,8 @@ int run_role(Process& process, Supervisor& supervisor, const PluginFile& role,
     } else {
       code = event.code;
       if (event.signal == 0 && !event.reason.empty()) {
-        process.system().write(code == 0 ? SIGNET_LOG_INFO : SIGNET_LOG_ERROR, "Stopping",
-                               {{"reason", event.reason}});
+        process.system()->write(code == 0 ? SIGNET_LOG_INFO : SIGNET_LOG_ERROR, "Stopping",
+                                {{"reason", event.reason}});
         if (code != 0) std::fprintf(stderr, "Error: %s\n", event.reason.c_str());
       }
       break;

@@ -11,13 +11,13 @@ std::string_view view(signet_str s) {
 }
 
 std::uint32_t log_enabled(const signet_host* host, std::uint32_t level) {
-  return caller_of(host).scope().log()->enabled(level) ? 1 : 0;
+  return caller_of(host).scope().log().enabled(level) ? 1 : 0;
 }
 
 void log_write(const signet_host* host, std::uint32_t level, signet_str message,
                const signet_field* given, size_t n) {
   Instance& caller = caller_of(host);
-  if (!caller.scope().log()->enabled(level)) return;
+  if (!caller.scope().log().enabled(level)) return;
   constexpr std::size_t kMaxFields = 64;
   std::vector<LogField> fields;
   if (!caller.type().empty()) {
@@ -34,17 +34,17 @@ void log_write(const signet_host* host, std::uint32_t level, signet_str message,
 }
 
 std::uint32_t log_level(const signet_host* host, std::uint32_t* launch) {
-  const auto log = caller_of(host).scope().log();
-  if (launch != nullptr) *launch = log->launch_level();
-  return log->level();
+  LogOutput& log = caller_of(host).scope().log();
+  if (launch != nullptr) *launch = log.launch_level();
+  return log.level();
 }
 
 void log_set_level(const signet_host* host, std::uint32_t level) {
-  const auto log = caller_of(host).scope().log();
+  LogOutput& log = caller_of(host).scope().log();
   if (level == UINT32_MAX) {
-    log->reset_level();
+    log.reset_level();
   } else {
-    log->set_level(level > SIGNET_LOG_FATAL ? SIGNET_LOG_FATAL : level);
+    log.set_level(level > SIGNET_LOG_FATAL ? SIGNET_LOG_FATAL : level);
   }
 }
 

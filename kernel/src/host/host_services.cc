@@ -31,7 +31,7 @@ signet_status services_acquire(const signet_host* host, const char* id, signet_s
   const std::string_view wanted =
       name.ptr ? std::string_view(name.ptr, name.len) : std::string_view();
   auto found = offering(scope, id, wanted);
-  if (found.empty()) found = offering(scope.process().system(), id, wanted);
+  if (found.empty()) found = offering(*scope.process().system(), id, wanted);
   if (found.empty()) return SIGNET_NOT_FOUND;
   if (found.size() > 1) return SIGNET_FAILED_PRECONDITION;
   const void* vtable = found.front()->service(id);
@@ -47,7 +47,7 @@ void services_list(const signet_host* host, const char* id, void (*fn)(void*, si
   if (id == nullptr || fn == nullptr) return;
   Scope& scope = caller_of(host).scope();
   auto found = offering(scope, id, {});
-  if (found.empty()) found = offering(scope.process().system(), id, {});
+  if (found.empty()) found = offering(*scope.process().system(), id, {});
   for (const auto& instance : found)
     fn(arg, {instance->short_name().data(), instance->short_name().size()});
 }
@@ -55,6 +55,9 @@ void services_list(const signet_host* host, const char* id, void (*fn)(void*, si
 signet_status services_begin(signet_handle* handle, std::int64_t deadline_ns,
                              const signet_sink* sink, void* arg, signet_call** call,
                              signet_instance** instance, const void** vtable) {
+  if (handle == nullptr || call == nullptr || instance == nullptr || vtable == nullptr) {
+    return SIGNET_INVALID_ARGUMENT;
+  }
   Call* begun = Call::begin(handle->instance, deadline_ns, sink, arg);
   if (begun == nullptr) return SIGNET_UNAVAILABLE;
   *call = begun->abi();

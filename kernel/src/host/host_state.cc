@@ -36,16 +36,8 @@ void metrics_record(const signet_host* host, std::uint32_t kind, signet_str name
 }
 
 signet_str config_locate(const signet_host* host, signet_str pointer) {
-  // The span must live until the caller's next configure(), and the text is made here, so
-  // each thread keeps its last few.
-  constexpr std::size_t kKept = 16;
-  thread_local std::string kept[kKept];
-  thread_local std::size_t next = 0;
-  const auto checked = caller_of(host).config();
-  if (!checked) return {"", 0};
-  std::string& slot = kept[next++ % kKept];
-  slot = checked->locate(text_of(pointer));
-  return {slot.data(), slot.size()};
+  const std::string_view found = caller_of(host).locate(text_of(pointer));
+  return {found.data(), found.size()};
 }
 
 signet_bytes config_shared(const signet_host* host) {

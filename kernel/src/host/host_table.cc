@@ -45,7 +45,7 @@ const void* host_get_service(const signet_host* host, const char* id) {
   if (host == nullptr || id == nullptr) return nullptr;
   if (const void* table = kernel_table(id)) return table;
   if (std::strncmp(id, "signet.host.", 12) != 0) return nullptr;
-  for (const auto& instance : caller_of(host).scope().process().system().instances()) {
+  for (const auto& instance : caller_of(host).scope().process().system()->instances()) {
     if (const void* table = instance->service(id)) return table;
   }
   return nullptr;

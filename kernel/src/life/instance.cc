@@ -39,14 +39,14 @@ class Instance::LifecycleOwner final : public CallOwner {
   Instance& instance_;
 };
 
-Instance::Instance(Scope& scope, const PluginFile& file, std::string type, std::string short_name,
-                   std::string full_name)
-    : scope_(scope),
+Instance::Instance(std::shared_ptr<Scope> scope, const PluginFile& file, std::string type,
+                   std::string short_name, std::string full_name)
+    : scope_(std::move(scope)),
       file_(file),
       type_(std::move(type)),
       short_name_(std::move(short_name)),
       full_name_(std::move(full_name)),
-      lane_(scope.process().pool().make_lane(kLaneCap, kLaneBound)),
+      lane_(scope_->process().pool().make_lane(kLaneCap, kLaneBound)),
       lifecycle_(std::make_shared<LifecycleOwner>(*this)) {
   host_.struct_size = sizeof host_;
   host_.abi_major = SIGNET_ABI_MAJOR;
@@ -59,11 +59,11 @@ Instance::Instance(Scope& scope, const PluginFile& file, std::string type, std::
 
 Instance::~Instance() = default;
 
-Result<std::shared_ptr<Instance>> Instance::create(Scope& scope, const PluginFile& file,
-                                                   std::string type, std::string short_name,
-                                                   std::string full_name) {
-  std::shared_ptr<Instance> instance(
-      new Instance(scope, file, std::move(type), std::move(short_name), std::move(full_name)));
+Result<std::shared_ptr<Instance>> Instance::create(std::shared_ptr<Scope> scope,
+                                                   const PluginFile& file, std::string type,
+                                                   std::string short_name, std::string full_name) {
+  std::shared_ptr<Instance> instance(new Instance(std::move(scope), file, std::move(type),
+                                                  std::move(short_name), std::move(full_name)));
   // Held by the task itself: it may come back after the wait was given up.
   const auto made = std::make_shared<signet_instance*>(nullptr);
   const Status created =
@@ -101,11 +101,20 @@ std::vector<std::string> Instance::needs() const { return file_.note.needs; }
 void Instance::set_config(std::shared_ptr<const config::Checked> checked) {
   const std::lock_guard lock(mutex_);
   config_ = std::move(checked);
+  located_.clear();
 }
 
 std::shared_ptr<const config::Checked> Instance::config() const {
   const std::lock_guard lock(mutex_);
   return config_;
+}
+
+std::string_view Instance::locate(const std::string& json_pointer) {
+  const std::lock_guard lock(mutex_);
+  if (!config_) return {};
+  const auto [found, added] = located_.try_emplace(json_pointer);
+  if (added) found->second = config_->locate(json_pointer);
+  return found->second;
 }
 
 namespace {
@@ -175,7 +184,7 @@ Status Instance::invoke(
   waiter->owner = lifecycle_;
   const bool endless = limit == milliseconds::max();
   if (!endless) waiter->deadline = monotonic_ns() + limit.count() * 1'000'000;
-  if (!scope_.process().kernel_lane()->post([waiter] { run_waiter(waiter); })) {
+  if (!scope_->process().kernel_lane()->post([waiter] { run_waiter(waiter); })) {
     return Status::resource_exhausted("no worker is free");
   }
   std::unique_lock lock(waiter->mutex);
@@ -187,10 +196,12 @@ Status Instance::invoke(
     const bool late = !endless && monotonic_ns() > waiter->deadline + 1'000'000'000;
     if (late) {
       waiter->abandoned = true;
+      lost_.store(true);
+      keep_for_ever();
       return Status::deadline_exceeded(std::string(what) + " did not return within " +
                                        std::to_string(limit.count() / 1000) + " s");
     }
-    if (!told && waiter->call != nullptr && stoppable && scope_.process().stop_requested()) {
+    if (!told && waiter->call != nullptr && stoppable && scope_->process().stop_requested()) {
       told = true;
       Call* call = waiter->call;
       lock.unlock();
@@ -259,18 +270,20 @@ Status Instance::configure(const std::shared_ptr<const config::Checked>& checked
 Status Instance::start() {
   started_ = true;  // also a failed start is followed by stop
   if (plugin().start == nullptr) return {};
-  return invoke("start", kStartLimit, true,
-                [this](signet_call* call) { return plugin().start(self_, call); });
+  const Status done = invoke("start", kStartLimit, true,
+                             [this](signet_call* call) { return plugin().start(self_, call); });
+  start_failed_ = !done.ok();
+  return done;
 }
 
 void Instance::drain(milliseconds limit) {
-  if (!started_ || plugin().drain == nullptr) return;
+  if (!started_ || start_failed_ || lost_.load() || plugin().drain == nullptr) return;
   const Status done = invoke("drain", limit, false,
                              [this](signet_call* call) { return plugin().drain(self_, call); });
   if (!done.ok()) {
     const std::string reason = done.message();
-    scope_.write(SIGNET_LOG_WARN, "Plugin did not drain",
-                 {{"plugin", full_name_}, {"error", reason}});
+    scope_->write(SIGNET_LOG_WARN, "Plugin did not drain",
+                  {{"plugin", full_name_}, {"error", reason}});
   }
 }
 
@@ -278,13 +291,13 @@ void Instance::stop() {
   accepting_.store(false);
   if (!started_) return;
   started_ = false;
-  if (plugin().stop == nullptr) return;
+  if (plugin().stop == nullptr || lost_.load()) return;
   const Status done = invoke("stop", kStopLimit, false,
                              [this](signet_call* call) { return plugin().stop(self_, call); });
   if (!done.ok()) {
     const std::string reason = done.message();
-    scope_.write(SIGNET_LOG_WARN, "Plugin did not stop",
-                 {{"plugin", full_name_}, {"error", reason}});
+    scope_->write(SIGNET_LOG_WARN, "Plugin did not stop",
+                  {{"plugin", full_name_}, {"error", reason}});
   }
 }
 
@@ -297,10 +310,11 @@ void Instance::destroy() {
   if (self_ == nullptr) return;
   accepting_.store(false);
   lane_->close();
-  if (!lane_->wait_quiet(milliseconds(2000)) || !wait_idle(milliseconds(2000))) {
+  if (lost_.load() || !lane_->wait_quiet(milliseconds(2000)) || !wait_idle(milliseconds(2000))) {
     // Freeing what a call still uses would be worse than not freeing it.
-    scope_.write(SIGNET_LOG_WARN, "Plugin still has calls open; it is left as it is",
-                 {{"plugin", full_name_}});
+    scope_->write(SIGNET_LOG_WARN, "Plugin still has calls open; it is left as it is",
+                  {{"plugin", full_name_}});
+    keep_for_ever();
     return;
   }
   try {
@@ -310,6 +324,9 @@ void Instance::destroy() {
   }
   self_ = nullptr;
 }
+
+// Something of the plugin still runs and may use host_ and the scope.
+void Instance::keep_for_ever() { scope_->process().bury(shared_from_this()); }
 
 bool Instance::enter() {
   in_flight_.fetch_add(1);
@@ -328,26 +345,26 @@ void Instance::leave() {
 void Instance::zombie_born() {
   const int now = zombies_.fetch_add(1) + 1;
   const std::int64_t count = now;
-  scope_.write(SIGNET_LOG_WARN, "Plugin holds a call past its deadline",
-               {{"plugin", full_name_}, {"open", {}, count, SIGNET_FIELD_NUMBER}});
+  scope_->write(SIGNET_LOG_WARN, "Plugin holds a call past its deadline",
+                {{"plugin", full_name_}, {"open", {}, count, SIGNET_FIELD_NUMBER}});
   if (now == kMaxZombies) {
-    scope_.write(SIGNET_LOG_ERROR, "Plugin holds too many calls past their deadline",
-                 {{"plugin", full_name_}});
-    scope_.set_health("plugin." + full_name_, {true, false, {}});
+    scope_->write(SIGNET_LOG_ERROR, "Plugin holds too many calls past their deadline",
+                  {{"plugin", full_name_}});
+    scope_->set_health("plugin." + full_name_, {true, false, {}});
   }
 }
 
 void Instance::zombie_gone() {
   if (zombies_.fetch_sub(1) == kMaxZombies)
-    scope_.set_health("plugin." + full_name_, {true, true, {}});
+    scope_->set_health("plugin." + full_name_, {true, true, {}});
 }
 
 void Instance::misbehaved(std::string_view what) {
-  scope_.write(SIGNET_LOG_ERROR, "Plugin broke the contract",
-               {{"plugin", full_name_}, {"reason", what}});
+  scope_->write(SIGNET_LOG_ERROR, "Plugin broke the contract",
+                {{"plugin", full_name_}, {"reason", what}});
 }
 
-TimerQueue& Instance::timers() { return scope_.process().timers(); }
-std::shared_ptr<Lane> Instance::callback_lane() { return scope_.process().kernel_lane(); }
+TimerQueue& Instance::timers() { return scope_->process().timers(); }
+std::shared_ptr<Lane> Instance::callback_lane() { return scope_->process().kernel_lane(); }
 
 }  // namespace signet::kernel

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -36,9 +37,9 @@ class Instance final : public CallOwner, public std::enable_shared_from_this<Ins
  public:
   /// Calls the plugin's create().
   /// type     the block's type, such as "KeyManager"; "" for a role, a system plugin or a command
-  static Result<std::shared_ptr<Instance>> create(Scope& scope, const PluginFile& file,
-                                                  std::string type, std::string short_name,
-                                                  std::string full_name);
+  static Result<std::shared_ptr<Instance>> create(std::shared_ptr<Scope> scope,
+                                                  const PluginFile& file, std::string type,
+                                                  std::string short_name, std::string full_name);
   ~Instance() override;
 
   const std::string& type() const { return type_; }
@@ -46,7 +47,7 @@ class Instance final : public CallOwner, public std::enable_shared_from_this<Ins
   const std::string& full_name() const { return full_name_; }
   const PluginFile& file() const { return file_; }
   const signet_plugin& plugin() const { return *file_.descriptor; }
-  Scope& scope() { return scope_; }
+  Scope& scope() { return *scope_; }
   const signet_host* host() const { return &host_; }
   signet_instance* self() const { return self_; }
   /// How messages name it: `KeyManager "disk"`, or the plugin's name.
@@ -59,6 +60,8 @@ class Instance final : public CallOwner, public std::enable_shared_from_this<Ins
   /// The plugin's settings, checked: what validate() and configure() are given.
   void set_config(std::shared_ptr<const config::Checked> checked);
   std::shared_ptr<const config::Checked> config() const;
+  /// "server.conf:12:3" for a JSON pointer into the settings; valid until they change.
+  std::string_view locate(const std::string& json_pointer);
 
   Status validate(const config::Checked& checked, std::vector<ConfigNote>& notes);
   Status configure(const std::shared_ptr<const config::Checked>& checked,
@@ -90,13 +93,14 @@ class Instance final : public CallOwner, public std::enable_shared_from_this<Ins
 
  private:
   class LifecycleOwner;
-  Instance(Scope& scope, const PluginFile& file, std::string type, std::string short_name,
-           std::string full_name);
+  Instance(std::shared_ptr<Scope> scope, const PluginFile& file, std::string type,
+           std::string short_name, std::string full_name);
   bool wait_idle(std::chrono::milliseconds limit);
+  void keep_for_ever();
 
   static constexpr int kMaxZombies = 16;
 
-  Scope& scope_;
+  const std::shared_ptr<Scope> scope_;
   const PluginFile& file_;
   const std::string type_;
   const std::string short_name_;
@@ -110,10 +114,12 @@ class Instance final : public CallOwner, public std::enable_shared_from_this<Ins
   std::atomic<int> zombies_{0};
   bool configured_ = false;
   bool started_ = false;
+  bool start_failed_ = false;
+  std::atomic<bool> lost_{false};  // a life cycle call never came back
   mutable std::mutex mutex_;
   std::condition_variable idle_;
   std::shared_ptr<const config::Checked> config_;
-  std::vector<std::shared_ptr<const config::Checked>> old_configs_;  // locate() spans stay valid
+  std::map<std::string, std::string> located_;  // answers of locate(), for config_
 };
 
 }  // namespace signet::kernel

@@ -91,7 +91,7 @@ void Supervisor::reload_run(Run& run) {
     }
     const auto level = role_config->value.at(run.role.block).value("log_level", "info");
     if (const auto parsed = parse_level(level)) {
-      scope.log()->set_launch_level(*parsed);
+      scope.log().set_launch_level(*parsed);
       // Compared with next time; everything else keeps the values that are in force.
       auto in_force = std::make_shared<config::Checked>(*run.role_config);
       in_force->value[run.role.block]["log_level"] = level;

@@ -6,26 +6,28 @@
 namespace signet::kernel {
 
 Scope::Scope(Process& process, std::string name, std::shared_ptr<LogOutput> log)
-    : process_(process), name_(std::move(name)), log_(std::move(log)) {}
+    : process_(process), name_(std::move(name)), log_(log.get()), logs_{std::move(log)} {}
 
-std::shared_ptr<LogOutput> Scope::log() const {
+std::shared_ptr<LogOutput> Scope::shared_log() const {
   const std::lock_guard lock(mutex_);
-  return log_;
+  return logs_.back();
 }
 
 void Scope::set_log(std::shared_ptr<LogOutput> log) {
   const std::lock_guard lock(mutex_);
-  log_ = std::move(log);
+  // The one before is kept: a writer may be using it. It changes once per scope started.
+  log_.store(log.get(), std::memory_order_release);
+  if (logs_.back() != log) logs_.push_back(std::move(log));
 }
 
 void Scope::write(std::uint32_t level, std::string_view message,
                   const std::vector<LogField>& fields) {
-  const auto out = log();
-  if (!out->enabled(level)) return;
+  LogOutput& out = log();
+  if (!out.enabled(level)) return;
   std::vector<LogField> all;
   if (!name_.empty() && process_.many_scopes()) all.push_back({"scope", name_});
   all.insert(all.end(), fields.begin(), fields.end());
-  out->write(level, message, std::move(all));
+  out.write(level, message, std::move(all));
 }
 
 void Scope::add(std::shared_ptr<Instance> instance) {
@@ -70,7 +72,7 @@ Process::Process(std::string library_dir, std::string plugin_dir, LogOutput::Str
       plugin_dir_(std::move(plugin_dir)),
       pool_(std::make_unique<WorkerPool>()),
       kernel_lane_(pool_->make_lane(32, 65536)),
-      system_(*this, "", std::make_shared<LogOutput>(stream, level)) {}
+      system_(std::make_shared<Scope>(*this, "", std::make_shared<LogOutput>(stream, level))) {}
 
 Process::~Process() {
   timers_.stop();
@@ -108,12 +110,22 @@ void Process::quit(int code, std::string reason) {
   std::function<void(int, const std::string&)> tell;
   {
     const std::lock_guard lock(mutex_);
-    if (quit_) return;
-    quit_ = true;
+    if (quit_code_) return;
+    quit_code_ = code;
     tell = on_quit_;
   }
   request_stop();
   if (tell) tell(code, reason);
+}
+
+std::optional<int> Process::quit_code() const {
+  const std::lock_guard lock(mutex_);
+  return quit_code_;
+}
+
+void Process::bury(std::shared_ptr<void> object) {
+  const std::lock_guard lock(mutex_);
+  buried_.push_back(std::move(object));
 }
 
 void Process::on_quit(std::function<void(int, const std::string&)> fn) {

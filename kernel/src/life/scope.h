@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,7 +32,9 @@ class Scope {
   Process& process() { return process_; }
   const std::string& name() const { return name_; }  // "" for the process scope
 
-  std::shared_ptr<LogOutput> log() const;
+  /// One atomic read. What it returns lives as long as the scope.
+  LogOutput& log() const { return *log_.load(std::memory_order_acquire); }
+  std::shared_ptr<LogOutput> shared_log() const;
   void set_log(std::shared_ptr<LogOutput> log);
   void write(std::uint32_t level, std::string_view message,
              const std::vector<LogField>& fields = {});
@@ -57,7 +60,8 @@ class Scope {
   Process& process_;
   const std::string name_;
   mutable std::mutex mutex_;
-  std::shared_ptr<LogOutput> log_;
+  std::atomic<LogOutput*> log_;
+  std::vector<std::shared_ptr<LogOutput>> logs_;  // all there ever were; the last is log_
   std::vector<std::shared_ptr<Instance>> instances_;
   std::map<std::string, Health> health_;
   std::string shared_;  // set before any instance exists
@@ -81,7 +85,7 @@ class Process {
   TimerQueue& timers() { return timers_; }
   const std::shared_ptr<Lane>& kernel_lane() { return kernel_lane_; }
   Metrics& metrics() { return metrics_; }
-  Scope& system() { return system_; }
+  const std::shared_ptr<Scope>& system() { return system_; }
   Supervisor& supervisor() { return *supervisor_; }
   void set_supervisor(Supervisor* supervisor) { supervisor_ = supervisor; }
 
@@ -92,6 +96,10 @@ class Process {
 
   /// Asks the main loop to end; the first one counts. Also ends waits for plugins' starts.
   void quit(int code, std::string reason);
+  /// The code of the first quit(), when there was one.
+  std::optional<int> quit_code() const;
+  /// Keeps an object that something still uses until the process ends.
+  void bury(std::shared_ptr<void> object);
   void request_stop() { stop_requested_.store(true); }
   bool stop_requested() const { return stop_requested_.load(); }
   /// The main loop hears of a quit by this.
@@ -104,14 +112,15 @@ class Process {
   std::unique_ptr<WorkerPool> pool_;
   std::shared_ptr<Lane> kernel_lane_;
   Metrics metrics_;
-  Scope system_;
+  std::shared_ptr<Scope> system_;
   Supervisor* supervisor_ = nullptr;
   mutable std::mutex mutex_;
   std::unique_ptr<Catalogue> catalogue_;
   std::vector<std::shared_ptr<Scope>> scopes_;
   std::atomic<std::size_t> scope_count_{0};
   std::atomic<bool> stop_requested_{false};
-  bool quit_ = false;
+  std::optional<int> quit_code_;
+  std::vector<std::shared_ptr<void>> buried_;
   std::function<void(int, const std::string&)> on_quit_;
 };
 

@@ -55,7 +55,9 @@ std::vector<std::shared_ptr<Supervisor::Run>> Supervisor::runs() const {
 }
 
 Result<RoleInfo> Supervisor::describe(const PluginFile& file) {
-  Scope scratch(process_, "describe", process_.system().log());
+  SIGNET_RETURN_IF_ERROR(ensure_system_needs(file));
+  const auto scratch =
+      std::make_shared<Scope>(process_, "describe", process_.system()->shared_log());
   auto made = Instance::create(scratch, file, "", file.note.name, "describe/" + file.note.name);
   if (!made.ok()) return made.status().prefixed(file.note.name);
   const auto instance = std::move(made).value();
@@ -83,7 +85,7 @@ Status Supervisor::prepare(Run& run, Findings& findings, bool effects) {
   SIGNET_TRY(const Catalogue* catalogue, process_.catalogue());
 
   auto log = effects ? std::make_shared<LogOutput>(LogOutput::Stream::kStdout, SIGNET_LOG_INFO)
-                     : process_.system().log();
+                     : process_.system()->shared_log();
   run.scope = std::make_shared<Scope>(process_, run.role.scope, log);
   run.role_config = check_role_config(root, run.file->descriptor->config_schema, findings);
   run.blocks = read_plugin_blocks(root, run.role, *catalogue, findings);
@@ -99,7 +101,7 @@ Status Supervisor::prepare(Run& run, Findings& findings, bool effects) {
     run.scope->set_shared(shared.dump());
   }
   if (effects && findings.ok()) {
-    if (process_.scopes().empty()) process_.system().set_log(run.scope->log());
+    if (process_.scopes().empty()) process_.system()->set_log(run.scope->shared_log());
     process_.add_scope(run.scope);
   }
 
@@ -120,11 +122,8 @@ Status Supervisor::prepare(Run& run, Findings& findings, bool effects) {
     }
     auto checked = check_plugin_config(block.data, file.descriptor->config_schema,
                                        block.path() + ".plugin_data", findings);
-    if (effects) {
-      if (Status s = ensure_system_needs(file); !s.ok())
-        return s.prefixed("plugin " + block.title());
-    }
-    auto made = Instance::create(*run.scope, file, block.type, block.name,
+    if (Status s = ensure_system_needs(file); !s.ok()) return s.prefixed("plugin " + block.title());
+    auto made = Instance::create(run.scope, file, block.type, block.name,
                                  run.scope->name() + "/" + block.type + "/" + block.name);
     if (!made.ok()) {
       findings.errors.push_back(block.position.to_string() + ": plugin " + block.title() + ": " +
@@ -135,11 +134,8 @@ Status Supervisor::prepare(Run& run, Findings& findings, bool effects) {
     run.prepared.push_back({*made, checked});
     if (effects) log_loaded(*run.scope, **made);
   }
-  if (effects) {
-    if (Status s = ensure_system_needs(*run.file); !s.ok()) return s.prefixed(run.file->note.name);
-  }
   auto role =
-      Instance::create(*run.scope, *run.file, "", run.file->note.name, run.scope->name() + "/role");
+      Instance::create(run.scope, *run.file, "", run.file->note.name, run.scope->name() + "/role");
   if (!role.ok()) return role.status().prefixed(run.file->note.name);
   run.scope->add(*role);
   run.prepared.push_back({*role, run.role_config});
@@ -196,7 +192,7 @@ void Supervisor::apply_log(Run& run, Findings& findings) {
     findings.errors.push_back(run.role_config->locate(pointer) + ": " + run.role.block + "." + key +
                               ": " + message);
   };
-  const auto log = run.scope->log();
+  LogOutput* const log = &run.scope->log();
   if (const std::string level = text("log_level"); !level.empty()) {
     if (const auto parsed = parse_level(level)) {
       log->set_launch_level(*parsed);
@@ -330,7 +326,7 @@ Status Supervisor::ensure_system_needs(const PluginFile& plugin) {
 }
 
 Status Supervisor::ensure_system(const std::string& id) {
-  for (const auto& instance : process_.system().instances()) {
+  for (const auto& instance : process_.system()->instances()) {
     if (instance->offers(id)) return {};
   }
   SIGNET_RETURN_IF_ERROR(load_support_libraries(process_.library_dir()));
@@ -342,7 +338,7 @@ Status Supervisor::ensure_system(const std::string& id) {
   SIGNET_TRY(const PluginFile* file, load_plugin(known->path, ""));
   SIGNET_RETURN_IF_ERROR(ensure_system_needs(*file));
   const std::lock_guard lock(system_mutex_);
-  for (const auto& instance : process_.system().instances()) {
+  for (const auto& instance : process_.system()->instances()) {
     if (instance->offers(id)) return {};
   }
   const auto named = [&](const Status& s) {
@@ -364,7 +360,7 @@ Status Supervisor::ensure_system(const std::string& id) {
     instance->destroy();
     return named(done);
   }
-  process_.system().add(instance);
+  process_.system()->add(instance);
   system_.push_back(instance);
   return {};
 }
@@ -385,14 +381,14 @@ void Supervisor::stop_all() {
     (*instance)->drain(milliseconds(2000));
     (*instance)->stop();
     (*instance)->destroy();
-    process_.system().remove(instance->get());
+    process_.system()->remove(instance->get());
   }
   system_.clear();
 }
 
 void Supervisor::reopen_logs() {
   for (const auto& scope : process_.scopes()) {
-    const Status done = scope->log()->reopen();
+    const Status done = scope->log().reopen();
     if (!done.ok())
       scope->write(SIGNET_LOG_ERROR, "Could not reopen the log file", {{"error", done.message()}});
   }

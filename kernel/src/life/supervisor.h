@@ -1,8 +1,8 @@
 // Supervisor: starts and stops whole scopes, and the system plugins that all of them use.
 //
-// A start is all or nothing: what a failed start had begun is stopped in reverse. Nothing
-// here holds a lock while a plugin runs, since a role may start further scopes from its own
-// start().
+// A start is all or nothing: what a failed start had begun is stopped in reverse. No lock is
+// held while a scope's plugins run, since a role may start further scopes from its own
+// start(). System plugins come up one at a time, under a lock of their own.
 #pragma once
 
 #include <memory>

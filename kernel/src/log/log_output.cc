@@ -62,6 +62,11 @@ Status LogOutput::set_file(const std::string& path) {
   return {};
 }
 
+bool LogOutput::has_file() const {
+  const std::lock_guard lock(mutex_);
+  return !path_.empty();
+}
+
 Status LogOutput::reopen() {
   std::string path;
   {

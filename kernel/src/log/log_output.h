@@ -29,6 +29,7 @@ class LogOutput {
   /// Appends to `path` (created 0640) from now on; "" is the stream again.
   /// Errors   the file cannot be opened; the output stays as it was
   Status set_file(const std::string& path);
+  bool has_file() const;
   /// Opens the file anew, for log rotation. Ok without a file.
   Status reopen();
   void set_format(Format format) { format_.store(format, std::memory_order_relaxed); }
