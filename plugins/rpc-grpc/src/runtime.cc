@@ -1,6 +1,9 @@
 #include "runtime.h"
 
 #include <absl/synchronization/mutex.h>
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 
 #include <cstdlib>
 
@@ -14,8 +17,22 @@ Runtime& runtime() {
 }
 
 namespace {
+
 const signet_host_blob* the_blob_api = nullptr;
+
+// gRPC 1.51 starts its threads with the first user of its callback queue and takes the queue away
+// with the last one, also from under a thread that has not begun yet: a use after free. A server
+// without ports is a user that stays, so the queue lives as long as the process.
+void keep_grpc_alive() {
+  static const grpc::Server* const keeper = [] {
+    grpc::ServerBuilder builder;
+    builder.RegisterCallbackGenericService(new grpc::CallbackGenericService);
+    return builder.BuildAndStart().release();
+  }();
+  (void)keeper;
 }
+
+}  // namespace
 
 const signet_host_blob* blob_api() { return the_blob_api; }
 
@@ -29,6 +46,7 @@ Status start_runtime(const Host& host) {
   // Debian's abseil looks for deadlocks at each lock, for a fifth of a call's time.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   route_gpr_log(&runtime().host);
+  keep_grpc_alive();
   return runtime().accept_loop.start();
 }
 

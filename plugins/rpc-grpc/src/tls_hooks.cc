@@ -21,8 +21,11 @@ std::string der_of(X509* certificate) {
   return der;
 }
 
-void handshake_event(const SSL* ssl, int where, int) {
-  if ((where & SSL_CB_HANDSHAKE_DONE) == 0) return;
+// gRPC sets its own info callback, so the messages are watched instead: with the client's
+// Finished, its certificate has been read.
+void message_event(int sent, int, int content_type, const void* data, std::size_t size, SSL* ssl, void*) {
+  if (sent || content_type != SSL3_RT_HANDSHAKE || size == 0) return;
+  if (*static_cast<const unsigned char*>(data) != SSL3_MT_FINISHED) return;
   auto* done = static_cast<Done*>(SSL_get_ex_data(ssl, slot));
   if (!done || !*done) return;
   try {
@@ -34,7 +37,6 @@ void handshake_event(const SSL* ssl, int where, int) {
       const STACK_OF(X509)* rest = SSL_get_peer_cert_chain(ssl);
       for (int i = 0; rest && i < sk_X509_num(rest); ++i) chain.push_back(der_of(sk_X509_value(rest, i)));
     }
-    // Once: the same event would come again after a renegotiation or a key update.
     std::exchange(*done, nullptr)(std::move(chain));
   } catch (...) {  // out of memory: the verifier finds no handshake and refuses
   }
@@ -47,7 +49,7 @@ void ssl_made(void* parent, void*, CRYPTO_EX_DATA*, int, long, void*) {
   SSL_set_num_tickets(ssl, 0);
   SSL_CTX_set_session_cache_mode(SSL_get_SSL_CTX(ssl), SSL_SESS_CACHE_OFF);
   SSL_set_ex_data(ssl, slot, new Done(*current));
-  SSL_set_info_callback(ssl, &handshake_event);
+  SSL_set_msg_callback(ssl, &message_event);
 }
 
 void ssl_freed(void*, void* held, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<Done*>(held); }

@@ -1,0 +1,325 @@
+// TLS, both sides: certificates with and without, verdicts, rotation, key references, and what
+// another TLS implementation's client sees.
+#include <openssl/ssl.h>
+#include <netinet/in.h>
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include "pki.h"
+#include "rpc_fixture.h"
+
+namespace signet::test {
+namespace {
+
+class FakeAcceptor final : public RpcAcceptor {
+ public:
+  Result<RpcIdentity> identity() override {
+    std::lock_guard lock(mutex);
+    ++asked;
+    if (!mine.certificate) return Status::not_found("no identity");
+    RpcIdentity id;
+    id.chain = {mine.der};
+    for (const auto& c : intermediates) id.chain.push_back(c);
+    if (key_manager.empty()) {
+      id.key = test_host().host().secret(mine.pkcs8);
+    } else {
+      id.key_manager = key_manager;
+      id.key_id = "tls";
+    }
+    return id;
+  }
+  Result<RpcVerdict> verify(const RpcPeer& peer) override {
+    std::lock_guard lock(mutex);
+    ++verified;
+    chains.push_back({});
+    for (size_t i = 0; i < peer.chain_len; ++i) chains.back().emplace_back(view(peer.chain[i]));
+    addresses.emplace_back(view(peer.address));
+    if (!refusal.ok()) return refusal;
+    RpcVerdict v;
+    if (peer.chain_len != 0) v.id = "spiffe://test/peer";
+    v.user = new int(1);
+    ++live;
+    return v;
+  }
+  void closed(const RpcPeer& peer) override {
+    delete static_cast<int*>(peer.user);
+    --live;
+  }
+
+  std::mutex mutex;
+  Certified mine;
+  std::vector<std::string> intermediates;
+  std::string key_manager;
+  Status refusal;
+  int asked = 0;
+  int verified = 0;
+  std::atomic<int> live{0};
+  std::vector<std::vector<std::string>> chains;
+  std::vector<std::string> addresses;
+};
+
+class RpcTls : public RpcTest {
+ protected:
+  RpcTls() : ca_(make_certificate("ca", "", nullptr)) {
+    server_.mine = make_certificate("server", "spiffe://test/server", &ca_);
+    client_.mine = make_certificate("client", "spiffe://test/client", &ca_);
+  }
+
+  std::unique_ptr<RpcListener> serve(const std::string& options = R"({"tls":true,"client_certificate":"asked"})") {
+    auto l = RpcListener::create(host_, "tcp:127.0.0.1:0", options, &server_);
+    EXPECT_TRUE(l.ok()) << l.status().to_string();
+    if (!l.ok()) return nullptr;
+    const Status added = (*l)->unary<Raw, Raw>("/t.T/Who", [](ServerCall& call, const Raw&) -> Result<Raw> {
+      return Raw{"id=" + std::string(view(call.peer().id)) + " chain=" + std::to_string(call.peer().chain_len) +
+                 " address=" + std::string(view(call.peer().address)) + " user=" + (call.peer().user ? "1" : "0")};
+    });
+    EXPECT_TRUE(added.ok());
+    const Status s = (*l)->serve();
+    EXPECT_TRUE(s.ok()) << s.to_string();
+    return std::move(l).value();
+  }
+  Result<Raw> who(RpcConnection& c) { return c.call<Raw>("/t.T/Who", Raw{"?"}, soon()); }
+
+  Certified ca_;
+  FakeAcceptor server_;
+  FakeAcceptor client_;
+};
+
+TEST_F(RpcTls, BothSidesSeeEachOthersChain) {
+  auto listener = serve();
+  ASSERT_TRUE(listener);
+  client_.intermediates = {ca_.der};
+  server_.intermediates = {ca_.der};
+  listener->identity_changed();
+  {
+    auto conn = connect(listener->address(), R"({"tls":true})", &client_);
+    const auto answer = who(*conn);
+    ASSERT_TRUE(answer.ok()) << answer.status().to_string();
+    EXPECT_NE(answer->bytes.find("id=spiffe://test/peer chain=2 address=127.0.0.1:"), std::string::npos) << answer->bytes;
+    EXPECT_NE(answer->bytes.find("user=1"), std::string::npos);
+    ASSERT_TRUE(who(*conn).ok());
+    EXPECT_EQ(server_.verified, 1) << "once per connection";
+    EXPECT_EQ(server_.chains.front(), (std::vector<std::string>{client_.mine.der, ca_.der}));
+    EXPECT_EQ(client_.chains.front().front(), server_.mine.der);
+    EXPECT_TRUE(server_.addresses.front().starts_with("127.0.0.1:"));
+  }
+  EXPECT_TRUE(eventually([&] { return server_.live == 0; }));
+  EXPECT_EQ(client_.live, 0) << "closed before hang_up returned";
+  EXPECT_TRUE(listener->close(1s).ok());
+}
+
+TEST_F(RpcTls, AnAnonymousClientIsVerifiedWithAnEmptyChain) {
+  auto listener = serve();
+  ASSERT_TRUE(listener);
+  client_.mine = {};
+  auto conn = connect(listener->address(), R"({"tls":true})", &client_);
+  const auto answer = who(*conn);
+  ASSERT_TRUE(answer.ok()) << answer.status().to_string();
+  EXPECT_NE(answer->bytes.find("id= chain=0"), std::string::npos) << answer->bytes;
+  EXPECT_EQ(server_.verified, 1);
+}
+
+TEST_F(RpcTls, TheServersRefusalEndsTheHandshake) {
+  auto listener = serve();
+  ASSERT_TRUE(listener);
+  server_.refusal = Status::unauthenticated("no such trust domain");
+  auto conn = connect(listener->address(), R"({"tls":true})", &client_);
+  const auto answer = who(*conn);
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.status().code(), Code::kUnavailable);
+  EXPECT_EQ(server_.live, 0);
+}
+
+TEST_F(RpcTls, TheClientsRefusalReachesItsCalls) {
+  auto listener = serve();
+  ASSERT_TRUE(listener);
+  client_.refusal = Status::unauthenticated("x509svid: certificate signed by unknown authority");
+  auto conn = connect(listener->address(), R"({"tls":true})", &client_);
+  const auto answer = who(*conn);
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.status().code(), Code::kUnavailable);
+  EXPECT_NE(answer.status().message().find("signed by unknown authority"), std::string::npos)
+      << answer.status().message();
+}
+
+TEST_F(RpcTls, ANewIdentityIsShownWithinTwoSecondsWhileServing) {
+  auto listener = serve();
+  ASSERT_TRUE(listener);
+  auto old_conn = connect(listener->address(), R"({"tls":true})", &client_);
+  ASSERT_TRUE(who(*old_conn).ok());
+  {
+    std::lock_guard lock(server_.mutex);
+    server_.mine = make_certificate("server", "spiffe://test/server", &ca_);
+  }
+  listener->identity_changed();
+  EXPECT_TRUE(eventually([&] {
+    FakeAcceptor fresh;
+    fresh.mine = client_.mine;
+    auto conn = connect(listener->address(), R"({"tls":true})", &fresh);
+    EXPECT_TRUE(who(*conn).ok());
+    return fresh.chains.front().front() == server_.mine.der;
+  }, 5s));
+  EXPECT_TRUE(who(*old_conn).ok()) << "an open connection goes on";
+}
+
+// sign() of a key manager that holds one key.
+struct OneKey {
+  std::shared_ptr<EVP_PKEY> key;
+  std::atomic<int> signatures{0};
+};
+signet_status sign_with_one_key(signet_instance* instance, signet_call* call, const signet_sign_req* request) {
+  auto& self = *reinterpret_cast<OneKey*>(instance);
+  EVP_PKEY_CTX* context = EVP_PKEY_CTX_new(self.key.get(), nullptr);
+  unsigned char out[128];
+  size_t size = sizeof out;
+  EVP_PKEY_sign_init(context);
+  EVP_PKEY_sign(context, out, &size, request->digest.ptr, request->digest.len);
+  EVP_PKEY_CTX_free(context);
+  ++self.signatures;
+  call->ops->emit(call, SIGNET_KIND_SIGNATURE, out, size);
+  return SIGNET_OK;
+}
+
+TEST_F(RpcTls, AKeyOfAKeyManagerSignsTheHandshakes) {
+  OneKey keys{client_.mine.key, {}};
+  const signet_key_manager table = {sizeof table, 0, nullptr, nullptr, &sign_with_one_key};
+  test_host().key_manager = &table;
+  test_host().key_manager_self = &keys;
+  client_.key_manager = "memory";
+  auto listener = serve();
+  ASSERT_TRUE(listener);
+  auto conn = connect(listener->address(), R"({"tls":true})", &client_);
+  const auto answer = who(*conn);
+  ASSERT_TRUE(answer.ok()) << answer.status().to_string();
+  EXPECT_NE(answer->bytes.find("chain=1"), std::string::npos);
+  EXPECT_GE(keys.signatures, 1);
+  test_host().key_manager = nullptr;
+}
+
+TEST_F(RpcTls, DisconnectEndsThePeersConnections) {
+  auto listener = serve();
+  ASSERT_TRUE(listener);
+  auto conn = connect(listener->address(), R"({"tls":true})", &client_);
+  ASSERT_TRUE(who(*conn).ok());
+  EXPECT_EQ(server_.live, 1);
+  listener->disconnect("spiffe://test/peer");
+  EXPECT_TRUE(eventually([&] { return server_.live == 0; }));
+}
+
+TEST_F(RpcTls, ManyClientsAtOnceAreEachVerifiedOnce) {
+  auto listener = serve();
+  ASSERT_TRUE(listener);
+  std::vector<std::thread> threads;
+  std::atomic<int> good{0};
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      for (int n = 0; n < 5; ++n) {
+        FakeAcceptor mine;
+        mine.mine = client_.mine;  // the same leaf for all: the hardest case
+        auto conn = connect(listener->address(), R"({"tls":true})", &mine);
+        const auto answer = who(*conn);
+        EXPECT_TRUE(answer.ok()) << answer.status().to_string();
+        good += answer.ok();
+      }
+    });
+  }
+  for (auto& t : threads) t.join();
+  EXPECT_EQ(good, 40);
+  EXPECT_EQ(server_.verified, 40);
+  EXPECT_TRUE(eventually([&] { return server_.live == 0; }));
+}
+
+// A client made of OpenSSL alone.
+struct PlainTls {
+  explicit PlainTls(const std::string& address) {
+    const int port = std::stoi(address.substr(address.rfind(':') + 1));
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(static_cast<uint16_t>(port));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
+    context = SSL_CTX_new(TLS_client_method());
+    timeval limit{5, 0};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  }
+  ~PlainTls() {
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+    close(fd);
+  }
+  bool handshake(SSL_SESSION* resume = nullptr, bool alpn = true) {
+    ssl = SSL_new(context);
+    SSL_set_fd(ssl, fd);
+    if (alpn) SSL_set_alpn_protos(ssl, reinterpret_cast<const unsigned char*>("\x02h2"), 3);
+    if (resume) SSL_set_session(ssl, resume);
+    return SSL_connect(ssl) == 1;
+  }
+  int fd;
+  SSL_CTX* context;
+  SSL* ssl = nullptr;
+};
+
+TEST_F(RpcTls, NoVersionBelowTls12AndNoWeakCipherIsSpoken) {
+  auto listener = serve();
+  ASSERT_TRUE(listener);
+  {
+    PlainTls old(listener->address());
+    SSL_CTX_set_security_level(old.context, 0);
+    SSL_CTX_set_min_proto_version(old.context, TLS1_VERSION);
+    SSL_CTX_set_max_proto_version(old.context, TLS1_1_VERSION);
+    EXPECT_FALSE(old.handshake());
+  }
+  for (const char* weak : {"ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384", "AES128-GCM-SHA256"}) {
+    PlainTls c(listener->address());
+    SSL_CTX_set_max_proto_version(c.context, TLS1_2_VERSION);
+    SSL_CTX_set_cipher_list(c.context, weak);
+    EXPECT_FALSE(c.handshake()) << weak;
+  }
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    PlainTls c(listener->address());
+    SSL_CTX_set_min_proto_version(c.context, version);
+    SSL_CTX_set_max_proto_version(c.context, version);
+    ASSERT_TRUE(c.handshake()) << version;
+    const unsigned char* alpn = nullptr;
+    unsigned n = 0;
+    SSL_get0_alpn_selected(c.ssl, &alpn, &n);
+    EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(alpn), n), "h2");
+  }
+}
+
+TEST_F(RpcTls, NoSessionIsResumed) {
+  auto listener = serve();
+  ASSERT_TRUE(listener);
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    PlainTls first(listener->address());
+    SSL_CTX_set_min_proto_version(first.context, version);
+    SSL_CTX_set_max_proto_version(first.context, version);
+    static int tickets = 0;
+    tickets = 0;
+    SSL_CTX_set_session_cache_mode(first.context, SSL_SESS_CACHE_CLIENT);
+    SSL_CTX_sess_set_new_cb(first.context, [](SSL*, SSL_SESSION*) {
+      ++tickets;
+      return 0;
+    });
+    ASSERT_TRUE(first.handshake());
+    // The server's first HTTP/2 frame comes after any ticket.
+    char byte;
+    EXPECT_EQ(SSL_read(first.ssl, &byte, 1), 1);
+    SSL_SESSION* session = SSL_get1_session(first.ssl);
+    if (version == TLS1_3_VERSION) {
+      EXPECT_EQ(tickets, 0);
+    } else {
+      EXPECT_FALSE(SSL_SESSION_has_ticket(session));
+    }
+    PlainTls second(listener->address());
+    SSL_CTX_set_min_proto_version(second.context, version);
+    SSL_CTX_set_max_proto_version(second.context, version);
+    ASSERT_TRUE(second.handshake(session));
+    EXPECT_FALSE(SSL_session_reused(second.ssl)) << version;
+    SSL_SESSION_free(session);
+  }
+}
+
+}  // namespace
+}  // namespace signet::test
