@@ -106,6 +106,11 @@ Result<PublicKey> PublicKey::from_spki(ByteView der) {
     }
     return read_rsa(der, key_bits);
   }
+  if (equal(oid, kOidEcPublicKey) && algorithm.oid().empty()) {
+    return refuse("malformed", "elliptic curve key does not name its curve");
+  }
+  while (algorithm.ok() && !algorithm.at_end()) algorithm.any();
+  if (!algorithm.ok()) return refuse("malformed", "public key is malformed");
   if (equal(oid, kOidEcPublicKey)) {
     return refuse("unsupported",
                   "elliptic curve key is not an uncompressed point on P-256, P-384 or P-521");

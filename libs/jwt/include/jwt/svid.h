@@ -21,13 +21,13 @@ inline constexpr std::chrono::seconds kLeeway{60};
 
 struct SvidParams {
   SpiffeId spiffe_id;
-  std::vector<std::string> audience;  // empty strings are dropped; one must remain
-  Time issued_at;
-  Time expires_at;
-  std::string issuer;             // empty: no `iss`
-  std::string jti;                // empty: no `jti`; see new_jti()
-  std::string extra_claims_json;  // empty, or an object whose members are added; the claims above
-                                  // win
+  std::vector<std::string> audience = {};  // empty strings are dropped; one must remain
+  Time issued_at{};
+  Time expires_at{};
+  std::string issuer = {};             // empty: no `iss`
+  std::string jti = {};                // empty: no `jti`; see new_jti()
+  std::string extra_claims_json = {};  // empty, or an object whose members are added; the claims
+                                       // above win
 };
 
 /// A token `header.claims.signature`. Header {"alg","kid","typ"}, claims in alphabetical order,

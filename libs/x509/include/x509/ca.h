@@ -12,9 +12,9 @@ inline constexpr std::chrono::seconds kNotBeforeBackdate{10};
 struct CaParams {
   Name subject = Name::spiffe();  // a serialNumber RDN with the decimal serial is added when
                                   // the name has none
-  Time now;
+  Time now{};
   std::chrono::seconds ttl{86400};
-  std::vector<Bytes> policies;  // OIDs, contents in DER
+  std::vector<Bytes> policies = {};  // OIDs, contents in DER
 };
 
 /// notBefore = now - 10 s, notAfter = now + ttl, URI SAN = the trust domain's ID, CA:TRUE,
@@ -23,7 +23,7 @@ Result<Certificate> self_sign_ca(const TrustDomain& trust_domain, const CaParams
                                  const crypto::Signer& key);
 
 struct DownstreamCaParams {
-  Time now;
+  Time now{};
   std::chrono::seconds ttl{86400};      // notAfter is capped to the signer's
   std::size_t signer_chain_length = 1;  // OU = "DOWNSTREAM-<this>"
 };

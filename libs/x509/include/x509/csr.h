@@ -44,8 +44,8 @@ class Csr {
 
 struct CsrTemplate {
   Name subject = Name::spire();
-  std::vector<std::string> uris;
-  std::vector<std::string> dns_names;
+  std::vector<std::string> uris = {};
+  std::vector<std::string> dns_names = {};
 };
 
 /// Makes a CSR signed by `signer` with the hash that goes with its key. DER.

@@ -14,9 +14,9 @@
 namespace signet::x509 {
 
 struct SvidParams {
-  std::string_view spiffe_id;  // valid by type elsewhere; written as the URI SAN
-  ByteView spki;               // subject's key, DER, already judged (crypto/key.h)
-  Time now;
+  std::string_view spiffe_id = {};  // valid by type elsewhere; written as the URI SAN
+  ByteView spki = {};               // subject's key, DER, already judged (crypto/key.h)
+  Time now{};
   std::chrono::seconds ttl{3600};
   std::span<const std::string> dns_names = {};  // the first one becomes CN
   const Name* subject = nullptr;                // nullptr: C=US, O=SPIRE

@@ -22,7 +22,7 @@ class RootPool {
 };
 
 struct VerifyOptions {
-  Time now;
+  Time now{};
 };
 
 /// The answer of a verification: who the peer is, and the path from leaf to root.
