@@ -1,0 +1,52 @@
+#include "join_tokens.h"
+
+#include <gtest/gtest.h>
+
+#include "server_fakes.h"
+
+namespace signet::server {
+namespace {
+
+class JoinTokensTest : public ::testing::Test {
+ protected:
+  testing::QuietHost host_;
+  Datastore store_ = *Datastore::acquire(host_.host());
+};
+
+TEST_F(JoinTokensTest, WorksOnce) {
+  ASSERT_TRUE(create_join_token(store_, "0123456789abcdef", 2000).ok());
+  EXPECT_TRUE(burn_join_token(store_, "0123456789abcdef", 1000).ok());
+  const Status again = burn_join_token(store_, "0123456789abcdef", 1000);
+  EXPECT_EQ(again.code(), Code::kInvalidArgument);
+  EXPECT_EQ(again.message(),
+            "failed to attest: join token does not exist or has already been used");
+}
+
+TEST_F(JoinTokensTest, ExpiredOneIsUsedUpToo) {
+  ASSERT_TRUE(create_join_token(store_, "0123456789abcdef", 2000).ok());
+  EXPECT_EQ(burn_join_token(store_, "0123456789abcdef", 2001).message(), "join token expired");
+  EXPECT_TRUE(host_.store().all("join_token").empty());
+}
+
+TEST_F(JoinTokensTest, TheDatastoreNeverSeesTheToken) {
+  ASSERT_TRUE(create_join_token(store_, "0123456789abcdef", 2000).ok());
+  const auto records = host_.store().all("join_token");
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0]->id.size(), 64u);
+  EXPECT_EQ(records[0]->body.find("0123456789abcdef"), std::string::npos);
+}
+
+TEST_F(JoinTokensTest, TheSameTokenTwiceIsRefused) {
+  ASSERT_TRUE(create_join_token(store_, "0123456789abcdef", 2000).ok());
+  EXPECT_EQ(create_join_token(store_, "0123456789abcdef", 3000).code(), Code::kAlreadyExists);
+}
+
+TEST_F(JoinTokensTest, PruningTakesTheExpiredOnly) {
+  ASSERT_TRUE(create_join_token(store_, "a", 1000).ok());
+  ASSERT_TRUE(create_join_token(store_, "b", 3000).ok());
+  EXPECT_EQ(*prune_join_tokens(store_, 2000), 1u);
+  EXPECT_EQ(host_.store().all("join_token").size(), 1u);
+}
+
+}  // namespace
+}  // namespace signet::server

@@ -1,0 +1,249 @@
+// Fakes with behaviour for tests of the role's parts: a datastore in memory, a key manager in
+// memory, and a host whose clock stands still until it is moved and whose timers never fire.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "signet/abi/datastore.h"
+#include "signet/key_manager.h"
+#include "signet/testing/fake_host.h"
+
+#include "crypto/key.h"
+
+namespace signet::server::testing {
+
+// One writer at a time, as the tests have one thread. Index keys are kept; a query matches when
+// the record has every pair that is asked for.
+class MemoryDatastore {
+ public:
+  struct Stored {
+    std::string kind, id, body;
+    std::uint64_t row = 0, revision = 0;
+    std::int64_t expires_at = 0;
+    std::set<std::pair<std::string, std::string>> keys;
+  };
+  using Key = std::pair<std::string, std::string>;
+
+  static const signet_datastore* table() {
+    static const signet_datastore kTable = {
+        sizeof(signet_datastore), 0,
+        [](signet_instance* i, signet_call*, std::uint32_t, signet_tx** out) -> signet_status {
+          *out = reinterpret_cast<signet_tx*>(new Tx{*self(i), self(i)->records_, false});
+          return SIGNET_OK;
+        },
+        [](signet_tx* t, signet_call* c, signet_str kind, signet_str id) -> signet_status {
+          return emit(tx(t), c, {std::string(view(kind)), std::string(view(id))});
+        },
+        [](signet_tx* t, signet_call* c, signet_record* records, size_t n) -> signet_status {
+          for (size_t i = 0; i < n; ++i) {
+            if (const signet_status code = tx(t).put(records[i]); code != SIGNET_OK) {
+              return c->ops->fail(c, code, to_abi(std::string_view("refused")));
+            }
+          }
+          return SIGNET_OK;
+        },
+        [](signet_tx* t, signet_call* c, signet_str kind, signet_str id) -> signet_status {
+          const Key key{std::string(view(kind)), std::string(view(id))};
+          const signet_status code = emit(tx(t), c, key);
+          tx(t).records.erase(key);
+          tx(t).changed = true;
+          return code;
+        },
+        [](signet_tx* t, signet_call*, signet_str kind, signet_str id) -> signet_status {
+          tx(t).changed = true;
+          return tx(t).records.erase({std::string(view(kind)), std::string(view(id))}) == 1
+                     ? SIGNET_OK
+                     : SIGNET_NOT_FOUND;
+        },
+        [](signet_tx* t, signet_call* c, const signet_query* q) -> signet_status {
+          return tx(t).query(c, *q);
+        },
+        [](signet_tx*, signet_call*) -> signet_status { return SIGNET_OK; },
+        [](signet_tx*, signet_call*) -> signet_status { return SIGNET_UNIMPLEMENTED; },
+        [](signet_tx* t, signet_call*, std::uint64_t* revision) -> signet_status {
+          const std::unique_ptr<Tx> owned(&tx(t));
+          if (owned->store.fail_commits > 0) {
+            --owned->store.fail_commits;
+            return SIGNET_UNAVAILABLE;
+          }
+          if (owned->changed) {
+            owned->store.records_ = owned->records;
+            ++owned->store.revision_;
+          }
+          *revision = owned->store.revision_;
+          return SIGNET_OK;
+        },
+        [](signet_tx* t) { delete &tx(t); },
+        [](signet_instance*, signet_call*, std::uint64_t, std::uint32_t) -> signet_status {
+          return SIGNET_OK;
+        },
+        [](signet_instance*, signet_call*, std::uint64_t) -> signet_status { return SIGNET_OK; }};
+    return &kTable;
+  }
+  signet_instance* instance() { return reinterpret_cast<signet_instance*>(this); }
+  std::uint64_t revision() const { return revision_; }
+  const Stored* find(const std::string& kind, const std::string& id) const {
+    const auto at = records_.find({kind, id});
+    return at == records_.end() ? nullptr : &at->second;
+  }
+  std::vector<const Stored*> all(const std::string& kind) const {
+    std::vector<const Stored*> out;
+    for (const auto& [key, stored] : records_) {
+      if (key.first == kind) out.push_back(&stored);
+    }
+    return out;
+  }
+  int fail_commits = 0;  // so many commits fail
+
+ private:
+  using Records = std::map<Key, Stored>;
+  struct Tx {
+    MemoryDatastore& store;
+    Records records;
+    bool changed;
+
+    signet_status put(signet_record& record) {
+      const Key key{std::string(view(record.kind)), std::string(view(record.id))};
+      const auto at = records.find(key);
+      if (record.if_revision == SIGNET_REVISION_ABSENT && at != records.end()) {
+        return SIGNET_ALREADY_EXISTS;
+      }
+      Stored stored{key.first, key.second, std::string(view(record.body)), 0, 0,
+                    record.expires_at, {}};
+      stored.row = at == records.end() ? ++store.row_ : at->second.row;
+      stored.revision = store.revision_ + 1;
+      for (size_t i = 0; i < record.key_count; ++i) {
+        stored.keys.emplace(view(record.keys[i].name), view(record.keys[i].value));
+      }
+      record.row = stored.row;
+      records[key] = std::move(stored);
+      changed = true;
+      return SIGNET_OK;
+    }
+    signet_status query(signet_call* c, const signet_query& q) const {
+      std::vector<const Stored*> found;
+      for (const auto& [key, stored] : records) {
+        bool match = key.first == view(q.kind) && stored.row > q.after_row &&
+                     (q.expires_before == 0 ||
+                      (stored.expires_at > 0 && stored.expires_at < q.expires_before));
+        for (size_t i = 0; i < q.where_count; ++i) {
+          match = match && stored.keys.count({std::string(view(q.where[i].name)),
+                                              std::string(view(q.where[i].value))}) > 0;
+        }
+        if (match) found.push_back(&stored);
+      }
+      std::sort(found.begin(), found.end(), [](auto* a, auto* b) { return a->row < b->row; });
+      if (q.limit != 0 && found.size() > q.limit) found.resize(q.limit);
+      if (q.want == SIGNET_WANT_COUNT) {
+        const signet_revision count = {sizeof(signet_revision), 0, found.size()};
+        return c->ops->emit(c, SIGNET_KIND_COUNT, &count, sizeof(count));
+      }
+      for (const Stored* stored : found) emit_one(c, *stored);
+      return SIGNET_OK;
+    }
+  };
+  static MemoryDatastore* self(signet_instance* i) { return reinterpret_cast<MemoryDatastore*>(i); }
+  static Tx& tx(signet_tx* t) { return *reinterpret_cast<Tx*>(t); }
+  static void emit_one(signet_call* c, const Stored& s) {
+    const signet_record record = {sizeof(signet_record), 0,          to_abi(s.kind), to_abi(s.id),
+                                  s.row,                 s.revision, -1,             s.expires_at,
+                                  nullptr,               0,          bytes_to_abi(s.body)};
+    c->ops->emit(c, SIGNET_KIND_RECORD, &record, sizeof(record));
+  }
+  static signet_status emit(Tx& t, signet_call* c, const Key& key) {
+    const auto at = t.records.find(key);
+    if (at == t.records.end()) return SIGNET_NOT_FOUND;
+    emit_one(c, at->second);
+    return SIGNET_OK;
+  }
+
+  Records records_;
+  std::uint64_t revision_ = 0;
+  std::uint64_t row_ = 0;
+};
+
+class MemoryKeys final : public Plugin, public KeyManager {
+ public:
+  explicit MemoryKeys(Host host) : Plugin(std::move(host), "fake") {}
+  Status configure(Call&, std::string_view) override { return {}; }
+  Result<KeyInfo> generate(std::string_view id, std::uint32_t type) override {
+    if (fail_generate > 0) {
+      --fail_generate;
+      return Status::unavailable("no keys today");
+    }
+    SIGNET_TRY(const auto key, crypto::PrivateKey::generate(crypto::KeyType::kEcP256));
+    keys.insert_or_assign(std::string(id), key);
+    return info(std::string(id), type);
+  }
+  Result<std::vector<KeyInfo>> list() override {
+    std::vector<KeyInfo> out;
+    for (const auto& [id, key] : keys) out.push_back(info(id, SIGNET_KEY_EC_P256));
+    return out;
+  }
+  Result<std::string> sign(const signet_sign_req& request) override {
+    const auto at = keys.find(std::string(view(request.key_id)));
+    if (at == keys.end()) return Status::not_found("no such key");
+    SIGNET_TRY(const auto signature, at->second.sign(crypto::Hash::kSha256,
+                                                     crypto::as_bytes(view(request.digest))));
+    return crypto::to_string(signature);
+  }
+  std::map<std::string, crypto::PrivateKey> keys;
+  int fail_generate = 0;
+
+ private:
+  KeyInfo info(const std::string& id, std::uint32_t type) {
+    return {id, type, crypto::to_string(keys.at(id).public_key().spki())};
+  }
+};
+
+// The host above with timers that accept and never fire, so that a test moves the clock and calls
+// what a timer would.
+class QuietHost {
+ public:
+  QuietHost() : host_(*fake_.abi()), keys_(Host(fake_.abi())) {
+    host_.get_service = [](const signet_host* h, const char* id) -> const void* {
+      if (std::string_view(id) == SIGNET_HOST_TIMER) return timers();
+      return fakes::FakeHost("probe").abi()->get_service(h, id);
+    };
+    fake_.offer(SIGNET_DATASTORE, store_.instance(), MemoryDatastore::table());
+    fake_.offer(SIGNET_KEY_MANAGER, to_abi(static_cast<Plugin*>(&keys_)),
+                key_manager_table<MemoryKeys>());
+    set_time(1'700'000'000);
+  }
+  Host host() const { return Host(&host_); }
+  void set_time(std::int64_t seconds) {
+    now_ = seconds;
+    fake_.set_wall_seconds(seconds);
+    fake_.set_monotonic_ns(seconds * 1'000'000'000);
+  }
+  void advance(std::int64_t seconds) { set_time(now_ + seconds); }
+  std::int64_t now() const { return now_; }
+  MemoryDatastore& store() { return store_; }
+  MemoryKeys& keys() { return keys_; }
+
+ private:
+  static const signet_host_timer* timers() {
+    static constexpr signet_host_timer kTimers = {
+        sizeof(signet_host_timer), 0,
+        [](const signet_host*, std::int64_t, std::int64_t, void (*)(void*), void*,
+           std::uint64_t* id) -> signet_status {
+          *id = 1;
+          return SIGNET_OK;
+        },
+        [](const signet_host*, std::uint64_t) {}};
+    return &kTimers;
+  }
+  fakes::FakeHost fake_{"server/role-server"};
+  signet_host host_;
+  MemoryDatastore store_;
+  MemoryKeys keys_;
+  std::int64_t now_ = 0;
+};
+
+}  // namespace signet::server::testing
