@@ -1,1 +1,117 @@
+#include "exec/timer_queue.h"
+
+#include <atomic>
+#include <future>
+#include <mutex>
+#include <thread>
+
 #include <gtest/gtest.h>
+
+namespace signet::kernel {
+namespace {
+
+class TimerQueueTest : public testing::Test {
+ protected:
+  ~TimerQueueTest() override { timers.stop(); }
+  std::int64_t in(std::int64_t ms) { return monotonic_ns() + ms * 1'000'000; }
+
+  TimerQueue timers;
+  WorkerPool pool;
+  std::shared_ptr<Lane> lane = pool.make_lane(4, 100);
+};
+
+void count(void* arg) { ++*static_cast<std::atomic<int>*>(arg); }
+
+TEST_F(TimerQueueTest, FiresInOrderOfDeadlines) {
+  struct State {
+    std::mutex mutex;
+    std::string order;
+    std::promise<void> done;
+  } state;
+  struct Arg {
+    State* state;
+    char letter;
+  };
+  Arg a{&state, 'a'}, b{&state, 'b'}, c{&state, 'c'};
+  const auto fn = [](void* arg) {
+    auto& x = *static_cast<Arg*>(arg);
+    const std::lock_guard lock(x.state->mutex);
+    x.state->order += x.letter;
+    if (x.state->order.size() == 3) x.state->done.set_value();
+  };
+  timers.start(lane, in(90), 0, fn, &c);
+  timers.start(lane, in(10), 0, fn, &a);
+  timers.start(lane, in(50), 0, fn, &b);
+  state.done.get_future().wait();
+  EXPECT_EQ(state.order, "abc");
+}
+
+TEST_F(TimerQueueTest, APeriodRepeatsUntilCancelled) {
+  std::atomic<int> fired{0};
+  const auto id = timers.start(lane, in(1), 2'000'000, count, &fired);
+  EXPECT_NE(id, 0u);
+  while (fired < 5) std::this_thread::yield();
+  timers.cancel(id);
+  const int then = fired;
+  EXPECT_TRUE(lane->wait_quiet(std::chrono::seconds(10)));
+  EXPECT_EQ(fired, then);
+}
+
+TEST_F(TimerQueueTest, CancelWaitsForTheRunningFunction) {
+  struct State {
+    std::promise<void> begun;
+    std::atomic<bool> finished{false};
+  } state;
+  const auto id = timers.start(
+      lane, in(0), 0,
+      [](void* arg) {
+        auto& s = *static_cast<State*>(arg);
+        s.begun.set_value();
+        std::this_thread::sleep_for(std::chrono::milliseconds(30));
+        s.finished = true;
+      },
+      &state);
+  state.begun.get_future().wait();
+  timers.cancel(id);
+  EXPECT_TRUE(state.finished);
+}
+
+TEST_F(TimerQueueTest, AFunctionMayCancelItsOwnTimer) {
+  struct State {
+    TimerQueue* timers;
+    std::uint64_t id = 0;
+    std::promise<void> done;
+  } state{&timers, 0, {}};
+  timers.start(
+      lane, in(5), 1'000'000,
+      [](void* arg) {
+        auto& s = *static_cast<State*>(arg);
+        s.timers->cancel(s.id);
+        s.done.set_value();
+      },
+      &state, &state.id);
+  state.done.get_future().wait();
+  EXPECT_TRUE(lane->wait_quiet(std::chrono::seconds(10)));
+}
+
+TEST_F(TimerQueueTest, TryCancelTellsWhetherItWasInTime) {
+  std::atomic<int> fired{0};
+  const auto id = timers.start(lane, INT64_MAX, 0, count, &fired);
+  EXPECT_TRUE(timers.try_cancel(id));
+  EXPECT_FALSE(timers.try_cancel(id));
+}
+
+TEST_F(TimerQueueTest, StartAndCancelFromManyThreads) {
+  std::atomic<int> fired{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 300; ++i) timers.cancel(timers.start(lane, in(i % 3), 0, count, &fired));
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_TRUE(lane->wait_quiet(std::chrono::seconds(10)));
+}
+
+}  // namespace
+}  // namespace signet::kernel

@@ -151,7 +151,10 @@ bool Call::cancelled() const {
 signet_status Call::on_cancel(void (*fn)(void*), void* arg) {
   Lock lock(mutex_);
   if (phase_ == Phase::kFree || completed_) {
-    if (fn != nullptr) misbehaved(lock, "set a cancel function on a call that is over");
+    // Another thread of the plugin may rightly complete while its function still returns.
+    const bool returning = phase_ == Phase::kRunning;
+    if (fn != nullptr && !returning)
+      misbehaved(lock, "set a cancel function on a call that is over");
     return SIGNET_FAILED_PRECONDITION;
   }
   if (fn == nullptr) {
