@@ -1,0 +1,44 @@
+// Mutual TLS by X509-SVIDs on OpenSSL: contexts that always use the source's current identity and
+// judge the peer by the SPIFFE rules.
+//
+//   auto server = make_server_context(source,
+//   authorize_member_of(*TrustDomain::parse("example.org"))); SSL* ssl = SSL_new(server->get());
+//   ... SSL_accept(ssl) ... peer_id(ssl)
+//
+// There is no way to leave verification out. The source must outlive the context, and the context
+// its connections.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "workload_client/x509_source.h"
+
+typedef struct ssl_st SSL;
+typedef struct ssl_ctx_st SSL_CTX;
+
+namespace signet::workload_client {
+
+// May a peer with this ID talk to us? An error refuses it.
+using Authorize = std::function<Status(const SpiffeId& peer)>;
+Authorize authorize_any();
+Authorize authorize_id(SpiffeId id);
+Authorize authorize_member_of(TrustDomain trust_domain);
+
+class TlsContext {
+ public:
+  virtual ~TlsContext() = default;
+  virtual SSL_CTX* get() const = 0;
+};
+
+/// TLS 1.2 or newer, ECDHE with AEAD, no tickets and no resumption: each connection is verified.
+/// Errors   kInternal: OpenSSL has no memory
+Result<std::unique_ptr<TlsContext>> make_server_context(X509Source& source, Authorize authorize);
+Result<std::unique_ptr<TlsContext>> make_client_context(X509Source& source, Authorize authorize);
+
+/// Who the peer of a finished handshake is. Errors   kUnauthenticated
+Result<SpiffeId> peer_id(SSL* ssl);
+/// Why the last handshake on this connection was refused by us; ok if it was not.
+Status handshake_verdict(SSL* ssl);
+
+}  // namespace signet::workload_client
