@@ -73,14 +73,14 @@ class Authorities {
   using Journal = signet::store::v1::Journal;
   // One of the two places of a kind: what the journal says of it, and its key if it may sign.
   struct Slot {
-    std::string name;    // "A" or "B"
-    std::string key_id;  // "x509-CA-A"
+    std::string name{};  // "A" or "B"
+    std::string key_id{};  // "x509-CA-A"
     Journal::Status status = Journal::UNKNOWN;
-    std::string authority_id;
+    std::string authority_id{};
     std::int64_t issued_at = 0;
     std::int64_t not_after = 0;
-    X509AuthorityPtr x509;  // one of the two, by kind, for PREPARED and ACTIVE
-    JwtAuthorityPtr jwt;
+    X509AuthorityPtr x509{};  // one of the two, by kind, for PREPARED and ACTIVE
+    JwtAuthorityPtr jwt{};
     bool usable() const { return status == Journal::PREPARED || status == Journal::ACTIVE; }
   };
   struct Kind {
