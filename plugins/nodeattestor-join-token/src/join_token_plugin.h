@@ -1,7 +1,7 @@
 // JoinTokenPlugin: both sides of join token attestation in one shared object.
 //
-// The server side has no settings. The agent side has the token, which its role puts in from the
-// configuration file or the command line.
+// The server side has no settings. The agent side has the token: from its own block, else from
+// the agent's join_token or join_token_file, which the host shares with the agent's plugins.
 #pragma once
 
 #include <memory>
@@ -28,8 +28,8 @@ class JoinTokenPlugin final : public Plugin, public NodeAttestorServer, public N
   using Plugin::Plugin;
   static const void* service(std::string_view id);
 
-  /// Errors   kInvalidArgument: not an object, or the token is no string. An agent without a
-  ///          token starts: it may have its identity from before.
+  /// Errors   kInvalidArgument: not an object, the token is no string, or its file cannot be read
+  ///          or is empty. An agent without a token starts: it may have its identity from before.
   Status configure(Call& call, std::string_view config) override;
 
   Result<std::unique_ptr<NodeAttestorServerSession>> open_server(

@@ -1,5 +1,9 @@
 #include "agent_attestor.h"
 
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include "signet/testing/fake_host.h"
@@ -43,6 +47,26 @@ TEST_F(JoinTokenAgent, SaysThatThereIsNoToken) {
     EXPECT_EQ(session.status().code(), Code::kInvalidArgument);
     EXPECT_EQ(session.status().message(), "join token was not provided");
   }
+}
+
+TEST_F(JoinTokenAgent, FallsBackToTheTokenOfTheAgent) {
+  host_.set_shared_settings(R"({"trust_domain": "example.org", "join_token": "shared"})");
+  ASSERT_TRUE(configure("{}").ok());
+  EXPECT_EQ(*(*plugin_.open_agent())->step("", INT64_MAX), "shared");
+  ASSERT_TRUE(configure(R"({"join_token": "own"})").ok());
+  EXPECT_EQ(*(*plugin_.open_agent())->step("", INT64_MAX), "own");
+}
+
+TEST_F(JoinTokenAgent, ReadsTheTokenFileOfTheAgent) {
+  std::string path = (std::filesystem::temp_directory_path() / "join_token_XXXXXX").string();
+  ::close(::mkstemp(path.data()));
+  host_.set_shared_settings(R"({"join_token_file": ")" + path + R"("})");
+  EXPECT_EQ(configure("{}").message(), "join token file " + path + " is empty");
+  std::ofstream(path) << "\n token-1 \n";
+  ASSERT_TRUE(configure("{}").ok());
+  EXPECT_EQ(*(*plugin_.open_agent())->step("", INT64_MAX), "token-1");
+  std::filesystem::remove(path);
+  EXPECT_EQ(configure("{}").code(), Code::kInvalidArgument);
 }
 
 TEST_F(JoinTokenAgent, KeepsItsTokenWhenNewSettingsAreWrong) {

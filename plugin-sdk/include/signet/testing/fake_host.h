@@ -75,6 +75,7 @@ class FakeHost {
       const std::string_view wanted = id;
       if (wanted == SIGNET_HOST_SERVICES) return services();
       if (wanted == SIGNET_HOST_CLOCK) return clock();
+      if (wanted == SIGNET_HOST_CONFIG) return config();
       return nullptr;
     };
   }
@@ -84,6 +85,8 @@ class FakeHost {
   const signet_host* abi() const { return &host_; }
   void set_wall_seconds(std::int64_t seconds) { wall_ns_ = seconds * 1'000'000'000; }
   void set_monotonic_ns(std::int64_t ns) { monotonic_ns_ = ns; }
+  /// What config.shared() gives: a JSON object.
+  void set_shared_settings(std::string json) { shared_ = std::move(json); }
   /// What services.acquire(id, any name) gives from now on.
   void offer(std::string id, signet_instance* instance, const void* table) {
     offered_[std::move(id)] = {instance, table};
@@ -157,7 +160,18 @@ class FakeHost {
     return &kClock;
   }
 
+  static const signet_host_config* config() {
+    static constexpr signet_host_config kConfig = {
+        sizeof(signet_host_config),
+        0,
+        [](const signet_host*, signet_str) { return signet_str{}; },
+        [](const signet_host* h) { return bytes_to_abi(self(h).shared_); },
+    };
+    return &kConfig;
+  }
+
   std::string name_;
+  std::string shared_ = "{}";
   std::map<std::string, Offered, std::less<>> offered_;
   std::int64_t wall_ns_ = 1'700'000'000'000'000'000;
   std::int64_t monotonic_ns_ = 1;
