@@ -103,6 +103,16 @@ TEST(KernelProcess, RunsThePluginThatListsTheWord) {
   EXPECT_EQ(child.out(), "testd:hello\n");
 }
 
+TEST(KernelProcess, SigintEndsACommandThatListensAndOneThatDoesNot) {
+  TestPrefix prefix{"role-test"};
+  for (const char* how : {"polite", "deaf"}) {
+    Child child(prefix, {"testd", "wait", how});
+    ASSERT_TRUE(child.until_out("waiting"));
+    child.signal(SIGINT);
+    EXPECT_EQ(child.wait(), 128 + SIGINT) << how;
+  }
+}
+
 TEST(KernelProcess, ItsOwnNameMayBeTheWord) {
   TestPrefix prefix{"role-test"};
   Child child(prefix, {"hello"}, {}, "/usr/bin/test-alias");

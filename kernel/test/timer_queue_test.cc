@@ -101,6 +101,20 @@ TEST_F(TimerQueueTest, TryCancelTellsWhetherItWasInTime) {
   EXPECT_FALSE(timers.try_cancel(id));
 }
 
+TEST_F(TimerQueueTest, AClosedLanesTimersAreForgotten) {
+  std::atomic<int> fired{0};
+  lane->close();
+  const auto id = timers.start(lane, in(0), 1'000'000, count, &fired);
+  const auto other = pool.make_lane(1, 10);
+  std::promise<void> later;
+  timers.start(
+      other, in(50), 0, [](void* arg) { static_cast<std::promise<void>*>(arg)->set_value(); },
+      &later);
+  later.get_future().wait();
+  EXPECT_FALSE(timers.try_cancel(id));
+  EXPECT_EQ(fired, 0);
+}
+
 TEST_F(TimerQueueTest, StartAndCancelFromManyThreads) {
   std::atomic<int> fired{0};
   std::vector<std::thread> threads;

@@ -3,7 +3,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <limits.h>
+#include <memory>
 #include <optional>
+#include <signal.h>
 #include <unistd.h>
 
 #include "signet/abi/role.h"
@@ -16,6 +18,8 @@
 
 namespace signet::kernel {
 namespace {
+
+constexpr std::int64_t kCommandGraceNs = 2'000'000'000;
 
 // What a command's run() emitted.
 struct Plan {
@@ -60,15 +64,32 @@ int run_command(Process& process, const PluginFile& file, const std::vector<std:
   for (const std::string& word : words) argv.push_back({word.data(), word.size()});
   const std::int32_t fds[3] = {0, 1, 2};
   std::int32_t exit_code = 0;
+  // Ctrl-C asks the command to end, and ends the process when it does not.
+  int signalled = 0;
+  auto signals = std::make_unique<SignalThread>([&](int signal) {
+    if (signal == SIGUSR1 || signal == SIGUSR2) return;
+    if (process.stop_requested()) _exit(128 + signal);
+    signalled = signal;
+    process.request_stop();
+    static int code = 128 + signal;
+    process.timers().start(
+        process.kernel_lane(), monotonic_ns() + kCommandGraceNs, 0,
+        [](void* arg) { _exit(*static_cast<int*>(arg)); }, &code);
+  });
   const Status done = instance->invoke(
-      "command", std::chrono::milliseconds::max(), false,
+      "command", std::chrono::milliseconds::max(), true,
       [&](signet_call* call) {
         return command->run(instance->self(), call, argv.data(), argv.size(), fds, &exit_code);
       },
       [&](std::uint32_t kind, const void* msg, std::size_t size) {
         take_plan(plan, kind, msg, size);
       });
+  signals.reset();
   instance->destroy();
+  if (signalled != 0) {
+    plan.given = false;
+    return done.ok() ? exit_code : 128 + signalled;
+  }
   if (!done.ok()) {
     plan.given = false;
     std::fprintf(stderr, "Error: %s\n", done.message().c_str());

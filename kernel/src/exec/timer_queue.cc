@@ -141,8 +141,11 @@ void TimerQueue::run() {
         },
         held);
     if (!taken) delete held;
+    const bool over = !taken && timer->lane->closed();
     lock.lock();
-    if (!taken && !timer->cancelled) {
+    if (over) {
+      timers_.erase(timer->id);  // its owner is gone
+    } else if (!taken && !timer->cancelled) {
       timer->posted = false;
       timer->at = now + kLaneFullRetryNs;
       push_locked({timer->at, timer->id});

@@ -123,6 +123,11 @@ void Lane::close() {
   closed_ = true;
 }
 
+bool Lane::closed() {
+  std::lock_guard lock(mutex_);
+  return closed_;
+}
+
 bool Lane::wait_quiet(std::chrono::milliseconds limit) {
   std::unique_lock lock(mutex_);
   return quiet_.wait_for(lock, limit, [&] { return scheduled_ == 0 && tasks_.empty(); });

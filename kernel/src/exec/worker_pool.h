@@ -68,6 +68,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
 
   /// Nothing is taken any more; what waits still runs.
   void close();
+  bool closed();
   /// Waits until nothing runs or waits. A task of this very lane must not call it.
   /// Returns  false when `limit` passed first
   bool wait_quiet(std::chrono::milliseconds limit);

@@ -119,6 +119,11 @@ signet_status run(signet_instance* self, signet_call* call, const signet_str* ar
     call->ops->emit(call, SIGNET_KIND_RUN_PLAN, &plan, sizeof plan);
     return SIGNET_OK;
   }
+  if (word(1) == "wait") {
+    if (write(fds[1], "waiting\n", 8) < 0) return SIGNET_INTERNAL;
+    while (word(2) == "deaf" || call->ops->cancelled(call) == 0) usleep(10'000);
+    return SIGNET_CANCELLED;
+  }
   std::string text = word(0) + ":" + word(1) + "\n";
   if (write(fds[1], text.data(), text.size()) < 0) return SIGNET_INTERNAL;
   static_cast<void>(self);
