@@ -128,6 +128,8 @@ const char kRoleDescription[] = R"json({
   "block": "server",
   "scope": "server",
   "default_config": "conf/server/server.conf",
+  "valid_text": "SPIRE server configuration file is valid.",
+  "invalid_text": "SPIRE server configuration file is invalid:",
   "share": ["trust_domain", "data_dir"],
   "types": {
     "DataStore": {"service": "signet.datastore/1", "min": 1, "max": 1},
