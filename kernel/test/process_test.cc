@@ -291,6 +291,17 @@ TEST(KernelProcess, ValidateNamesEveryProblemWithItsPosition) {
   EXPECT_THAT(text, HasSubstr("plugins.Widget.gone: no widget-gone.so in " + prefix.plugin_dir()));
 }
 
+TEST(KernelProcess, ValidateChecksTheLogSettingsAndOpensNoLogFile) {
+  TestPrefix prefix{"role-test", "widget-good"};
+  const std::string log = prefix.dir().file("log");
+  const std::string file =
+      prefix.dir().write("test.conf", config("log_level = \"loud\"\nlog_file = \"" + log + "\""));
+  Child child(prefix, {"validate", "-config", file});
+  EXPECT_EQ(child.wait(), 1);
+  EXPECT_THAT(child.err(), HasSubstr("test.conf:3:13: test.log_level: is not one of trace"));
+  EXPECT_FALSE(std::filesystem::exists(log));
+}
+
 TEST(KernelProcess, RefusesAPreloadedLibrary) {
   TestPrefix prefix{"role-test"};
   Child child(prefix, {"testd", "hello"}, {"LD_LIBRARY_PATH=/nowhere"});

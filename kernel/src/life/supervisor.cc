@@ -2,48 +2,16 @@
 
 #include <algorithm>
 #include <chrono>
-#include <strings.h>
-
-#include <nlohmann/json.hpp>
 
 #include "signet/abi/role.h"
 
 #include "host/host_table.h"
-#include "life/start_order.h"
 #include "life/supervisor_run.h"
 
 namespace signet::kernel {
 namespace {
 
 using std::chrono::milliseconds;
-using Checked = config::Checked;
-
-// A finding of the plugin itself, with the position of the setting it points at.
-void add_notes(const std::vector<ConfigNote>& notes, const Checked& checked,
-               const std::string& path, Findings& findings) {
-  for (const ConfigNote& note : notes) {
-    const std::string where = checked.locate(note.pointer);
-    const std::string text =
-        (where.empty() ? "" : where + ": ") + (path.empty() ? "" : path + ": ") + note.message;
-    (note.error ? findings.errors : findings.warnings).push_back(text);
-  }
-}
-
-std::string config_path(const Instance& instance) {
-  return instance.type().empty() ? "" : "plugins." + instance.type() + "." + instance.short_name();
-}
-
-void log_loaded(Scope& scope, const Instance& instance) {
-  scope.write(SIGNET_LOG_INFO, "Plugin loaded",
-              {{"external", "false"},
-               {"plugin_name", instance.short_name()},
-               {"plugin_type", instance.type()},
-               {"subsystem_name", "catalog"}});
-  scope.write(SIGNET_LOG_DEBUG, "Plugin file",
-              {{"path", instance.file().path},
-               {"build_id", instance.file().build_id},
-               {"version", instance.plugin().version}});
-}
 
 }  // namespace
 
@@ -72,146 +40,6 @@ Result<RoleInfo> Supervisor::describe(const PluginFile& file) {
   return info;
 }
 
-// Reads the configuration, loads, creates and validates. `effects`: open the log file too.
-Status Supervisor::prepare(Run& run, Findings& findings, bool effects) {
-  SIGNET_RETURN_IF_ERROR(load_support_libraries(process_.library_dir()));
-  SIGNET_TRY(run.role, describe(*run.file));
-  if (!run.wanted_scope.empty()) run.role.scope = run.wanted_scope;
-  for (const auto& other : process_.scopes()) {
-    if (other->name() == run.role.scope)
-      return Status::already_exists("scope \"" + run.role.scope + "\" runs already");
-  }
-  SIGNET_TRY(const config::ConfigNode root, run.source.load());
-  SIGNET_TRY(const Catalogue* catalogue, process_.catalogue());
-
-  auto log = effects ? std::make_shared<LogOutput>(LogOutput::Stream::kStdout, SIGNET_LOG_INFO)
-                     : process_.system()->shared_log();
-  run.scope = std::make_shared<Scope>(process_, run.role.scope, log);
-  run.role_config = check_role_config(root, run.file->descriptor->config_schema, findings);
-  run.blocks = read_plugin_blocks(root, run.role, *catalogue, findings);
-  if (effects && run.role_config) apply_log(run, findings);
-  if (run.role_config) {
-    auto shared = nlohmann::ordered_json::object();
-    if (const auto block = run.role_config->value.find(run.role.block);
-        block != run.role_config->value.end()) {
-      for (const std::string& key : run.role.share) {
-        if (const auto value = block->find(key); value != block->end()) shared[key] = *value;
-      }
-    }
-    run.scope->set_shared(shared.dump());
-  }
-  if (effects && findings.ok()) {
-    if (process_.scopes().empty()) process_.system()->set_log(run.scope->shared_log());
-    process_.add_scope(run.scope);
-  }
-
-  for (const PluginBlock& block : run.blocks) {
-    auto loaded = load_plugin(block.file, block.pin);
-    if (!loaded.ok()) {
-      findings.errors.push_back(block.position.to_string() + ": plugin " + block.title() + ": " +
-                                loaded.status().message());
-      continue;
-    }
-    const PluginFile& file = **loaded;
-    const std::string& service = run.role.type(block.type)->service;
-    if (std::find(file.note.services.begin(), file.note.services.end(), service) ==
-        file.note.services.end()) {
-      findings.errors.push_back(block.position.to_string() + ": plugin " + block.title() + ": " +
-                                block.file + ": does not offer " + service);
-      continue;
-    }
-    auto checked = check_plugin_config(block.data, file.descriptor->config_schema,
-                                       block.path() + ".plugin_data", findings);
-    if (Status s = ensure_system_needs(file); !s.ok()) return s.prefixed("plugin " + block.title());
-    auto made = Instance::create(run.scope, file, block.type, block.name,
-                                 run.scope->name() + "/" + block.type + "/" + block.name);
-    if (!made.ok()) {
-      findings.errors.push_back(block.position.to_string() + ": plugin " + block.title() + ": " +
-                                made.status().message());
-      continue;
-    }
-    run.scope->add(*made);
-    run.prepared.push_back({*made, checked});
-    if (effects) log_loaded(*run.scope, **made);
-  }
-  auto role =
-      Instance::create(run.scope, *run.file, "", run.file->note.name, run.scope->name() + "/role");
-  if (!role.ok()) return role.status().prefixed(run.file->note.name);
-  run.scope->add(*role);
-  run.prepared.push_back({*role, run.role_config});
-
-  for (const Prepared& item : run.prepared) {
-    if (!item.config) continue;
-    item.instance->set_config(item.config);
-    std::vector<ConfigNote> notes;
-    const std::size_t before = findings.errors.size();
-    const Status valid = item.instance->validate(*item.config, notes);
-    add_notes(notes, *item.config, config_path(*item.instance), findings);
-    if (!valid.ok() && findings.errors.size() == before) {
-      const std::string where = item.config->locate("");
-      findings.errors.push_back((where.empty() ? "" : where + ": ") + item.instance->title() +
-                                ": " + valid.message());
-    }
-  }
-
-  std::vector<OrderItem> items;
-  for (const Prepared& item : run.prepared) {
-    items.push_back({item.instance->title(), item.instance->file().note.services,
-                     item.instance->needs(), item.instance->type().empty()});
-  }
-  for (const OrderItem& item : items) {
-    for (const std::string& need : item.needs) {
-      const bool inside = std::any_of(items.begin(), items.end(), [&](const OrderItem& other) {
-        return std::find(other.offers.begin(), other.offers.end(), need) != other.offers.end();
-      });
-      const bool system = need.starts_with("signet.host.") &&
-                          (kernel_offers(need.c_str()) || catalogue->with_service(need) != nullptr);
-      if (inside || system) continue;
-      findings.errors.push_back(item.name + " needs " + need +
-                                ", which no configured plugin offers");
-    }
-  }
-  auto order = start_order(items);
-  if (!order.ok()) {
-    findings.errors.push_back(order.status().message());
-    return {};
-  }
-  for (const std::size_t i : *order) run.ordered.push_back(run.prepared[i]);
-  return {};
-}
-
-void Supervisor::apply_log(Run& run, Findings& findings) {
-  const auto block = run.role_config->value.find(run.role.block);
-  if (block == run.role_config->value.end() || !block->is_object()) return;
-  const auto text = [&](const char* key) {
-    const auto value = block->find(key);
-    return value != block->end() && value->is_string() ? value->get<std::string>() : std::string();
-  };
-  const auto fail = [&](const char* key, const std::string& message) {
-    const std::string pointer = "/" + run.role.block + "/" + key;
-    findings.errors.push_back(run.role_config->locate(pointer) + ": " + run.role.block + "." + key +
-                              ": " + message);
-  };
-  LogOutput* const log = &run.scope->log();
-  if (const std::string level = text("log_level"); !level.empty()) {
-    if (const auto parsed = parse_level(level)) {
-      log->set_launch_level(*parsed);
-    } else {
-      fail("log_level", "not a log level; they are trace, debug, info, warn, error, fatal");
-    }
-  }
-  if (const std::string format = text("log_format"); !format.empty()) {
-    if (strcasecmp(format.c_str(), "json") == 0) {
-      log->set_format(LogOutput::Format::kJson);
-    } else if (strcasecmp(format.c_str(), "text") != 0) {
-      fail("log_format", "must be text or json");
-    }
-  }
-  if (const std::string file = text("log_file"); !file.empty()) {
-    if (const Status s = log->set_file(file); !s.ok()) fail("log_file", s.message());
-  }
-}
-
 // Configures all in order, then starts all in order.
 Status Supervisor::bring_up(Run& run) {
   for (const Prepared& item : run.ordered) {
@@ -219,7 +47,7 @@ Status Supervisor::bring_up(Run& run) {
     std::vector<ConfigNote> notes;
     const Status done = item.instance->configure(item.config, notes);
     Findings findings;
-    add_notes(notes, *item.config, config_path(*item.instance), findings);
+    add_notes(notes, item, findings);
     for (const std::string& warning : findings.warnings) run.scope->write(SIGNET_LOG_WARN, warning);
     if (!done.ok()) {
       std::string text = done.message();

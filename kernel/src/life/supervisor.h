@@ -49,7 +49,10 @@ class Supervisor {
   Status prepare(Run& run, Findings& findings, bool effects);
   Status bring_up(Run& run);
   void bring_down(Run& run);
-  void apply_log(Run& run, Findings& findings);
+  Status create_instances(Run& run, Findings& findings, bool effects);
+  void validate_instances(Run& run, Findings& findings);
+  void put_in_order(Run& run, const Catalogue& catalogue, Findings& findings);
+  void apply_log(Run& run, Findings& findings, bool effects);
   void reload_run(Run& run);
   void reconfigure(Run& run, std::size_t index, const PluginBlock& next);
   std::vector<std::shared_ptr<Run>> runs() const;

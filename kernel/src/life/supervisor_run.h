@@ -14,6 +14,9 @@ struct Prepared {
   std::shared_ptr<const config::Checked> config;  // null when it did not pass its schema
 };
 
+/// A plugin's findings, each with the position of the setting it points at.
+void add_notes(const std::vector<ConfigNote>& notes, const Prepared& item, Findings& findings);
+
 struct Supervisor::Run {
   const PluginFile* file = nullptr;
   ConfigSource source;
