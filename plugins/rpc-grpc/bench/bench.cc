@@ -4,21 +4,21 @@
 //   rpc-grpc-bench unary|streams|shared|connects [count]
 //
 // The server is a child process of its own, so its figures hold nothing of the client's.
-#include <sys/resource.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <signal.h>
+#include <unistd.h>
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "signet/rpc.h"
 
 #include "client.h"
 #include "runtime.h"
 #include "test_host.h"
-
-#include "signet/rpc.h"
 
 namespace {
 
@@ -28,7 +28,9 @@ using namespace signet;
 struct Raw {
   std::string bytes;
   std::size_t ByteSizeLong() const { return bytes.size(); }
-  void SerializeWithCachedSizesToArray(uint8_t* out) const { std::memcpy(out, bytes.data(), bytes.size()); }
+  void SerializeWithCachedSizesToArray(uint8_t* out) const {
+    std::memcpy(out, bytes.data(), bytes.size());
+  }
   bool ParseFromArray(const void* data, int n) {
     bytes.assign(static_cast<const char*>(data), static_cast<std::size_t>(n));
     return true;
@@ -79,11 +81,17 @@ int serve(const std::string& path, int ready, int stop) {
   host.rpc = g_api;
   if (!rpc_grpc::start_runtime(host.host()).ok()) return 1;
   g_answer = host.host().blob(std::string(2000, 'a')).release();
-  auto listener = RpcListener::create(host.host(), "unix:" + path, R"({"max_connections":100000,"max_streams":100000})", nullptr);
+  auto listener = RpcListener::create(
+      host.host(), "unix:" + path, R"({"max_connections":100000,"max_streams":100000})", nullptr);
   if (!listener) return 2;
   uint64_t id = 1;
-  static const signet_rpc_handler kUnary = {sizeof kUnary, SIGNET_RPC_INLINE, &open_call, &unary_message, nullptr, nullptr, &done};
-  static const signet_rpc_handler kStream = {sizeof kStream, SIGNET_RPC_INLINE | SIGNET_RPC_SERVER_STREAM, &open_call, &stream_message, nullptr, nullptr, &done};
+  static const signet_rpc_handler kUnary = {
+      sizeof kUnary, SIGNET_RPC_INLINE, &open_call, &unary_message, nullptr, nullptr, &done};
+  static const signet_rpc_handler kStream = {
+      sizeof kStream, SIGNET_RPC_INLINE | SIGNET_RPC_SERVER_STREAM,
+      &open_call,     &stream_message,
+      nullptr,        nullptr,
+      &done};
   g_api->handle(host.abi(), id, to_abi(std::string_view("/b.B/Unary")), &kUnary, nullptr);
   g_api->handle(host.abi(), id, to_abi(std::string_view("/b.B/Stream")), &kStream, nullptr);
   if (const Status s = (*listener)->serve(); !s.ok()) {
@@ -108,12 +116,14 @@ void client_message(void*, signet_rpc_stream*, signet_bytes) {
   counter.changed.notify_all();
 }
 void client_done(void*, signet_rpc_stream*, signet_status code, signet_str message, signet_bytes) {
-  if (code != SIGNET_OK && code != SIGNET_CANCELLED) std::cerr << "call failed: " << code << " " << view(message) << "\n";
+  if (code != SIGNET_OK && code != SIGNET_CANCELLED)
+    std::cerr << "call failed: " << code << " " << view(message) << "\n";
   std::lock_guard lock(counter.mutex);
   ++counter.ended;
   counter.changed.notify_all();
 }
-const signet_rpc_handler kClient = {sizeof kClient, SIGNET_RPC_INLINE, nullptr, &client_message, nullptr, nullptr, &client_done};
+const signet_rpc_handler kClient = {sizeof kClient, SIGNET_RPC_INLINE, nullptr,     &client_message,
+                                    nullptr,        nullptr,           &client_done};
 
 }  // namespace
 
@@ -182,12 +192,14 @@ int main(int argc, char** argv) {
     wait(&Counter::messages, count);
     sleep(1);
   }
-  if (getenv("SIGX")) { kill(child, atoi(getenv("SIGX"))); usleep(300000); }
   const double used = cpu_s(child) - cpu;
-  const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  std::printf("%s n=%ld wall=%.2fs server_cpu=%.3fs per_cpu_second=%.0f us_each=%.1f rss_before=%ldKiB rss_after=%ldKiB kib_each=%.1f\n",
-              mode.c_str(), count, wall, used, count / used, used * 1e6 / count, rss, status_kib(child, "VmRSS:"),
-              static_cast<double>(status_kib(child, "VmRSS:") - rss) / count);
+  const double wall =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  std::printf(
+      "%s n=%ld wall=%.2fs server_cpu=%.3fs per_cpu_second=%.0f us_each=%.1f rss_before=%ldKiB "
+      "rss_after=%ldKiB kib_each=%.1f\n",
+      mode.c_str(), count, wall, used, count / used, used * 1e6 / count, rss,
+      status_kib(child, "VmRSS:"), static_cast<double>(status_kib(child, "VmRSS:") - rss) / count);
   std::fflush(stdout);
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);

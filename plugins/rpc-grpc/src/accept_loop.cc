@@ -1,12 +1,12 @@
 #include "accept_loop.h"
 
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <unistd.h>
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 
 namespace signet::rpc_grpc {
 
@@ -72,7 +72,12 @@ void AcceptLoop::remove(uint64_t token, int fd) {
     if (watches_.erase(token) == 0) return;
   }
   epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
-  if (!on_loop_thread()) std::lock_guard wait(running_);
+  barrier();
+}
+
+void AcceptLoop::barrier() {
+  if (on_loop_thread()) return;
+  const std::lock_guard wait(running_);
 }
 
 void AcceptLoop::run() {

@@ -35,6 +35,8 @@ class AcceptLoop {
   uint64_t watch_connection(int fd, Callback ended);
   /// The callback never starts after this; waits if it is running on the loop's thread.
   void remove(uint64_t token, int fd);
+  /// Returns when the callback that runs now is over and what it held is released.
+  void barrier();
   bool on_loop_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
 
  private:

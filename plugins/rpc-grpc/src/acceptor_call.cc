@@ -52,8 +52,8 @@ const signet_call_ops OwnCall::kOps = {
 
 }  // namespace
 
-void ask_identity(const Owner& owner, const signet_rpc_acceptor& acceptor, void* self, int64_t deadline_ns,
-                  std::function<void(Result<Identity>)> done) {
+void ask_identity(const Owner& owner, const signet_rpc_acceptor& acceptor, void* self,
+                  int64_t deadline_ns, std::function<void(Result<Identity>)> done) {
   auto identity = std::make_shared<Identity>();
   const auto* secrets = owner.host.service<signet_host_secret>(SIGNET_HOST_SECRET);
   auto* call = new OwnCall(
@@ -71,7 +71,8 @@ void ask_identity(const Owner& owner, const signet_rpc_acceptor& acceptor, void*
         identity->key_id = view(m.key_id);
       },
       [identity, done = std::move(done)](Status status) {
-        if (status.ok() && identity->chain.empty()) status = Status::internal("the identity has no certificate");
+        if (status.ok() && identity->chain.empty())
+          status = Status::internal("the identity has no certificate");
         if (status.ok()) {
           done(std::move(*identity));
         } else {
@@ -81,8 +82,9 @@ void ask_identity(const Owner& owner, const signet_rpc_acceptor& acceptor, void*
   call->returned(acceptor.identity(self, call->abi()));
 }
 
-void ask_verdict(const Owner&, const signet_rpc_acceptor& acceptor, void* self, const signet_rpc_peer& peer,
-                 int64_t deadline_ns, std::function<void(Result<Verdict>)> done) {
+void ask_verdict(const Owner&, const signet_rpc_acceptor& acceptor, void* self,
+                 const signet_rpc_peer& peer, int64_t deadline_ns,
+                 std::function<void(Result<Verdict>)> done) {
   auto verdict = std::make_shared<Verdict>();
   auto* call = new OwnCall(
       deadline_ns,

@@ -7,9 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "signet/status.h"
+
 #include "connection.h"
 #include "runtime.h"
-#include "signet/status.h"
 
 namespace signet::rpc_grpc {
 
@@ -27,10 +28,11 @@ struct Verdict {
 };
 
 /// Asks for the identity; from a worker. `done` runs once, on whatever thread completes.
-void ask_identity(const Owner& owner, const signet_rpc_acceptor& acceptor, void* self, int64_t deadline_ns,
-                  std::function<void(Result<Identity>)> done);
+void ask_identity(const Owner& owner, const signet_rpc_acceptor& acceptor, void* self,
+                  int64_t deadline_ns, std::function<void(Result<Identity>)> done);
 /// Asks for the verdict on `peer`, which must live until `done`; from a worker.
-void ask_verdict(const Owner& owner, const signet_rpc_acceptor& acceptor, void* self, const signet_rpc_peer& peer,
-                 int64_t deadline_ns, std::function<void(Result<Verdict>)> done);
+void ask_verdict(const Owner& owner, const signet_rpc_acceptor& acceptor, void* self,
+                 const signet_rpc_peer& peer, int64_t deadline_ns,
+                 std::function<void(Result<Verdict>)> done);
 
 }  // namespace signet::rpc_grpc

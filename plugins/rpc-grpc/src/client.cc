@@ -1,29 +1,31 @@
 #include "client.h"
 
+#include <chrono>
+
 #include <grpc/impl/codegen/grpc_types.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
-
-#include <chrono>
 
 #include "client_stream.h"
 #include "tls_client.h"
 
 namespace signet::rpc_grpc {
 
-ClientConnection::ClientConnection(const signet_host* owner, Endpoint endpoint, ClientOptions options)
+ClientConnection::ClientConnection(const signet_host* owner, Endpoint endpoint,
+                                   ClientOptions options)
     : owner_(owner), endpoint_(std::move(endpoint)), options_(options) {}
 
-Result<std::unique_ptr<ClientConnection>> ClientConnection::create(const signet_host* owner, const Endpoint& endpoint,
-                                                                   const ClientOptions& options,
-                                                                   const signet_rpc_acceptor* acceptor, void* self) {
+Result<std::unique_ptr<ClientConnection>> ClientConnection::create(
+    const signet_host* owner, const Endpoint& endpoint, const ClientOptions& options,
+    const signet_rpc_acceptor* acceptor, void* self) {
   std::unique_ptr<ClientConnection> c(new ClientConnection(owner, endpoint, options));
   if (options.tls) {
     if (!acceptor) return Status::invalid_argument("TLS needs an acceptor");
     c->tls_ = std::make_unique<TlsClient>(c->owner_, *acceptor, self);
   } else {
-    c->channel_ = grpc::CreateCustomChannel(c->target(), grpc::InsecureChannelCredentials(), c->arguments());
+    c->channel_ =
+        grpc::CreateCustomChannel(c->target(), grpc::InsecureChannelCredentials(), c->arguments());
     c->stub_ = std::make_unique<grpc::GenericStub>(c->channel_);
   }
   return c;
@@ -34,7 +36,8 @@ std::string ClientConnection::target() const {
     case Endpoint::Kind::kUnix:
       return "unix:" + endpoint_.path;
     case Endpoint::Kind::kTcp:
-      return (endpoint_.host.find(':') == std::string::npos ? "ipv4:" : "ipv6:") + endpoint_.host_port();
+      return (endpoint_.host.find(':') == std::string::npos ? "ipv4:" : "ipv6:") +
+             endpoint_.host_port();
     case Endpoint::Kind::kDns:
       break;
   }
@@ -55,7 +58,8 @@ grpc::ChannelArguments ClientConnection::arguments() const {
   args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 10'000);  // in truth: one attempt's time-out
   args.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 2000);
-  if (endpoint_.kind == Endpoint::Kind::kUnix) args.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
+  if (endpoint_.kind == Endpoint::Kind::kUnix)
+    args.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
   return args;
 }
 
@@ -71,16 +75,19 @@ ClientConnection::~ClientConnection() {
   if (tls_) tls_->stop();
 }
 
-signet_status ClientConnection::call(std::string method, int64_t deadline_ns, const signet_rpc_header* headers,
-                                     std::size_t header_count, const signet_rpc_handler* handler, void* st,
+signet_status ClientConnection::call(std::string method, int64_t deadline_ns,
+                                     const signet_rpc_header* headers, std::size_t header_count,
+                                     const signet_rpc_handler* handler, void* st,
                                      signet_blob* first, signet_rpc_stream** out) {
   auto* stream = new ClientStream(this, std::move(method), handler, st, deadline_ns, first);
   for (std::size_t i = 0; i < header_count; ++i) {
-    stream->context().AddMetadata(std::string(view(headers[i].key)), std::string(view(headers[i].value)));
+    stream->context().AddMetadata(std::string(view(headers[i].key)),
+                                  std::string(view(headers[i].value)));
   }
   if (deadline_ns != INT64_MAX) {
     const int64_t left = deadline_ns - owner_.host.monotonic_ns();
-    stream->context().set_deadline(std::chrono::system_clock::now() + std::chrono::nanoseconds(left));
+    stream->context().set_deadline(std::chrono::system_clock::now() +
+                                   std::chrono::nanoseconds(left));
   }
   *out = stream->abi();
   bool ready = false;
@@ -127,7 +134,9 @@ void ClientConnection::prepared(Result<std::shared_ptr<grpc::ChannelCredentials>
   quiet_.notify_all();
 }
 
-std::string ClientConnection::verify_failure() const { return tls_ ? tls_->verify_failure() : std::string(); }
+std::string ClientConnection::verify_failure() const {
+  return tls_ ? tls_->verify_failure() : std::string();
+}
 
 PeerPtr ClientConnection::peer() const { return tls_ ? tls_->peer() : nullptr; }
 

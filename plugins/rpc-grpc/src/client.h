@@ -1,17 +1,17 @@
 // ClientConnection: what `signet_rpc_conn *` points at, a gRPC channel and its open calls.
 #pragma once
 
-#include <grpcpp/channel.h>
-#include <grpcpp/generic/generic_stub.h>
-#include <grpcpp/security/credentials.h>
-#include <grpcpp/support/channel_arguments.h>
-
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <unordered_set>
 #include <vector>
+
+#include <grpcpp/channel.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
 
 #include "connection.h"
 #include "options.h"
@@ -25,17 +25,21 @@ class TlsClient;
 
 class ClientConnection {
  public:
-  static ClientConnection* from_abi(signet_rpc_conn* c) { return reinterpret_cast<ClientConnection*>(c); }
+  static ClientConnection* from_abi(signet_rpc_conn* c) {
+    return reinterpret_cast<ClientConnection*>(c);
+  }
   signet_rpc_conn* abi() { return reinterpret_cast<signet_rpc_conn*>(this); }
 
-  static Result<std::unique_ptr<ClientConnection>> create(const signet_host* owner, const Endpoint& endpoint,
+  static Result<std::unique_ptr<ClientConnection>> create(const signet_host* owner,
+                                                          const Endpoint& endpoint,
                                                           const ClientOptions& options,
-                                                          const signet_rpc_acceptor* acceptor, void* self);
+                                                          const signet_rpc_acceptor* acceptor,
+                                                          void* self);
   ~ClientConnection();  // as hang_up()
 
   signet_status call(std::string method, int64_t deadline_ns, const signet_rpc_header* headers,
-                     std::size_t header_count, const signet_rpc_handler* handler, void* st, signet_blob* first,
-                     signet_rpc_stream** out);
+                     std::size_t header_count, const signet_rpc_handler* handler, void* st,
+                     signet_blob* first, signet_rpc_stream** out);
 
   const Owner& owner() const { return owner_; }
   /// Words for a call that failed because the server was not trusted; "" otherwise.

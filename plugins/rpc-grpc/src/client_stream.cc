@@ -8,8 +8,9 @@
 
 namespace signet::rpc_grpc {
 
-ClientStream::ClientStream(ClientConnection* connection, std::string method, const signet_rpc_handler* handler,
-                           void* st, int64_t deadline_ns, signet_blob* first)
+ClientStream::ClientStream(ClientConnection* connection, std::string method,
+                           const signet_rpc_handler* handler, void* st, int64_t deadline_ns,
+                           signet_blob* first)
     : Stream(handler, &connection->owner()),
       connection_(connection),
       method_(std::move(method)),
@@ -155,9 +156,7 @@ void ClientStream::cancel() {
 
 void ClientStream::overloaded() { cancel(); }
 
-void ClientStream::OnDone(const grpc::Status& status) {
-  end(status, /*on_transport=*/true);
-}
+void ClientStream::OnDone(const grpc::Status& status) { end(status, /*on_transport=*/true); }
 
 void ClientStream::run_done() {
   const auto code = static_cast<signet_status>(status_.error_code());

@@ -4,11 +4,11 @@
 // handler still gets a message for a credit only.
 #pragma once
 
+#include <string>
+
 #include <grpcpp/client_context.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/client_callback.h>
-
-#include <string>
 
 #include "connection.h"
 #include "stream.h"
@@ -17,11 +17,12 @@ namespace signet::rpc_grpc {
 
 class ClientConnection;
 
-class ClientStream final : public Stream, public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+class ClientStream final : public Stream,
+                           public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   /// first: the first message, may be null; its reference is taken over.
-  ClientStream(ClientConnection* connection, std::string method, const signet_rpc_handler* handler, void* st,
-               int64_t deadline_ns, signet_blob* first);
+  ClientStream(ClientConnection* connection, std::string method, const signet_rpc_handler* handler,
+               void* st, int64_t deadline_ns, signet_blob* first);
   grpc::ClientContext& context() { return context_; }
   /// Begins. Once, and this or fail().
   void start(grpc::GenericStub& stub);
@@ -51,8 +52,8 @@ class ClientStream final : public Stream, public grpc::ClientBidiReactor<grpc::B
   const int64_t deadline_ns_;
   grpc::ClientContext context_;
   bool started_ = false;
-  bool have_message_ = false;   // in_ holds one that has no credit yet
-  bool ended_ = false;          // the last read came back empty: nothing may be started any more
+  bool have_message_ = false;  // in_ holds one that has no credit yet
+  bool ended_ = false;         // the last read came back empty: nothing may be started any more
   bool half_close_wanted_ = false;
   bool half_closed_ = false;
   grpc::Status status_;

@@ -1,10 +1,10 @@
 #include "connection.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <atomic>
+#include <unistd.h>
 #include <utility>
+
+#include <sys/socket.h>
 
 #include "signet/host.h"
 
@@ -32,7 +32,8 @@ void Peer::accept(std::string verified_id, void* user) {
 }
 
 Peer::~Peer() {
-  if (verified && acceptor_ && SIGNET_HAS(acceptor_, signet_rpc_acceptor, closed)) acceptor_->closed(self_, &abi);
+  if (verified && acceptor_ && SIGNET_HAS(acceptor_, signet_rpc_acceptor, closed))
+    acceptor_->closed(self_, &abi);
   if (abi.pidfd >= 0) close(abi.pidfd);
 }
 

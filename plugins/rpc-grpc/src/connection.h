@@ -39,7 +39,8 @@ struct Peer {
 using PeerPtr = std::shared_ptr<Peer>;
 
 struct Connection {
-  Connection(const signet_rpc_acceptor* acceptor, void* self) : peer(std::make_shared<Peer>(acceptor, self)) {}
+  Connection(const signet_rpc_acceptor* acceptor, void* self)
+      : peer(std::make_shared<Peer>(acceptor, self)) {}
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -48,9 +49,9 @@ struct Connection {
   void shut_down();
 
   PeerPtr peer;
-  int socket = -1;      // a duplicate of gRPC's
-  uint64_t token = 0;   // in the accept loop
-  std::string ip;       // counts against this address; empty on Unix sockets
+  int socket = -1;          // a duplicate of gRPC's
+  uint64_t token = 0;       // in the accept loop
+  std::string ip;           // counts against this address; empty on Unix sockets
   bool handshaken = false;  // TLS: the handshake is over, peer->chain is set
   bool bound = false;       // TLS: a call was made on it
 };

@@ -1,6 +1,7 @@
 // The plugin's C entry and descriptor.
-#include "plugin.h"
 #include "signet/abi/rpc.h"
+
+#include "plugin.h"
 
 SIGNET_PLUGIN_NOTE("name=rpc-grpc\0abi=1.0\0services=signet.host.rpc/1\0needs=");
 
@@ -9,4 +10,5 @@ constexpr signet_service_ref kServices[] = {{SIGNET_HOST_RPC, SIGNET_SERVICE_SYS
 constexpr const char* kNeeds[] = {nullptr};
 }  // namespace
 
-SIGNET_PLUGIN_DEFINE(signet::rpc_grpc::RpcGrpcPlugin, "rpc-grpc", kServices, kNeeds, nullptr, SIGNET_PLUGIN_HOLDS_SECRETS);
+SIGNET_PLUGIN_DEFINE(signet::rpc_grpc::RpcGrpcPlugin, "rpc-grpc", kServices, kNeeds, nullptr,
+                     SIGNET_PLUGIN_HOLDS_SECRETS);

@@ -1,16 +1,16 @@
 #include "listener.h"
 
-#include <arpa/inet.h>
+#include <cerrno>
+#include <cstring>
 #include <fcntl.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
 #include <grpc/impl/codegen/grpc_types.h>
 #include <grpcpp/server_posix.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "acceptor_call.h"
 #include "peer_process.h"
@@ -31,12 +31,14 @@ class Refusal final : public grpc::ServerGenericBidiReactor {
 };
 
 // The words of Go's server, which callers of SPIRE know.
-std::string unknown_method(const std::string& name, const std::unordered_map<std::string, Method>& methods) {
+std::string unknown_method(const std::string& name,
+                           const std::unordered_map<std::string, Method>& methods) {
   const auto slash = name.rfind('/');
   if (slash == std::string::npos || slash == 0) return "malformed method name: \"" + name + "\"";
   const std::string service = name.substr(1, slash - 1);
   for (const auto& [known, method] : methods) {
-    if (known.starts_with("/" + service + "/")) return "unknown method " + name.substr(slash + 1) + " for service " + service;
+    if (known.starts_with("/" + service + "/"))
+      return "unknown method " + name.substr(slash + 1) + " for service " + service;
   }
   return "unknown service " + service;
 }
@@ -63,7 +65,11 @@ std::string ip_of(const sockaddr_storage& a, uint16_t* port) {
 
 Listener::Listener(const signet_host* owner, Endpoint endpoint, ServerOptions options,
                    const signet_rpc_acceptor* acceptor, void* self)
-    : owner_(owner), endpoint_(std::move(endpoint)), options_(options), acceptor_(acceptor), self_(self) {}
+    : owner_(owner),
+      endpoint_(std::move(endpoint)),
+      options_(options),
+      acceptor_(acceptor),
+      self_(self) {}
 
 Listener::~Listener() {
   if (fd_ >= 0) ::close(fd_);
@@ -89,8 +95,10 @@ Status Listener::listen() {
 
 Status Listener::bind_tcp() {
   const auto failed = [&](const std::string& what) {
-    const std::string why = errno == EADDRINUSE ? "another process is listening there" : std::strerror(errno);
-    return Status::failed_precondition("cannot listen on tcp " + endpoint_.host_port() + ": " + what + ": " + why);
+    const std::string why =
+        errno == EADDRINUSE ? "another process is listening there" : std::strerror(errno);
+    return Status::failed_precondition("cannot listen on tcp " + endpoint_.host_port() + ": " +
+                                       what + ": " + why);
   };
   sockaddr_storage address{};
   socklen_t size = 0;
@@ -105,14 +113,16 @@ Status Listener::bind_tcp() {
     v6->sin6_port = htons(endpoint_.port);
     size = sizeof *v6;
   } else {
-    return Status::invalid_argument("cannot listen on tcp " + endpoint_.host_port() + ": not an IP address");
+    return Status::invalid_argument("cannot listen on tcp " + endpoint_.host_port() +
+                                    ": not an IP address");
   }
   fd_ = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd_ < 0) return failed("socket");
   const int on = 1;
   setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (bind(fd_, reinterpret_cast<sockaddr*>(&address), size) != 0) return failed("bind");
-  if (getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) != 0) return failed("getsockname");
+  if (getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+    return failed("getsockname");
   ip_of(address, &port_);
   return {};
 }
@@ -126,7 +136,8 @@ std::string Listener::address() const {
 
 Status Listener::handle(std::string_view method, const signet_rpc_handler* handler, void* self) {
   if (server_) return Status::failed_precondition("the listener serves already");
-  if (!method.starts_with('/') || !handler || !handler->done) return Status::invalid_argument("bad method");
+  if (!method.starts_with('/') || !handler || !handler->done)
+    return Status::invalid_argument("bad method");
   const std::string name(method);
   if (!methods_.emplace(name, Method{name, handler, self}).second) {
     return Status::already_exists("method " + name + " is registered already");
@@ -156,11 +167,10 @@ Status Listener::serve() {
   // An idle connection keeps one read buffer; most callers send little and then only listen.
   builder.AddChannelArgument(GRPC_ARG_TCP_READ_CHUNK_SIZE, kReadChunk);
   builder.AddChannelArgument(GRPC_ARG_TCP_MIN_READ_CHUNK_SIZE, kReadChunk);
-  if (getenv("A3")) builder.AddChannelArgument(GRPC_ARG_MINIMAL_STACK, atoi(getenv("A3")));
-  if (getenv("A6")) builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
   if (options_.max_connection_age_s > 0) {
-    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, options_.max_connection_age_s * 1000);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
+                               options_.max_connection_age_s * 1000);
   }
   if (tls_) tls_->add_to(builder);
   server_ = builder.BuildAndStart();
@@ -168,7 +178,8 @@ Status Listener::serve() {
 
   if (::listen(fd_, kBacklog) != 0) {
     const int error = errno;
-    return Status::failed_precondition("cannot listen on " + address() + ": " + std::strerror(error));
+    return Status::failed_precondition("cannot listen on " + address() + ": " +
+                                       std::strerror(error));
   }
   token_ = runtime().accept_loop.watch_listener(fd_, [this] { accept_ready(); });
   if (token_ == 0) return Status::unavailable("cannot watch " + address());
@@ -181,7 +192,8 @@ void Listener::accept_ready() {
     if (fd < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno == EMFILE || errno == ENFILE) {
-        owner_.host.error("Out of file descriptors, callers have to wait", {{"address", address()}});
+        owner_.host.error("Out of file descriptors, callers have to wait",
+                          {{"address", address()}});
         usleep(10'000);  // level-triggered: without a pause the loop would spin
       }
       return;
@@ -274,41 +286,43 @@ void Listener::enter(ConnectionPtr connection, std::string key, int fd) {
     slot = connection;
   }
   const std::weak_ptr<Listener> weak = weak_from_this();
-  connection->token = runtime().accept_loop.watch_connection(connection->socket, [weak, key, connection] {
-    if (const auto self = weak.lock()) self->leave(key, connection);
-  });
+  connection->token =
+      runtime().accept_loop.watch_connection(connection->socket, [weak, key, connection] {
+        if (const auto self = weak.lock()) self->leave(key, connection);
+      });
   // A plaintext connection is verified before gRPC sees it, a TLS one within its handshake.
-  if (tls_ || !acceptor_ || !SIGNET_HAS(acceptor_, signet_rpc_acceptor, verify)) return hand_over(connection, fd);
+  if (tls_ || !acceptor_ || !SIGNET_HAS(acceptor_, signet_rpc_acceptor, verify))
+    return hand_over(connection, fd);
   {
     std::lock_guard lock(mutex_);
     ++pending_;
   }
-  const auto self = shared_from_this();
-  const Status posted = owner_.host.post([self, connection, key, fd] {
-    ask_verdict(self->owner_, *self->acceptor_, self->self_, connection->peer->abi,
-                self->owner_.host.monotonic_ns() + kVerifyTimeoutNs, [self, connection, key, fd](Result<Verdict> verdict) {
-                  if (verdict) {
-                    connection->peer->accept(std::move(verdict->id), verdict->user);
-                    self->hand_over(connection, fd);
-                  } else {
-                    self->owner_.host.log_status(LogLevel::kInfo, "Connection refused", verdict.status());
-                    self->leave(key, connection);
-                    connection->shut_down();
-                    ::close(fd);
-                  }
-                  std::lock_guard lock(self->mutex_);
-                  --self->pending_;
-                  self->quiet_.notify_all();
+  const auto judged = [self = shared_from_this(), key, fd](ConnectionPtr c,
+                                                           Result<Verdict> verdict) {
+    if (verdict) {
+      c->peer->accept(std::move(verdict->id), verdict->user);
+      self->hand_over(c, fd);
+    } else {
+      self->owner_.host.log_status(LogLevel::kInfo, "Connection refused", verdict.status());
+      self->leave(key, c);
+      c->shut_down();
+      ::close(fd);
+    }
+    c.reset();  // before the count: nobody holds it when close() goes on
+    std::lock_guard lock(self->mutex_);
+    --self->pending_;
+    self->quiet_.notify_all();
+  };
+  auto shared = std::make_shared<ConnectionPtr>(std::move(connection));
+  const Status posted = owner_.host.post([self = shared_from_this(), shared, judged] {
+    const signet_rpc_peer& peer = (*shared)->peer->abi;
+    ask_verdict(self->owner_, *self->acceptor_, self->self_, peer,
+                self->owner_.host.monotonic_ns() + kVerifyTimeoutNs,
+                [shared, judged](Result<Verdict> verdict) {
+                  judged(std::move(*shared), std::move(verdict));
                 });
   });
-  if (!posted.ok()) {
-    leave(key, connection);
-    connection->shut_down();
-    ::close(fd);
-    std::lock_guard lock(mutex_);
-    --pending_;
-    quiet_.notify_all();
-  }
+  if (!posted.ok()) judged(std::move(*shared), posted);
 }
 
 void Listener::hand_over(const ConnectionPtr& connection, int fd) {
@@ -343,7 +357,8 @@ grpc::ServerGenericBidiReactor* Listener::refuse(grpc::StatusCode code, std::str
   return new Refusal(grpc::Status(code, std::move(message)));
 }
 
-grpc::ServerGenericBidiReactor* Listener::CreateReactor(grpc::GenericCallbackServerContext* context) {
+grpc::ServerGenericBidiReactor* Listener::CreateReactor(
+    grpc::GenericCallbackServerContext* context) {
   const auto method = methods_.find(context->method());
   if (method == methods_.end()) {
     return refuse(grpc::StatusCode::UNIMPLEMENTED, unknown_method(context->method(), methods_));
@@ -396,7 +411,8 @@ void Listener::close(int64_t deadline_ns, std::function<void()> done) {
   std::thread([self = shared_from_this(), deadline_ns, done = std::move(done)]() mutable {
     if (self->server_) {
       const int64_t left = deadline_ns - self->owner_.host.monotonic_ns();
-      const auto wait = std::chrono::nanoseconds(std::clamp<int64_t>(left, 0, INT64_C(86'400'000'000'000)));
+      const auto wait =
+          std::chrono::nanoseconds(std::clamp<int64_t>(left, 0, INT64_C(86'400'000'000'000)));
       self->server_->Shutdown(std::chrono::system_clock::now() + wait);
     }
     if (self->tls_) self->tls_->stop();
@@ -410,6 +426,7 @@ void Listener::close(int64_t deadline_ns, std::function<void()> done) {
       runtime().accept_loop.remove(connection->token, connection->socket);
     }
     connections.clear();
+    runtime().accept_loop.barrier();
     self->server_.reset();
     self.reset();
     done();

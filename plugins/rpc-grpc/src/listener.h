@@ -4,9 +4,6 @@
 // Unix socket, and it puts the limits per address in one place. gRPC then gets the descriptor.
 #pragma once
 
-#include <grpcpp/server.h>
-#include <grpcpp/server_builder.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <memory>
@@ -14,6 +11,9 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 
 #include "connection.h"
 #include "options.h"
@@ -28,8 +28,8 @@ class Listener final : public grpc::CallbackGenericService,
                        public CallCounter,
                        public std::enable_shared_from_this<Listener> {
  public:
-  Listener(const signet_host* owner, Endpoint endpoint, ServerOptions options, const signet_rpc_acceptor* acceptor,
-           void* self);
+  Listener(const signet_host* owner, Endpoint endpoint, ServerOptions options,
+           const signet_rpc_acceptor* acceptor, void* self);
   ~Listener() override;
 
   /// Takes the address: a TCP port is bound now, so that its number is known.
@@ -48,7 +48,8 @@ class Listener final : public grpc::CallbackGenericService,
   friend class TlsServer;
   static constexpr int kBacklog = 4096;
 
-  grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext* context) override;
+  grpc::ServerGenericBidiReactor* CreateReactor(
+      grpc::GenericCallbackServerContext* context) override;
   void call_ended() override;
 
   Status bind_tcp();

@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include <charconv>
+
 #include <nlohmann/json.hpp>
 
 namespace signet::rpc_grpc {
@@ -100,7 +101,9 @@ Result<ClientOptions> parse_client_options(std::string_view text) {
 }
 
 Result<Endpoint> Endpoint::parse(std::string_view uri) {
-  const auto fail = [&] { return Status::invalid_argument("bad rpc address \"" + std::string(uri) + "\""); };
+  const auto fail = [&] {
+    return Status::invalid_argument("bad rpc address \"" + std::string(uri) + "\"");
+  };
   Endpoint e;
   std::string_view rest;
   if (uri.starts_with("unix:")) {
@@ -127,7 +130,8 @@ Result<Endpoint> Endpoint::parse(std::string_view uri) {
     host = host.substr(1, host.size() - 2);
   }
   const auto [at, error] = std::from_chars(port.data(), port.data() + port.size(), e.port);
-  if (host.empty() || port.empty() || error != std::errc() || at != port.data() + port.size()) return fail();
+  if (host.empty() || port.empty() || error != std::errc() || at != port.data() + port.size())
+    return fail();
   e.host = host;
   return e;
 }

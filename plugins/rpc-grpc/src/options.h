@@ -2,11 +2,11 @@
 // README's table. Unknown keys are errors: a misspelt limit must not become "no limit".
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include <sys/types.h>
 
 #include "signet/status.h"
 

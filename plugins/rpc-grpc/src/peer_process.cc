@@ -1,15 +1,15 @@
 #include "peer_process.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <sys/socket.h>
+#include <sys/syscall.h>
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
@@ -60,7 +60,8 @@ Result<PeerProcess> peer_process(int socket) {
   ucred credentials{};
   socklen_t size = sizeof credentials;
   if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
-    return Status::unavailable(std::string("cannot read the caller's credentials: ") + std::strerror(errno));
+    return Status::unavailable(std::string("cannot read the caller's credentials: ") +
+                               std::strerror(errno));
   }
   if (credentials.pid == 0) {
     return Status::permission_denied("the caller is outside of this pid namespace");

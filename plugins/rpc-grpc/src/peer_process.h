@@ -4,9 +4,9 @@
 // pidfd_open) names that very process, and the start time lets a reader of /proc tell them apart.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
+
+#include <sys/types.h>
 
 #include "signet/status.h"
 

@@ -4,10 +4,11 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "signet/plugin.h"
+
 #include "client.h"
 #include "listener.h"
 #include "runtime.h"
-#include "signet/plugin.h"
 #include "stream.h"
 
 namespace signet::rpc_grpc {
@@ -56,8 +57,9 @@ signet_status plain(F&& fn) noexcept {
   }
 }
 
-signet_status listen(const signet_host* host, signet_call* call, signet_str uri, signet_bytes options,
-                     const signet_rpc_acceptor* acceptor, void* self, uint64_t* id) {
+signet_status listen(const signet_host* host, signet_call* call, signet_str uri,
+                     signet_bytes options, const signet_rpc_acceptor* acceptor, void* self,
+                     uint64_t* id) {
   return guarded(call, [&]() -> Status {
     SIGNET_TRY(const Endpoint endpoint, Endpoint::parse(view(uri)));
     SIGNET_TRY(const ServerOptions parsed, parse_server_options(view(options)));
@@ -65,13 +67,14 @@ signet_status listen(const signet_host* host, signet_call* call, signet_str uri,
     SIGNET_RETURN_IF_ERROR(listener->listen());
     const std::string address = listener->address();
     *id = registry().add(std::move(listener));
-    Call(call).emit(SIGNET_RPC_KIND_ADDRESS, signet_rpc_address{sizeof(signet_rpc_address), 0, to_abi(address)});
+    Call(call).emit(SIGNET_RPC_KIND_ADDRESS,
+                    signet_rpc_address{sizeof(signet_rpc_address), 0, to_abi(address)});
     return {};
   });
 }
 
-signet_status handle(const signet_host*, uint64_t id, signet_str method, const signet_rpc_handler* handler,
-                     void* self) {
+signet_status handle(const signet_host*, uint64_t id, signet_str method,
+                     const signet_rpc_handler* handler, void* self) {
   return plain([&]() -> signet_status {
     const ListenerPtr listener = registry().get(id);
     if (!listener) return SIGNET_NOT_FOUND;
@@ -113,13 +116,18 @@ signet_status unlisten(const signet_host*, signet_call* call, uint64_t id) {
 }
 
 void read(signet_rpc_stream* s) { Stream::from_abi(s)->read(); }
-signet_status write(signet_rpc_stream* s, signet_blob* blob) { return Stream::from_abi(s)->write(blob); }
-void finish(signet_rpc_stream* s, signet_blob* last, signet_status code, signet_str message, signet_bytes detail) {
+signet_status write(signet_rpc_stream* s, signet_blob* blob) {
+  return Stream::from_abi(s)->write(blob);
+}
+void finish(signet_rpc_stream* s, signet_blob* last, signet_status code, signet_str message,
+            signet_bytes detail) {
   Stream::from_abi(s)->finish(last, code, message, detail);
 }
 void half_close(signet_rpc_stream* s) { Stream::from_abi(s)->half_close(); }
 void cancel(signet_rpc_stream* s) { Stream::from_abi(s)->cancel(); }
-void audit(signet_rpc_stream* s, signet_str key, signet_str value) { Stream::from_abi(s)->audit(key, value); }
+void audit(signet_rpc_stream* s, signet_str key, signet_str value) {
+  Stream::from_abi(s)->audit(key, value);
+}
 size_t metadata(signet_rpc_stream* s, signet_str key, signet_str* values, size_t max) {
   return Stream::from_abi(s)->metadata(key, values, max);
 }
@@ -140,11 +148,12 @@ signet_status connect(const signet_host* host, signet_str uri, signet_bytes opti
   });
 }
 
-signet_status call(signet_rpc_conn* c, signet_str method, int64_t deadline_ns, const signet_rpc_header* headers,
-                   size_t header_count, const signet_rpc_handler* handler, void* st, signet_blob* first,
+signet_status call(signet_rpc_conn* c, signet_str method, int64_t deadline_ns,
+                   const signet_rpc_header* headers, size_t header_count,
+                   const signet_rpc_handler* handler, void* st, signet_blob* first,
                    signet_rpc_stream** out) {
-  return ClientConnection::from_abi(c)->call(std::string(view(method)), deadline_ns, headers, header_count, handler,
-                                             st, first, out);
+  return ClientConnection::from_abi(c)->call(std::string(view(method)), deadline_ns, headers,
+                                             header_count, handler, st, first, out);
 }
 
 void hang_up(signet_rpc_conn* c) { delete ClientConnection::from_abi(c); }
@@ -152,10 +161,26 @@ void hang_up(signet_rpc_conn* c) { delete ClientConnection::from_abi(c); }
 }  // namespace
 
 const signet_host_rpc* rpc_table() {
-  static const signet_host_rpc kTable = {sizeof(signet_host_rpc), 0,        &listen,     &handle,   &serve,
-                                         &identity_changed,       &disconnect, &unlisten, &read,    &write,
-                                         &finish,                 &half_close, &cancel,   &audit,   &metadata,
-                                         &deadline,               &cancelled,  &peer,     &connect, &call,
+  static const signet_host_rpc kTable = {sizeof(signet_host_rpc),
+                                         0,
+                                         &listen,
+                                         &handle,
+                                         &serve,
+                                         &identity_changed,
+                                         &disconnect,
+                                         &unlisten,
+                                         &read,
+                                         &write,
+                                         &finish,
+                                         &half_close,
+                                         &cancel,
+                                         &audit,
+                                         &metadata,
+                                         &deadline,
+                                         &cancelled,
+                                         &peer,
+                                         &connect,
+                                         &call,
                                          &hang_up};
   return &kTable;
 }

@@ -1,11 +1,11 @@
 #include "runtime.h"
 
+#include <cstdlib>
+
 #include <absl/synchronization/mutex.h>
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
-
-#include <cstdlib>
 
 #include "gpr_log.h"
 

@@ -2,9 +2,10 @@
 // functions it offers. A host service has no instance argument, so this is one per process.
 #pragma once
 
-#include "accept_loop.h"
 #include "signet/abi/rpc.h"
 #include "signet/host.h"
+
+#include "accept_loop.h"
 
 namespace signet::rpc_grpc {
 

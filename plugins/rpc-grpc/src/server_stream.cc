@@ -8,8 +8,8 @@
 
 namespace signet::rpc_grpc {
 
-ServerStream::ServerStream(const Method& method, const Owner* owner, CallCounter* counter, PeerPtr peer,
-                           grpc::GenericCallbackServerContext* context)
+ServerStream::ServerStream(const Method& method, const Owner* owner, CallCounter* counter,
+                           PeerPtr peer, grpc::GenericCallbackServerContext* context)
     : Stream(method.handler, owner),
       method_(method),
       counter_(counter),
@@ -36,7 +36,8 @@ void ServerStream::read() {
   StartRead(&in_);
 }
 
-void ServerStream::finish(signet_blob* last, signet_status code, signet_str message, signet_bytes detail) {
+void ServerStream::finish(signet_blob* last, signet_status code, signet_str message,
+                          signet_bytes detail) {
   grpc::Status status;
   if (code != SIGNET_OK) {
     const std::string words(view(message));
@@ -134,7 +135,8 @@ void ServerStream::OnCancel() {
 
 void ServerStream::overloaded() {
   std::lock_guard lock(mutex_);
-  if (!end_) request_finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "the server is overloaded"));
+  if (!end_)
+    request_finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "the server is overloaded"));
 }
 
 void ServerStream::OnDone() {
@@ -170,7 +172,8 @@ std::size_t ServerStream::metadata(signet_str key, signet_str* values, std::size
   for (auto it = first; it != last; ++it, ++n) {
     if (n >= max) continue;
     if (!metadata_) metadata_ = std::make_unique<std::deque<std::string>>();
-    values[n] = to_abi(std::string_view(metadata_->emplace_back(it->second.data(), it->second.size())));
+    values[n] =
+        to_abi(std::string_view(metadata_->emplace_back(it->second.data(), it->second.size())));
   }
   return n;
 }
@@ -190,7 +193,8 @@ void ServerStream::log_call() const {
   std::vector<Field> fields;
   fields.emplace_back("method", method_.name);
   fields.emplace_back("status", code_name(static_cast<Code>(end_code_)));
-  fields.emplace_back("elapsed_time", std::chrono::nanoseconds(owner_->host.monotonic_ns() - began_ns_));
+  fields.emplace_back("elapsed_time",
+                      std::chrono::nanoseconds(owner_->host.monotonic_ns() - began_ns_));
   if (peer.transport == SIGNET_RPC_UNIX) {
     fields.emplace_back("caller_pid", peer.pid);
     fields.emplace_back("caller_uid", peer.uid);

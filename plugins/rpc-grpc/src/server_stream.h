@@ -1,13 +1,13 @@
 // One call on the server side: a gRPC reactor that drives a signet_rpc_handler.
 #pragma once
 
-#include <grpcpp/generic/async_generic_service.h>
-
 #include <deque>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <grpcpp/generic/async_generic_service.h>
 
 #include "connection.h"
 #include "stream.h"
@@ -38,7 +38,8 @@ class ServerStream final : public Stream, public grpc::ServerGenericBidiReactor 
   void open();
 
   void read() override;
-  void finish(signet_blob* last, signet_status code, signet_str message, signet_bytes detail) override;
+  void finish(signet_blob* last, signet_status code, signet_str message,
+              signet_bytes detail) override;
   void audit(signet_str key, signet_str value) override;
   std::size_t metadata(signet_str key, signet_str* values, std::size_t max) override;
   int64_t deadline() const override;

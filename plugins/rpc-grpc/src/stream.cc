@@ -8,7 +8,8 @@
 
 namespace signet::rpc_grpc {
 
-Stream::Stream(const signet_rpc_handler* handler, const Owner* owner) : handler_(handler), owner_(owner) {}
+Stream::Stream(const signet_rpc_handler* handler, const Owner* owner)
+    : handler_(handler), owner_(owner) {}
 
 Stream::~Stream() { drop_queue(); }
 

@@ -5,13 +5,14 @@
 // `done` is the last. Writes queue up to a high mark; reads follow credits.
 #pragma once
 
-#include <grpcpp/support/byte_buffer.h>
-
 #include <cstdint>
 #include <mutex>
 #include <vector>
 
+#include <grpcpp/support/byte_buffer.h>
+
 #include "signet/abi/rpc.h"
+
 #include "runtime.h"
 
 namespace signet::rpc_grpc {
@@ -22,13 +23,16 @@ class Stream {
   static constexpr std::size_t kLowMark = 256 * 1024;    // writable() comes under it
 
   static Stream* from_abi(signet_rpc_stream* s) { return reinterpret_cast<Stream*>(s); }
-  static const Stream* from_abi(const signet_rpc_stream* s) { return reinterpret_cast<const Stream*>(s); }
+  static const Stream* from_abi(const signet_rpc_stream* s) {
+    return reinterpret_cast<const Stream*>(s);
+  }
   signet_rpc_stream* abi() { return reinterpret_cast<signet_rpc_stream*>(this); }
 
   // The functions of signet_host_rpc, see abi/rpc.h. On the wrong side they do nothing.
   virtual void read() = 0;
   signet_status write(signet_blob* blob);
-  virtual void finish(signet_blob* last, signet_status code, signet_str message, signet_bytes detail);
+  virtual void finish(signet_blob* last, signet_status code, signet_str message,
+                      signet_bytes detail);
   virtual void half_close() {}
   virtual void cancel() {}
   virtual void audit(signet_str, signet_str) {}
@@ -68,7 +72,7 @@ class Stream {
 
   const signet_rpc_handler* const handler_;
   const Owner* const owner_;
-  void* state_ = nullptr;    // the handler's `st`
+  void* state_ = nullptr;  // the handler's `st`
   mutable std::mutex mutex_;
   grpc::ByteBuffer in_;
   grpc::ByteBuffer out_;
@@ -80,9 +84,9 @@ class Stream {
   bool write_active_ = false;
   bool read_active_ = false;
   bool wants_writable_ = false;
-  bool closed_ = false;     // no message can be written any more
+  bool closed_ = false;  // no message can be written any more
   bool cancelled_ = false;
-  bool silent_ = false;     // the handler never took the call: no callbacks
+  bool silent_ = false;  // the handler never took the call: no callbacks
 
  private:
   static void drain_on_worker(void* self);

@@ -1,8 +1,8 @@
 #include "tls_client.h"
 
-#include <grpcpp/security/tls_credentials_options.h>
-
 #include <utility>
+
+#include <grpcpp/security/tls_credentials_options.h>
 
 #include "tls_verify.h"
 
@@ -19,7 +19,8 @@ class TlsClient::Shared : public std::enable_shared_from_this<Shared> {
       : owner_(owner), acceptor_(acceptor), self_(self) {}
 
   // On a worker. gRPC's client has the whole chain, leaf included, in `chain`.
-  void check(const std::string& leaf, const std::string& chain, std::function<void(grpc::Status)> answer) {
+  void check(const std::string& leaf, const std::string& chain,
+             std::function<void(grpc::Status)> answer) {
     auto peer = std::make_shared<Peer>(&acceptor_, self_);
     peer->abi.transport = SIGNET_RPC_TLS;
     peer->abi.connection = next_connection_number();
@@ -31,13 +32,16 @@ class TlsClient::Shared : public std::enable_shared_from_this<Shared> {
     peer->seal();
     {
       std::lock_guard lock(mutex_);
-      if (stopping_) return answer(grpc::Status(grpc::StatusCode::CANCELLED, "the channel is closed"));
+      if (stopping_)
+        return answer(grpc::Status(grpc::StatusCode::CANCELLED, "the channel is closed"));
       ++asked_;
     }
-    auto self = shared_from_this();
-    ask_verdict(owner_, acceptor_, self_, peer->abi, owner_.host.monotonic_ns() + kVerifyTimeoutNs,
-                [self, peer, answer = std::move(answer)](Result<Verdict> verdict) {
-                  self->give(peer, std::move(verdict), answer);
+    const signet_rpc_peer& abi = peer->abi;
+    // The peer moves along, so that nobody holds it when stop() returns.
+    ask_verdict(owner_, acceptor_, self_, abi, owner_.host.monotonic_ns() + kVerifyTimeoutNs,
+                [self = shared_from_this(), peer = std::move(peer),
+                 answer = std::move(answer)](Result<Verdict> verdict) mutable {
+                  self->give(std::move(peer), std::move(verdict), answer);
                 });
   }
 
@@ -59,7 +63,8 @@ class TlsClient::Shared : public std::enable_shared_from_this<Shared> {
   }
 
  private:
-  void give(const PeerPtr& peer, Result<Verdict> verdict, const std::function<void(grpc::Status)>& answer) {
+  void give(PeerPtr peer, Result<Verdict> verdict,
+            const std::function<void(grpc::Status)>& answer) {
     grpc::Status status;
     PeerPtr last;
     {
@@ -75,6 +80,7 @@ class TlsClient::Shared : public std::enable_shared_from_this<Shared> {
     }
     answer(std::move(status));
     last.reset();
+    peer.reset();
     std::lock_guard lock(mutex_);
     --asked_;
     quiet_.notify_all();
@@ -100,7 +106,8 @@ TlsClient::~TlsClient() = default;
 
 Result<std::shared_ptr<grpc::ChannelCredentials>> TlsClient::credentials() {
   const Status loaded = identity_->load();
-  if (!loaded.ok() && loaded.code() != Code::kNotFound) return loaded.prefixed("cannot load the TLS identity");
+  if (!loaded.ok() && loaded.code() != Code::kNotFound)
+    return loaded.prefixed("cannot load the TLS identity");
   grpc::experimental::TlsChannelCredentialsOptions options;
   if (loaded.ok()) {
     options.set_certificate_provider(identity_->provider());
@@ -109,10 +116,12 @@ Result<std::shared_ptr<grpc::ChannelCredentials>> TlsClient::credentials() {
   // SPIFFE servers are known by their ID, which the acceptor checks, not by a host name.
   options.set_verify_server_certs(false);
   options.set_check_call_host(false);
-  options.set_certificate_verifier(grpc::experimental::ExternalCertificateVerifier::Create<AsyncVerifier>(
-      *owner_, [shared = shared_](std::string leaf, std::string chain, std::function<void(grpc::Status)> answer) {
-        shared->check(leaf, chain, std::move(answer));
-      }));
+  options.set_certificate_verifier(
+      grpc::experimental::ExternalCertificateVerifier::Create<AsyncVerifier>(
+          *owner_, [shared = shared_](std::string leaf, std::string chain,
+                                      std::function<void(grpc::Status)> answer) {
+            shared->check(leaf, chain, std::move(answer));
+          }));
   return grpc::experimental::TlsCredentials(options);
 }
 

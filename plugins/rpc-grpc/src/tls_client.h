@@ -2,13 +2,13 @@
 // server's.
 #pragma once
 
-#include <grpcpp/security/credentials.h>
-
 #include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+
+#include <grpcpp/security/credentials.h>
 
 #include "connection.h"
 #include "runtime.h"

@@ -3,15 +3,15 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "tls_engine.h"
 
-#include <openssl/ec.h>
-#include <openssl/engine.h>
-#include <openssl/evp.h>
-#include <openssl/x509.h>
-
 #include <charconv>
 #include <condition_variable>
 #include <mutex>
 #include <unordered_map>
+
+#include <openssl/ec.h>
+#include <openssl/engine.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 
 #include "signet/abi/key_manager.h"
 #include "signet/service.h"
@@ -53,10 +53,11 @@ uint32_t hash_of(std::size_t digest_size) {
 
 // On a worker.
 Result<std::string> sign_now(const RemoteKey& key, const std::string& digest) {
-  SIGNET_TRY(const auto manager,
-             ServiceHandle<signet_key_manager>::acquire(key.host, SIGNET_KEY_MANAGER, key.key_manager));
+  SIGNET_TRY(const auto manager, ServiceHandle<signet_key_manager>::acquire(
+                                     key.host, SIGNET_KEY_MANAGER, key.key_manager));
   std::string signature;
-  const signet_sign_req request = {sizeof request, hash_of(digest.size()), to_abi(key.key_id), bytes_to_abi(digest), -1, 0};
+  const signet_sign_req request = {
+      sizeof request, hash_of(digest.size()), to_abi(key.key_id), bytes_to_abi(digest), -1, 0};
   SIGNET_RETURN_IF_ERROR(manager.call(
       key.host.monotonic_ns() + kSignTimeoutNs,
       [&](uint32_t kind, const void* msg, std::size_t size) {
@@ -87,7 +88,8 @@ Result<std::string> RemoteKey::sign(std::string_view digest) const {
     wait->changed.notify_all();
   }));
   std::unique_lock lock(wait->mutex);
-  wait->changed.wait_for(lock, std::chrono::nanoseconds(kSignTimeoutNs), [&] { return wait->done; });
+  wait->changed.wait_for(lock, std::chrono::nanoseconds(kSignTimeoutNs),
+                         [&] { return wait->done; });
   return wait->result;
 }
 
@@ -132,13 +134,14 @@ EVP_PKEY* load_private_key(ENGINE*, const char* key_id, UI_METHOD*, void*) {
 
 int slot() {
   static const int index = EC_KEY_get_ex_new_index(
-      0, nullptr, nullptr, nullptr,
-      [](void*, void* held, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<std::shared_ptr<RemoteKey>*>(held); });
+      0, nullptr, nullptr, nullptr, [](void*, void* held, CRYPTO_EX_DATA*, int, long, void*) {
+        delete static_cast<std::shared_ptr<RemoteKey>*>(held);
+      });
   return index;
 }
 
-int sign_hook(int, const unsigned char* digest, int size, unsigned char* out, unsigned int* out_size, const BIGNUM*,
-              const BIGNUM*, EC_KEY* ec) {
+int sign_hook(int, const unsigned char* digest, int size, unsigned char* out,
+              unsigned int* out_size, const BIGNUM*, const BIGNUM*, EC_KEY* ec) {
   const auto* key = static_cast<std::shared_ptr<RemoteKey>*>(EC_KEY_get_ex_data(ec, slot()));
   if (!key) return 0;
   try {
@@ -196,7 +199,8 @@ Result<PkeyPtr> from_secret(const Secret& secret) {
 }
 
 // The certificate's public key with our method of signing.
-Result<PkeyPtr> from_key_manager(const Owner& owner, const Identity& identity, EVP_PKEY* public_key) {
+Result<PkeyPtr> from_key_manager(const Owner& owner, const Identity& identity,
+                                 EVP_PKEY* public_key) {
   const EC_KEY* ec = EVP_PKEY_get0_EC_KEY(public_key);
   if (!ec) return Status::invalid_argument("a key of a key manager must be an EC key to serve TLS");
   EcKeyPtr copy(EC_KEY_new());
@@ -207,10 +211,12 @@ Result<PkeyPtr> from_key_manager(const Owner& owner, const Identity& identity, E
   }
   auto remote = std::make_unique<std::shared_ptr<RemoteKey>>(
       std::make_shared<RemoteKey>(RemoteKey{owner.host, identity.key_manager, identity.key_id}));
-  if (EC_KEY_set_ex_data(copy.get(), slot(), remote.get()) != 1) return Status::internal("OpenSSL refused the key");
+  if (EC_KEY_set_ex_data(copy.get(), slot(), remote.get()) != 1)
+    return Status::internal("OpenSSL refused the key");
   (void)remote.release();
   PkeyPtr key(EVP_PKEY_new());
-  if (!key || EVP_PKEY_assign_EC_KEY(key.get(), copy.get()) != 1) return Status::internal("OpenSSL refused the key");
+  if (!key || EVP_PKEY_assign_EC_KEY(key.get(), copy.get()) != 1)
+    return Status::internal("OpenSSL refused the key");
   (void)copy.release();
   return key;
 }
@@ -235,6 +241,8 @@ Result<std::unique_ptr<EngineKey>> EngineKey::create(const Owner& owner, const I
 
 EngineKey::~EngineKey() { registry().remove(handle_); }
 
-std::string EngineKey::reference() const { return "engine:signet:" + std::to_string(handle_) + ":"; }
+std::string EngineKey::reference() const {
+  return "engine:signet:" + std::to_string(handle_) + ":";
+}
 
 }  // namespace signet::rpc_grpc

@@ -1,8 +1,8 @@
 #include "tls_hooks.h"
 
-#include <openssl/ssl.h>
-
 #include <utility>
+
+#include <openssl/ssl.h>
 
 namespace signet::rpc_grpc {
 namespace {
@@ -23,7 +23,8 @@ std::string der_of(X509* certificate) {
 
 // gRPC sets its own info callback, so the messages are watched instead: with the client's
 // Finished, its certificate has been read.
-void message_event(int sent, int, int content_type, const void* data, std::size_t size, SSL* ssl, void*) {
+void message_event(int sent, int, int content_type, const void* data, std::size_t size, SSL* ssl,
+                   void*) {
   if (sent || content_type != SSL3_RT_HANDSHAKE || size == 0) return;
   if (*static_cast<const unsigned char*>(data) != SSL3_MT_FINISHED) return;
   auto* done = static_cast<Done*>(SSL_get_ex_data(ssl, slot));
@@ -35,7 +36,8 @@ void message_event(int sent, int, int content_type, const void* data, std::size_
       chain.push_back(der_of(leaf));
       X509_free(leaf);
       const STACK_OF(X509)* rest = SSL_get_peer_cert_chain(ssl);
-      for (int i = 0; rest && i < sk_X509_num(rest); ++i) chain.push_back(der_of(sk_X509_value(rest, i)));
+      for (int i = 0; rest && i < sk_X509_num(rest); ++i)
+        chain.push_back(der_of(sk_X509_value(rest, i)));
     }
     std::exchange(*done, nullptr)(std::move(chain));
   } catch (...) {  // out of memory: the verifier finds no handshake and refuses
@@ -45,14 +47,17 @@ void message_event(int sent, int, int content_type, const void* data, std::size_
 void ssl_made(void* parent, void*, CRYPTO_EX_DATA*, int, long, void*) {
   if (!current) return;
   auto* ssl = static_cast<SSL*>(parent);
-  SSL_set_options(ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_set_options(ssl,
+                  SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_set_num_tickets(ssl, 0);
   SSL_CTX_set_session_cache_mode(SSL_get_SSL_CTX(ssl), SSL_SESS_CACHE_OFF);
   SSL_set_ex_data(ssl, slot, new Done(*current));
   SSL_set_msg_callback(ssl, &message_event);
 }
 
-void ssl_freed(void*, void* held, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<Done*>(held); }
+void ssl_freed(void*, void* held, CRYPTO_EX_DATA*, int, long, void*) {
+  delete static_cast<Done*>(held);
+}
 
 }  // namespace
 

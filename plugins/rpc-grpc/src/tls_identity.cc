@@ -1,15 +1,15 @@
 #include "tls_identity.h"
 
+#include <cerrno>
+#include <cstring>
 #include <fcntl.h>
+#include <unistd.h>
+#include <utility>
+
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <sys/mman.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <utility>
 
 namespace signet::rpc_grpc {
 namespace {
@@ -22,7 +22,8 @@ Result<int> file_with(const std::string& text) {
   if (fd < 0 || write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
     const int error = errno;
     if (fd >= 0) close(fd);
-    return Status::unavailable(std::string("cannot make a file in memory: ") + std::strerror(error));
+    return Status::unavailable(std::string("cannot make a file in memory: ") +
+                               std::strerror(error));
   }
   return fd;
 }
@@ -32,9 +33,11 @@ Result<int> file_with(const std::string& text) {
 std::string to_pem(std::string_view der) {
   std::string base64((der.size() + 2) / 3 * 4 + 1, '\0');
   const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(base64.data()),
-                                reinterpret_cast<const unsigned char*>(der.data()), static_cast<int>(der.size()));
+                                reinterpret_cast<const unsigned char*>(der.data()),
+                                static_cast<int>(der.size()));
   std::string out = "-----BEGIN CERTIFICATE-----\n";
-  for (int at = 0; at < n; at += 64) out.append(base64, static_cast<std::size_t>(at), std::min(64, n - at)) += '\n';
+  for (int at = 0; at < n; at += 64)
+    out.append(base64, static_cast<std::size_t>(at), std::min(64, n - at)) += '\n';
   return out + "-----END CERTIFICATE-----\n";
 }
 
@@ -46,7 +49,8 @@ std::vector<std::string> from_pem(std::string_view pem) {
   unsigned char* data = nullptr;
   long size = 0;
   while (bio && PEM_read_bio(bio, &name, &header, &data, &size) == 1) {
-    if (std::strcmp(name, PEM_STRING_X509) == 0) out.emplace_back(reinterpret_cast<char*>(data), static_cast<std::size_t>(size));
+    if (std::strcmp(name, PEM_STRING_X509) == 0)
+      out.emplace_back(reinterpret_cast<char*>(data), static_cast<std::size_t>(size));
     OPENSSL_free(name);
     OPENSSL_free(header);
     OPENSSL_free(data);
@@ -69,13 +73,15 @@ Status TlsIdentity::install(const Identity& identity) {
   if (fd_ < 0) {
     fd_ = fd;
     const std::string path = "/proc/self/fd/" + std::to_string(fd_);
-    provider_ = std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(path, path, kLookEveryS);
+    provider_ = std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(path, path,
+                                                                                     kLookEveryS);
   } else {
     // Under the same number stands another file from one moment to the next.
     if (dup3(fd, fd_, O_CLOEXEC) < 0) {
       const int error = errno;
       close(fd);
-      return Status::unavailable(std::string("cannot swap the certificate: ") + std::strerror(error));
+      return Status::unavailable(std::string("cannot swap the certificate: ") +
+                                 std::strerror(error));
     }
     close(fd);
   }
@@ -120,7 +126,9 @@ void TlsIdentity::reload() {
     }
   }
   const auto finished = [self = shared_from_this()](Status status) {
-    if (!status.ok()) self->owner_.host.log_status(LogLevel::kError, "Failed to load the new TLS certificate", status);
+    if (!status.ok())
+      self->owner_.host.log_status(LogLevel::kError, "Failed to load the new TLS certificate",
+                                   status);
     bool again = false;
     {
       std::lock_guard lock(self->mutex_);
@@ -130,7 +138,9 @@ void TlsIdentity::reload() {
     }
     if (again) self->reload();
   };
-  if (const Status s = owner_.host.post([self = shared_from_this(), finished] { self->ask(finished); }); !s.ok()) {
+  if (const Status s =
+          owner_.host.post([self = shared_from_this(), finished] { self->ask(finished); });
+      !s.ok()) {
     finished(s);
   }
 }

@@ -5,8 +5,6 @@
 // that sees the first line of one version sees the chain of the same. gRPC looks once a second.
 #pragma once
 
-#include <grpcpp/security/tls_certificate_provider.h>
-
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -14,6 +12,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <grpcpp/security/tls_certificate_provider.h>
 
 #include "acceptor_call.h"
 #include "tls_engine.h"

@@ -1,11 +1,11 @@
 #include "tls_server.h"
 
+#include <deque>
+#include <unordered_map>
+
 #include <grpc/grpc_security_constants.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/security/tls_credentials_options.h>
-
-#include <deque>
-#include <unordered_map>
 
 #include "tls_hooks.h"
 #include "tls_verify.h"
@@ -56,10 +56,12 @@ class TlsServer::Shared : public std::enable_shared_from_this<Shared> {
       }
     }
     if (!peer) return answer(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the connection is gone"));
-    auto self = shared_from_this();
-    ask_verdict(owner_, acceptor_, self_, peer->abi, owner_.host.monotonic_ns() + kVerifyTimeoutNs,
-                [self, peer, answer = std::move(answer)](Result<Verdict> verdict) {
-                  self->give(peer, std::move(verdict), answer);
+    const signet_rpc_peer& abi = peer->abi;
+    // The peer moves along, so that nobody holds it when stop() returns.
+    ask_verdict(owner_, acceptor_, self_, abi, owner_.host.monotonic_ns() + kVerifyTimeoutNs,
+                [self = shared_from_this(), peer = std::move(peer),
+                 answer = std::move(answer)](Result<Verdict> verdict) mutable {
+                  self->give(std::move(peer), std::move(verdict), answer);
                 });
   }
 
@@ -102,7 +104,8 @@ class TlsServer::Shared : public std::enable_shared_from_this<Shared> {
     if (it->second.empty()) map.erase(it);
   }
 
-  void give(const PeerPtr& peer, Result<Verdict> verdict, const std::function<void(grpc::Status)>& answer) {
+  void give(PeerPtr peer, Result<Verdict> verdict,
+            const std::function<void(grpc::Status)>& answer) {
     if (verdict) {
       {
         std::lock_guard lock(mutex_);
@@ -114,6 +117,7 @@ class TlsServer::Shared : public std::enable_shared_from_this<Shared> {
                        {{"caller_addr", peer->address}, {"error", verdict.status().message()}});
       answer(grpc::Status(grpc::StatusCode::UNAUTHENTICATED, verdict.status().message()));
     }
+    peer.reset();
     std::lock_guard lock(mutex_);
     --asked_;
     quiet_.notify_all();
@@ -130,7 +134,8 @@ class TlsServer::Shared : public std::enable_shared_from_this<Shared> {
   ByLeaf known_;    // handshake over
 };
 
-TlsServer::TlsServer(const Owner& owner, const ServerOptions& options, const signet_rpc_acceptor& acceptor, void* self)
+TlsServer::TlsServer(const Owner& owner, const ServerOptions& options,
+                     const signet_rpc_acceptor& acceptor, void* self)
     : owner_(std::make_unique<Owner>(owner)),
       options_(options),
       identity_(std::make_shared<TlsIdentity>(owner, acceptor, self)),
@@ -138,7 +143,9 @@ TlsServer::TlsServer(const Owner& owner, const ServerOptions& options, const sig
 
 TlsServer::~TlsServer() = default;
 
-Status TlsServer::load_identity() { return identity_->load().prefixed("cannot load the TLS identity"); }
+Status TlsServer::load_identity() {
+  return identity_->load().prefixed("cannot load the TLS identity");
+}
 
 void TlsServer::identity_changed() { identity_->reload(); }
 
@@ -149,10 +156,12 @@ void TlsServer::add_to(grpc::ServerBuilder& builder) {
   options.set_cert_request_type(options_.ask_client_certificate
                                     ? GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_BUT_DONT_VERIFY
                                     : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
-  options.set_certificate_verifier(grpc::experimental::ExternalCertificateVerifier::Create<AsyncVerifier>(
-      *owner_, [shared = shared_](std::string leaf, std::string, std::function<void(grpc::Status)> answer) {
-        shared->check(leaf, std::move(answer));
-      }));
+  options.set_certificate_verifier(
+      grpc::experimental::ExternalCertificateVerifier::Create<AsyncVerifier>(
+          *owner_, [shared = shared_](std::string leaf, std::string,
+                                      std::function<void(grpc::Status)> answer) {
+            shared->check(leaf, std::move(answer));
+          }));
   options.set_check_call_host(false);
   door_ = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,

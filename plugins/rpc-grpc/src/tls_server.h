@@ -1,10 +1,10 @@
 // TlsServer: the TLS side of a listener: which certificate we show, and who may come in.
 #pragma once
 
-#include <grpcpp/server_builder.h>
-
 #include <memory>
 #include <string>
+
+#include <grpcpp/server_builder.h>
 
 #include "connection.h"
 #include "options.h"
@@ -15,7 +15,8 @@ namespace signet::rpc_grpc {
 
 class TlsServer {
  public:
-  TlsServer(const Owner& owner, const ServerOptions& options, const signet_rpc_acceptor& acceptor, void* self);
+  TlsServer(const Owner& owner, const ServerOptions& options, const signet_rpc_acceptor& acceptor,
+            void* self);
   ~TlsServer();
 
   /// Asks the acceptor for the identity, waiting for it. From a worker.

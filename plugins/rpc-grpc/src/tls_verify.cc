@@ -37,15 +37,19 @@ void PendingVerdicts::forget(uint64_t number) {
 
 bool AsyncVerifier::Verify(grpc::experimental::TlsCustomVerificationCheckRequest* request,
                            std::function<void(grpc::Status)> callback, grpc::Status* sync_status) {
-  const auto text = [](grpc::string_ref s) { return std::string(s.data() ? s.data() : "", s.size()); };
+  const auto text = [](grpc::string_ref s) {
+    return std::string(s.data() ? s.data() : "", s.size());
+  };
   std::string leaf = text(request->peer_cert());
   std::string chain = text(request->peer_cert_full_chain());
   const uint64_t number = pending_->add(request, std::move(callback));
   // Never from here: gRPC holds a lock until this returns.
-  const Status posted = owner_.host.post(
-      [check = check_, leaf = std::move(leaf), chain = std::move(chain), pending = pending_, number]() mutable {
-        check(std::move(leaf), std::move(chain),
-              [pending, number](grpc::Status status) { pending->answer(number, std::move(status)); });
+  const Status posted =
+      owner_.host.post([check = check_, leaf = std::move(leaf), chain = std::move(chain),
+                        pending = pending_, number]() mutable {
+        check(std::move(leaf), std::move(chain), [pending, number](grpc::Status status) {
+          pending->answer(number, std::move(status));
+        });
       });
   if (posted.ok()) return false;
   pending_->forget(number);
@@ -55,7 +59,8 @@ bool AsyncVerifier::Verify(grpc::experimental::TlsCustomVerificationCheckRequest
 
 void AsyncVerifier::Cancel(grpc::experimental::TlsCustomVerificationCheckRequest* request) {
   const auto give_up = [pending = pending_, number = pending_->find(request)] {
-    pending->answer(number, grpc::Status(grpc::StatusCode::CANCELLED, "the handshake was given up"));
+    pending->answer(number,
+                    grpc::Status(grpc::StatusCode::CANCELLED, "the handshake was given up"));
   };
   if (!owner_.host.post(give_up).ok()) give_up();
 }

@@ -2,8 +2,6 @@
 // cancelled one at once.
 #pragma once
 
-#include <grpcpp/security/tls_certificate_verifier.h>
-
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -11,6 +9,8 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+
+#include <grpcpp/security/tls_certificate_verifier.h>
 
 #include "runtime.h"
 
@@ -39,7 +39,8 @@ class PendingVerdicts {
 class AsyncVerifier final : public grpc::experimental::ExternalCertificateVerifier {
  public:
   // leaf and chain: PEM, as gRPC has them.
-  using Check = std::function<void(std::string leaf, std::string chain, std::function<void(grpc::Status)> answer)>;
+  using Check = std::function<void(std::string leaf, std::string chain,
+                                   std::function<void(grpc::Status)> answer)>;
   AsyncVerifier(Owner owner, Check check) : owner_(std::move(owner)), check_(std::move(check)) {}
 
   bool Verify(grpc::experimental::TlsCustomVerificationCheckRequest* request,

@@ -1,15 +1,15 @@
 #include "unix_listener.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <string_view>
+#include <unistd.h>
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
 namespace signet::rpc_grpc {
 namespace {
@@ -39,22 +39,26 @@ std::string octal(mode_t mode) {
 }
 
 Status failed(const std::string& path, const std::string& what, int error) {
-  return Status::failed_precondition("cannot listen on " + path + ": " + what + ": " + std::strerror(error));
+  return Status::failed_precondition("cannot listen on " + path + ": " + what + ": " +
+                                     std::strerror(error));
 }
 
 bool ours(uid_t uid) { return uid == 0 || uid == geteuid(); }
 
 // A folder others can write to is no place for a socket: they could rename ours away. A sticky
 // folder of root's is the exception when the next part of the path is root's or ours.
-Status check_folder(const std::string& path, const std::string& part, const struct stat& st, bool* sticky) {
+Status check_folder(const std::string& path, const std::string& part, const struct stat& st,
+                    bool* sticky) {
   const bool writable = (st.st_mode & 0022) != 0;
   *sticky = writable && (st.st_mode & S_ISVTX) && st.st_uid == 0;
   if (!ours(st.st_uid)) {
     return Status::permission_denied("cannot listen on " + path + ": " + part + " belongs to uid " +
-                                     std::to_string(st.st_uid) + "; chown it to root or the service's user");
+                                     std::to_string(st.st_uid) +
+                                     "; chown it to root or the service's user");
   }
   if (writable && !*sticky) {
-    return Status::permission_denied("cannot listen on " + path + ": " + part + " has mode " + octal(st.st_mode) +
+    return Status::permission_denied("cannot listen on " + path + ": " + part + " has mode " +
+                                     octal(st.st_mode) +
                                      " and can be written by others; chmod go-w " + part);
   }
   return {};
@@ -74,7 +78,8 @@ Result<Fd> open_folder(const std::string& path, mode_t folder_mode, bool* sticky
     const std::string part(folder.substr(begin, end - begin));
     begin = end + 1;
     if (part.empty() || part == ".") continue;
-    if (part == "..") return Status::invalid_argument("cannot listen on " + path + ": \"..\" in the path");
+    if (part == "..")
+      return Status::invalid_argument("cannot listen on " + path + ": \"..\" in the path");
     so_far += "/" + part;
     bool made = false;
     if (mkdirat(at.get(), part.c_str(), 0700) == 0) {
@@ -89,13 +94,15 @@ Result<Fd> open_folder(const std::string& path, mode_t folder_mode, bool* sticky
     if (next.get() < 0) {
       const int error = errno;
       if (error == ELOOP || error == ENOTDIR) {
-        return Status::permission_denied("cannot listen on " + path + ": " + so_far +
-                                         " is a symbolic link or not a folder; name the real folder");
+        return Status::permission_denied(
+            "cannot listen on " + path + ": " + so_far +
+            " is a symbolic link or not a folder; name the real folder");
       }
       return failed(path, so_far, error);
     }
     // The exact mode under any umask: mkdir takes the umask off, chmod does not.
-    if (made && fchmod(next.get(), folder_mode) != 0) return failed(path, "cannot set the mode of " + so_far, errno);
+    if (made && fchmod(next.get(), folder_mode) != 0)
+      return failed(path, "cannot set the mode of " + so_far, errno);
     struct stat st {};
     if (fstat(next.get(), &st) != 0) return failed(path, so_far, errno);
     SIGNET_RETURN_IF_ERROR(check_folder(path, so_far, st, sticky));
@@ -105,27 +112,33 @@ Result<Fd> open_folder(const std::string& path, mode_t folder_mode, bool* sticky
 }
 
 // A socket file that is there already: refuse a living one, remove a dead one.
-Status clear_path(int folder, const std::string& path, const std::string& leaf, const sockaddr_un& address,
-                  socklen_t size, bool sticky) {
+Status clear_path(int folder, const std::string& path, const std::string& leaf,
+                  const sockaddr_un& address, socklen_t size, bool sticky) {
   struct stat st {};
   if (fstatat(folder, leaf.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
     return errno == ENOENT ? Status() : failed(path, "stat", errno);
   }
   if (!S_ISSOCK(st.st_mode)) {
-    return Status::failed_precondition("cannot listen on " + path + ": a file that is no socket is in the way");
+    return Status::failed_precondition("cannot listen on " + path +
+                                       ": a file that is no socket is in the way");
   }
   if (sticky && !ours(st.st_uid)) {
-    return Status::permission_denied("cannot listen on " + path + ": the socket there belongs to uid " +
+    return Status::permission_denied("cannot listen on " + path +
+                                     ": the socket there belongs to uid " +
                                      std::to_string(st.st_uid));
   }
   const Fd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (probe.get() < 0) return failed(path, "socket", errno);
   // EAGAIN means a full backlog: somebody listens there, only slowly.
-  if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0 || errno == EAGAIN) {
-    return Status::already_exists("cannot listen on " + path + ": another process is listening there");
+  if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0 ||
+      errno == EAGAIN) {
+    return Status::already_exists("cannot listen on " + path +
+                                  ": another process is listening there");
   }
-  if (errno != ECONNREFUSED) return failed(path, "cannot tell whether the socket there is in use", errno);
-  if (unlinkat(folder, leaf.c_str(), 0) != 0 && errno != ENOENT) return failed(path, "cannot remove the dead socket", errno);
+  if (errno != ECONNREFUSED)
+    return failed(path, "cannot tell whether the socket there is in use", errno);
+  if (unlinkat(folder, leaf.c_str(), 0) != 0 && errno != ENOENT)
+    return failed(path, "cannot remove the dead socket", errno);
   return {};
 }
 
@@ -133,7 +146,8 @@ Status clear_path(int folder, const std::string& path, const std::string& leaf, 
 
 Result<BoundSocket> bind_unix(const std::string& path, mode_t socket_mode, mode_t folder_mode) {
   const std::string leaf = path.substr(path.rfind('/') + 1);
-  if (leaf.empty() || leaf == "." || leaf == "..") return Status::invalid_argument("cannot listen on " + path + ": no file name");
+  if (leaf.empty() || leaf == "." || leaf == "..")
+    return Status::invalid_argument("cannot listen on " + path + ": no file name");
   bool sticky = false;
   SIGNET_TRY(const Fd folder, open_folder(path, folder_mode, &sticky));
 
@@ -144,7 +158,8 @@ Result<BoundSocket> bind_unix(const std::string& path, mode_t socket_mode, mode_
   const std::string through = "/proc/self/fd/" + std::to_string(folder.get()) + "/" + leaf;
   if (path.size() >= sizeof address.sun_path) {
     return Status::invalid_argument("cannot listen on " + path + ": longer than the " +
-                                    std::to_string(sizeof address.sun_path - 1) + " bytes of a socket path");
+                                    std::to_string(sizeof address.sun_path - 1) +
+                                    " bytes of a socket path");
   }
   const std::string& name = through.size() < sizeof address.sun_path ? through : path;
   std::memcpy(address.sun_path, name.data(), name.size());
@@ -154,7 +169,8 @@ Result<BoundSocket> bind_unix(const std::string& path, mode_t socket_mode, mode_
   Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd.get() < 0) return failed(path, "socket", errno);
   // Nobody can connect before listen(), so the moment between bind and chmod is harmless.
-  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0) return failed(path, "bind", errno);
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0)
+    return failed(path, "bind", errno);
   BoundSocket bound;
   struct stat st {};
   if (fchmodat(folder.get(), leaf.c_str(), socket_mode, 0) != 0 ||
@@ -172,7 +188,8 @@ Result<BoundSocket> bind_unix(const std::string& path, mode_t socket_mode, mode_
 
 void unlink_socket(const BoundSocket& socket) {
   struct stat st {};
-  if (lstat(socket.path.c_str(), &st) == 0 && st.st_dev == socket.device && st.st_ino == socket.inode) {
+  if (lstat(socket.path.c_str(), &st) == 0 && st.st_dev == socket.device &&
+      st.st_ino == socket.inode) {
     unlink(socket.path.c_str());
   }
 }

@@ -3,9 +3,9 @@
 // listener is refused instead of taken over.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
+
+#include <sys/types.h>
 
 #include "signet/status.h"
 

@@ -1,12 +1,12 @@
 // Keys and certificates for the tests, made with OpenSSL's objects.
 #pragma once
 
+#include <memory>
+#include <string>
+
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
-
-#include <memory>
-#include <string>
 
 namespace signet::test {
 
@@ -26,7 +26,8 @@ inline std::string der_of(X509* c) {
 }
 
 /// issuer == nullptr: self-signed. uri: the URI SAN, "" for a CA.
-inline Certified make_certificate(const std::string& name, const std::string& uri, const Certified* issuer) {
+inline Certified make_certificate(const std::string& name, const std::string& uri,
+                                  const Certified* issuer) {
   static int serial = 1;
   Certified out;
   out.key.reset(EVP_EC_gen("P-256"), EVP_PKEY_free);

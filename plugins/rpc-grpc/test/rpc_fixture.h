@@ -1,16 +1,17 @@
 // The transport over a test host, and what the tests talk through.
 #pragma once
 
-#include <gtest/gtest.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <filesystem>
+#include <stdlib.h>
 #include <string>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "signet/rpc.h"
 
 #include "runtime.h"
-#include "signet/rpc.h"
 #include "test_host.h"
 
 namespace signet::test {
@@ -21,7 +22,9 @@ using namespace std::chrono_literals;
 struct Raw {
   std::string bytes;
   std::size_t ByteSizeLong() const { return bytes.size(); }
-  void SerializeWithCachedSizesToArray(uint8_t* out) const { std::memcpy(out, bytes.data(), bytes.size()); }
+  void SerializeWithCachedSizesToArray(uint8_t* out) const {
+    std::memcpy(out, bytes.data(), bytes.size());
+  }
   bool ParseFromArray(const void* data, int n) {
     bytes.assign(static_cast<const char*>(data), static_cast<std::size_t>(n));
     return true;
@@ -47,7 +50,8 @@ class RpcTest : public testing::Test {
   ~RpcTest() override {
     std::filesystem::remove_all(folder_);
     if (HasFailure()) {
-      for (const std::string& line : test_host().log()) std::fprintf(stderr, "log: %s\n", line.c_str());
+      for (const std::string& line : test_host().log())
+        std::fprintf(stderr, "log: %s\n", line.c_str());
     }
   }
 
@@ -55,7 +59,8 @@ class RpcTest : public testing::Test {
   std::string socket() const { return folder_ + "/run/api.sock"; }
   std::string uri() const { return "unix:" + socket(); }
 
-  std::unique_ptr<RpcListener> listen(const std::string& options = "{}", RpcAcceptor* acceptor = nullptr) {
+  std::unique_ptr<RpcListener> listen(const std::string& options = "{}",
+                                      RpcAcceptor* acceptor = nullptr) {
     auto l = RpcListener::create(host_, uri(), options, acceptor);
     EXPECT_TRUE(l.ok()) << l.status().to_string();
     return l.ok() ? std::move(l).value() : nullptr;

@@ -2,8 +2,6 @@
 // secrets. Enough of the ABI to run the transport without a kernel.
 #pragma once
 
-#include <time.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <cstring>
@@ -11,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <time.h>
 #include <vector>
 
 #include "signet/abi/key_manager.h"
@@ -90,7 +89,8 @@ class TestHost {
     return t.tv_sec * INT64_C(1'000'000'000) + t.tv_nsec;
   }
 
-  static signet_status allocate(const signet_host*, size_t size, uint32_t flags, uint8_t** data, signet_blob** out) {
+  static signet_status allocate(const signet_host*, size_t size, uint32_t flags, uint8_t** data,
+                                signet_blob** out) {
     auto* blob = new (::operator new(sizeof(signet_blob) + size)) signet_blob;
     blob->flags = flags;
     blob->size = size;
@@ -120,8 +120,11 @@ class TestHost {
 
   const void* service(const char* id) {
     static const signet_host_log kLog = {
-        sizeof kLog, 0, [](const signet_host* h, uint32_t) -> uint32_t { return of(h)->keep_log_ ? 1 : 0; },
-        [](const signet_host* h, uint32_t level, signet_str message, const signet_field* fields, size_t n) {
+        sizeof kLog,
+        0,
+        [](const signet_host* h, uint32_t) -> uint32_t { return of(h)->keep_log_ ? 1 : 0; },
+        [](const signet_host* h, uint32_t level, signet_str message, const signet_field* fields,
+           size_t n) {
           std::string line = std::to_string(level) + " " + std::string(view(message));
           for (size_t i = 0; i < n; ++i) {
             line += " " + std::string(view(fields[i].key)) + "=" +
@@ -131,12 +134,14 @@ class TestHost {
           std::lock_guard lock(of(h)->log_mutex_);
           of(h)->log_.push_back(std::move(line));
         },
-        nullptr, nullptr};
-    static const signet_host_clock kClock = {sizeof kClock, 0,
-                                             [](const signet_host*) { return now(CLOCK_MONOTONIC); },
-                                             [](const signet_host*) { return now(CLOCK_REALTIME); }};
+        nullptr,
+        nullptr};
+    static const signet_host_clock kClock = {
+        sizeof kClock, 0, [](const signet_host*) { return now(CLOCK_MONOTONIC); },
+        [](const signet_host*) { return now(CLOCK_REALTIME); }};
     static const signet_host_executor kExecutor = {
-        sizeof kExecutor, 0, [](const signet_host* h, void (*fn)(void*), void* arg) -> signet_status {
+        sizeof kExecutor, 0,
+        [](const signet_host* h, void (*fn)(void*), void* arg) -> signet_status {
           auto* self = of(h);
           {
             std::lock_guard lock(self->mutex_);
@@ -148,7 +153,8 @@ class TestHost {
     static const signet_host_blob kBlob = {
         sizeof kBlob,
         0,
-        [](const signet_host* h, signet_bytes bytes, uint32_t flags, signet_blob** out) -> signet_status {
+        [](const signet_host* h, signet_bytes bytes, uint32_t flags,
+           signet_blob** out) -> signet_status {
           uint8_t* data = nullptr;
           allocate(h, bytes.len, flags, &data, out);
           if (bytes.len != 0) std::memcpy(data, bytes.ptr, bytes.len);
@@ -157,7 +163,9 @@ class TestHost {
         &allocate,
         [](signet_blob* b) { ++b->refs; },
         &unref_blob,
-        [](const signet_blob* b) { return signet_bytes{const_cast<signet_blob*>(b)->data(), b->size}; }};
+        [](const signet_blob* b) {
+          return signet_bytes{const_cast<signet_blob*>(b)->data(), b->size};
+        }};
     static const signet_host_secret kSecret = {
         sizeof kSecret,
         0,
@@ -165,7 +173,9 @@ class TestHost {
           *out = new signet_secret{{1}, std::string(view(bytes))};
           return SIGNET_OK;
         },
-        [](const signet_secret* s, void (*fn)(void*, signet_bytes), void* arg) { fn(arg, bytes_to_abi(s->bytes)); },
+        [](const signet_secret* s, void (*fn)(void*, signet_bytes), void* arg) {
+          fn(arg, bytes_to_abi(s->bytes));
+        },
         [](signet_secret* s) { ++s->refs; },
         [](signet_secret* s) {
           if (--s->refs == 0) delete s;
@@ -188,15 +198,17 @@ class TestHost {
     static const signet_host_services kServices = {
         sizeof kServices,
         0,
-        [](const signet_host* h, const char* id_, signet_str, signet_handle** out) -> signet_status {
-          if (std::strcmp(id_, SIGNET_KEY_MANAGER) != 0 || !of(h)->key_manager) return SIGNET_NOT_FOUND;
+        [](const signet_host* h, const char* id_, signet_str,
+           signet_handle** out) -> signet_status {
+          if (std::strcmp(id_, SIGNET_KEY_MANAGER) != 0 || !of(h)->key_manager)
+            return SIGNET_NOT_FOUND;
           *out = reinterpret_cast<signet_handle*>(of(h));
           return SIGNET_OK;
         },
         [](signet_handle*) {},
         nullptr,
-        [](signet_handle* handle, int64_t deadline, const signet_sink* sink, void* arg, signet_call** call,
-           signet_instance** instance, const void** table) -> signet_status {
+        [](signet_handle* handle, int64_t deadline, const signet_sink* sink, void* arg,
+           signet_call** call, signet_instance** instance, const void** table) -> signet_status {
           auto* self = reinterpret_cast<TestHost*>(handle);
           auto* c = new ServiceCall;
           c->abi = {sizeof(signet_call), 0, &kCallOps, deadline, {nullptr, 0}, c};

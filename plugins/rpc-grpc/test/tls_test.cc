@@ -1,8 +1,8 @@
 // TLS, both sides: certificates with and without, verdicts, rotation, key references, and what
 // another TLS implementation's client sees.
-#include <openssl/ssl.h>
-#include <netinet/in.h>
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include "pki.h"
@@ -65,14 +65,18 @@ class RpcTls : public RpcTest {
     client_.mine = make_certificate("client", "spiffe://test/client", &ca_);
   }
 
-  std::unique_ptr<RpcListener> serve(const std::string& options = R"({"tls":true,"client_certificate":"asked"})") {
+  std::unique_ptr<RpcListener> serve(
+      const std::string& options = R"({"tls":true,"client_certificate":"asked"})") {
     auto l = RpcListener::create(host_, "tcp:127.0.0.1:0", options, &server_);
     EXPECT_TRUE(l.ok()) << l.status().to_string();
     if (!l.ok()) return nullptr;
-    const Status added = (*l)->unary<Raw, Raw>("/t.T/Who", [](ServerCall& call, const Raw&) -> Result<Raw> {
-      return Raw{"id=" + std::string(view(call.peer().id)) + " chain=" + std::to_string(call.peer().chain_len) +
-                 " address=" + std::string(view(call.peer().address)) + " user=" + (call.peer().user ? "1" : "0")};
-    });
+    const Status added =
+        (*l)->unary<Raw, Raw>("/t.T/Who", [](ServerCall& call, const Raw&) -> Result<Raw> {
+          return Raw{"id=" + std::string(view(call.peer().id)) +
+                     " chain=" + std::to_string(call.peer().chain_len) +
+                     " address=" + std::string(view(call.peer().address)) +
+                     " user=" + (call.peer().user ? "1" : "0")};
+        });
     EXPECT_TRUE(added.ok());
     const Status s = (*l)->serve();
     EXPECT_TRUE(s.ok()) << s.to_string();
@@ -95,7 +99,9 @@ TEST_F(RpcTls, BothSidesSeeEachOthersChain) {
     auto conn = connect(listener->address(), R"({"tls":true})", &client_);
     const auto answer = who(*conn);
     ASSERT_TRUE(answer.ok()) << answer.status().to_string();
-    EXPECT_NE(answer->bytes.find("id=spiffe://test/peer chain=2 address=127.0.0.1:"), std::string::npos) << answer->bytes;
+    EXPECT_NE(answer->bytes.find("id=spiffe://test/peer chain=2 address=127.0.0.1:"),
+              std::string::npos)
+        << answer->bytes;
     EXPECT_NE(answer->bytes.find("user=1"), std::string::npos);
     ASSERT_TRUE(who(*conn).ok());
     EXPECT_EQ(server_.verified, 1) << "once per connection";
@@ -152,13 +158,15 @@ TEST_F(RpcTls, ANewIdentityIsShownWithinTwoSecondsWhileServing) {
     server_.mine = make_certificate("server", "spiffe://test/server", &ca_);
   }
   listener->identity_changed();
-  EXPECT_TRUE(eventually([&] {
-    FakeAcceptor fresh;
-    fresh.mine = client_.mine;
-    auto conn = connect(listener->address(), R"({"tls":true})", &fresh);
-    EXPECT_TRUE(who(*conn).ok());
-    return fresh.chains.front().front() == server_.mine.der;
-  }, 5s));
+  EXPECT_TRUE(eventually(
+      [&] {
+        FakeAcceptor fresh;
+        fresh.mine = client_.mine;
+        auto conn = connect(listener->address(), R"({"tls":true})", &fresh);
+        EXPECT_TRUE(who(*conn).ok());
+        return fresh.chains.front().front() == server_.mine.der;
+      },
+      5s));
   EXPECT_TRUE(who(*old_conn).ok()) << "an open connection goes on";
 }
 
@@ -167,7 +175,8 @@ struct OneKey {
   std::shared_ptr<EVP_PKEY> key;
   std::atomic<int> signatures{0};
 };
-signet_status sign_with_one_key(signet_instance* instance, signet_call* call, const signet_sign_req* request) {
+signet_status sign_with_one_key(signet_instance* instance, signet_call* call,
+                                const signet_sign_req* request) {
   auto& self = *reinterpret_cast<OneKey*>(instance);
   EVP_PKEY_CTX* context = EVP_PKEY_CTX_new(self.key.get(), nullptr);
   unsigned char out[128];
@@ -270,7 +279,8 @@ TEST_F(RpcTls, NoVersionBelowTls12AndNoWeakCipherIsSpoken) {
     SSL_CTX_set_max_proto_version(old.context, TLS1_1_VERSION);
     EXPECT_FALSE(old.handshake());
   }
-  for (const char* weak : {"ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384", "AES128-GCM-SHA256"}) {
+  for (const char* weak :
+       {"ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384", "AES128-GCM-SHA256"}) {
     PlainTls c(listener->address());
     SSL_CTX_set_max_proto_version(c.context, TLS1_2_VERSION);
     SSL_CTX_set_cipher_list(c.context, weak);
