@@ -54,7 +54,7 @@ typedef struct signet_rpc_peer_id {
 } signet_rpc_peer_id;
 
 /* Emitted by identity(): the certificate to present and how to sign with its key. Either
- * `key` (PKCS#8 DER in a secret, a reference of its own goes over) or key_manager + key_id (the
+ * `key` (PKCS#8 DER in a secret; borrowed, the transport takes a reference of its own) or key_manager + key_id (the
  * instance name of a "signet.key_manager/1" in the caller's scope; EC keys only). */
 #define SIGNET_RPC_KIND_IDENTITY 2u
 typedef struct signet_rpc_identity {
@@ -83,8 +83,8 @@ typedef struct signet_rpc_address {
 typedef struct signet_rpc_handler {
   uint32_t struct_size;
   uint32_t flags;
-  /* Server only. May this peer call? An error (with fail-text through `deny`) ends the call.
-   * [nonblock] */
+  /* Server only. May this peer call? To refuse with words, finish() the stream and return OK.
+   * An error ends the call with that code alone, and done() does not come. [nonblock] */
   signet_status (*open)(void *self, signet_rpc_stream *, const signet_rpc_peer *, void **st);
   void (*message)(void *st, signet_rpc_stream *, signet_bytes); /* [worker, serial] one per read() */
   void (*half_close)(void *st, signet_rpc_stream *);            /* [worker, serial] the other side sends no more */
