@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <fstream>
 #include <string>
 #include <utility>
 
@@ -12,31 +11,6 @@
 #include "server_attestor.h"
 
 namespace signet::join_token {
-namespace {
-
-std::shared_ptr<const crypto::SecretBytes> keep(std::string& text) {
-  std::shared_ptr<const crypto::SecretBytes> token;
-  if (!text.empty()) token = std::make_shared<const crypto::SecretBytes>(crypto::as_bytes(text));
-  crypto::wipe(text);
-  return token;
-}
-
-// The role shares its `join_token` and `join_token_file`, since a token may come by the command
-// line as well, which knows no plugin blocks.
-std::shared_ptr<const crypto::SecretBytes> shared_token(const Host& host) {
-  auto settings = nlohmann::json::parse(host.shared_settings(), nullptr, false);
-  if (!settings.is_object()) return nullptr;
-  if (const auto found = settings.find("join_token"); found != settings.end() && found->is_string())
-    return keep(found->get_ref<std::string&>());
-  std::string token;
-  if (const auto found = settings.find("join_token_file");
-      found != settings.end() && found->is_string()) {
-    std::ifstream(found->get<std::string>()) >> token;
-  }
-  return keep(token);
-}
-
-}  // namespace
 
 const void* JoinTokenPlugin::service(std::string_view id) {
   if (id == SIGNET_NODE_ATTESTOR_SERVER) return node_attestor_server_table<JoinTokenPlugin>();
@@ -116,7 +90,6 @@ Result<std::unique_ptr<NodeAttestorServerSession>> JoinTokenPlugin::open_server(
 
 Result<std::unique_ptr<NodeAttestorAgentSession>> JoinTokenPlugin::open_agent() {
   const std::lock_guard lock(mutex_);
-  if (!token_) token_ = shared_token(host());
   if (!token_) return Status::invalid_argument("join token was not provided");
   return std::unique_ptr<NodeAttestorAgentSession>(std::make_unique<AgentSession>(token_));
 }
