@@ -42,6 +42,8 @@ struct Entry {
   bool store_svid = false;
   bool disable_x509_svid_prefetch = false;
   bool jwt_svid_include_jti = false;
+
+  bool operator==(const Entry&) const = default;
 };
 using EntryPtr = std::shared_ptr<const Entry>;
 

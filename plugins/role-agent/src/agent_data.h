@@ -1,0 +1,47 @@
+// AgentData: what the agent keeps on disk, in <data_dir>/agent-data.json, in SPIRE's form.
+//
+// {"svid": [...], "bundle": [...], "reattestable": bool, "bootstrap_use": n,
+//  "bootstrap_start_time": RFC 3339, "connection_attempts": n}
+// The two arrays hold the base64 of one certificate's PEM text each, or are null. An agent of
+// SPIRE's continues from our file and ours from its.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "signet/status.h"
+
+#include "x509/certificate.h"
+
+namespace signet::agent {
+
+struct AgentData {
+  std::vector<x509::Certificate> svid;    // the agent's own chain, leaf first
+  std::vector<x509::Certificate> bundle;  // X.509 authorities of our trust domain
+  bool reattestable = false;
+  int bootstrap_use = 0;  // 0 not set, 1 bootstrap, 2 rebootstrap
+  std::string bootstrap_start_time = "0001-01-01T00:00:00Z";
+  int connection_attempts = 0;
+
+  static Result<AgentData> from_json(std::string_view json);
+  std::string to_json() const;
+};
+
+class AgentDataFile {
+ public:
+  explicit AgentDataFile(const std::string& data_dir);
+
+  /// Nothing stored when there is no file.
+  /// Errors   kFailedPrecondition, naming the file: unreadable or corrupt
+  Result<AgentData> load() const;
+  /// Replaces the file in one step, mode 0600. Errors   kUnavailable, naming the file
+  Status store(const AgentData& data) const;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace signet::agent

@@ -1,0 +1,173 @@
+#include "config.h"
+
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+#include "signet/duration.h"
+
+namespace signet::agent {
+namespace {
+
+using nlohmann::json;
+
+Status bad(std::string_view key, std::string_view reason) {
+  return Status::invalid_argument("agent." + std::string(key) + ": " + std::string(reason));
+}
+
+std::string text(const json& block, const char* key, std::string fallback = {}) {
+  const auto at = block.find(key);
+  return at != block.end() && at->is_string() ? at->get<std::string>() : std::move(fallback);
+}
+
+bool flag(const json& block, const char* key, bool fallback) {
+  const auto at = block.find(key);
+  return at != block.end() && at->is_boolean() ? at->get<bool>() : fallback;
+}
+
+std::vector<std::string> list(const json& block, const char* key) {
+  const auto at = block.find(key);
+  return at != block.end() && at->is_array() ? at->get<std::vector<std::string>>()
+                                             : std::vector<std::string>();
+}
+
+// 0 and absent mean the default, as in the peer.
+std::size_t cache_size(const json& block, const char* key) {
+  const auto at = block.find(key);
+  const std::size_t size = at != block.end() && at->is_number() ? at->get<std::size_t>() : 0;
+  return size == 0 ? 1000 : size;
+}
+
+Status only_one(std::string_view a, std::string_view b) {
+  return Status::invalid_argument("only one of " + std::string(a) + " or " + std::string(b) +
+                                  " can be specified, not both");
+}
+
+// Source of the texts: facts of SPIRE's agent configuration.
+Status read_bundle_source(const json& block, AgentConfig& config) {
+  config.trust_bundle_path = text(block, "trust_bundle_path");
+  config.trust_bundle_url = text(block, "trust_bundle_url");
+  config.trust_bundle_unix_socket = text(block, "trust_bundle_unix_socket");
+  config.trust_bundle_is_spiffe = text(block, "trust_bundle_format") == "spiffe";
+  config.insecure_bootstrap = flag(block, "insecure_bootstrap", false);
+  const bool path = !config.trust_bundle_path.empty();
+  const bool url = !config.trust_bundle_url.empty();
+  if (path && url) return only_one("trust_bundle_url", "trust_bundle_path");
+  if (config.insecure_bootstrap && path) return only_one("insecure_bootstrap", "trust_bundle_path");
+  if (config.insecure_bootstrap && url) return only_one("insecure_bootstrap", "trust_bundle_url");
+  if (!path && !url && !config.insecure_bootstrap) {
+    return Status::invalid_argument(
+        "trust_bundle_path, trust_bundle_url, or trust_bundle_spiffe_workload_api must be "
+        "configured unless insecure_bootstrap is set");
+  }
+  if (config.trust_bundle_unix_socket.empty()) {
+    if (url && !config.trust_bundle_url.starts_with("https://")) {
+      return Status::invalid_argument("trust bundle URL must start with https://");
+    }
+    return {};
+  }
+  if (!config.trust_bundle_url.starts_with("http://")) {
+    return Status::invalid_argument(
+        "trust bundle URL must start with http:// when used with trust bundle unix socket");
+  }
+  const std::size_t query = config.trust_bundle_url.find('?');
+  for (const char* reserved : {"spiffe-", "spire-"}) {
+    if (query == std::string::npos) break;
+    const std::string_view parameters = std::string_view(config.trust_bundle_url).substr(query + 1);
+    if (parameters.starts_with(reserved) ||
+        parameters.find(std::string("&") + reserved) != std::string_view::npos) {
+      return bad("trust_bundle_url",
+                 std::string("parameters that begin with ") + reserved + " are the agent's own");
+    }
+  }
+  return {};
+}
+
+Status read_join_token(const json& block, AgentConfig& config) {
+  const std::string token = text(block, "join_token");
+  const std::string path = text(block, "join_token_file");
+  if (!token.empty() && !path.empty()) return only_one("join_token", "join_token_file");
+  config.join_with_token = !token.empty() || !path.empty();
+  if (path.empty()) return {};
+  std::ifstream file(path);
+  std::string word;
+  if (!file) return bad("join_token_file", "unable to read " + path);
+  if (!(file >> word)) return bad("join_token_file", "join token file " + path + " is empty");
+  return {};
+}
+
+Status read_experimental(const json& block, AgentConfig& config) {
+  const auto found = block.find("experimental");
+  if (found == block.end() || !found->is_object()) return {};
+  const json& experimental = *found;
+  if (const std::string interval = text(experimental, "sync_interval"); !interval.empty()) {
+    SIGNET_TRY(config.sync_interval, parse_go_duration(interval));
+    if (config.sync_interval.count() <= 0)
+      return bad("experimental.sync_interval", "must be positive");
+  }
+  if (const std::string wait = text(experimental, "jwt_svid_cache_hit_timeout"); !wait.empty()) {
+    SIGNET_TRY(config.jwt_cache_hit_timeout, parse_go_duration(wait));
+    if (config.jwt_cache_hit_timeout < std::chrono::seconds(5) ||
+        config.jwt_cache_hit_timeout >= std::chrono::seconds(30)) {
+      return bad("experimental.jwt_svid_cache_hit_timeout",
+                 "must be at least 5s and less than 30s");
+    }
+  }
+  config.use_sync_authorized_entries = flag(experimental, "use_sync_authorized_entries", true);
+  return {};
+}
+
+Result<AgentConfig> read_agent(const json& block) {
+  auto domain = TrustDomain::parse_name_or_id(text(block, "trust_domain"));
+  if (!domain) return bad("trust_domain", domain.status().message());
+  AgentConfig config(std::move(*domain));
+  config.data_dir = text(block, "data_dir", ".");
+  config.server_address = text(block, "server_address");
+  if (config.server_address.empty()) return bad("server_address", "must not be empty");
+  config.server_port = block.at("server_port").get<int>();
+  config.socket_path = text(block, "socket_path", config.socket_path);
+  SIGNET_RETURN_IF_ERROR(read_bundle_source(block, config));
+  SIGNET_RETURN_IF_ERROR(read_join_token(block, config));
+  config.allow_unauthenticated_verifiers = flag(block, "allow_unauthenticated_verifiers", false);
+  config.allowed_foreign_jwt_claims = list(block, "allowed_foreign_jwt_claims");
+  config.disable_workload_api = flag(block, "disable_workload_api", false);
+  config.disable_sds_api = flag(block, "disable_sds_api", false);
+  config.jwt_cache_size = cache_size(block, "jwt_svid_cache_max_size");
+  config.x509_cache_size = cache_size(block, "x509_svid_cache_max_size");
+  if (const auto type = crypto::key_type_from_name(text(block, "workload_x509_svid_key_type")))
+    config.workload_key_type = *type;
+  if (const std::string target = text(block, "availability_target"); !target.empty()) {
+    SIGNET_TRY(const std::chrono::nanoseconds parsed, parse_go_duration(target));
+    config.availability_target = std::chrono::duration_cast<std::chrono::seconds>(parsed);
+  }
+  for (const std::string& id : list(block, "authorized_delegates")) {
+    const auto parsed = SpiffeId::parse(id);
+    if (!parsed) return bad("authorized_delegates", "\"" + id + "\": " + parsed.status().message());
+    if (!parsed->member_of(config.trust_domain))
+      return bad("authorized_delegates", "\"" + id + "\" is not a member of the trust domain");
+  }
+  SIGNET_RETURN_IF_ERROR(read_experimental(block, config));
+  if (config.insecure_bootstrap) {
+    config.warnings.emplace_back(
+        "insecure_bootstrap is set: whoever answers at the server's address is believed at the "
+        "first contact");
+  }
+  return config;
+}
+
+}  // namespace
+
+Result<AgentConfig> AgentConfig::from_json(std::string_view text_in) {
+  try {
+    const json parsed = json::parse(text_in);
+    const auto block = parsed.find("agent");
+    if (block == parsed.end() || !block->is_object()) {
+      return Status::invalid_argument("agent: block is missing");
+    }
+    return read_agent(*block);
+  } catch (const json::exception& e) {
+    return Status::invalid_argument(std::string("agent: ") + e.what());
+  }
+}
+
+}  // namespace signet::agent

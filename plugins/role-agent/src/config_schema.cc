@@ -1,0 +1,145 @@
+#include "config_schema.h"
+
+namespace signet::agent {
+
+// Keys of later features carry x-signet-since (one warning); keys that restrict or protect and do
+// nothing yet carry x-signet-refuse, because an agent that silently leaves a fence open is worse
+// than one that does not start.
+const char kConfigSchema[] = R"json({
+  "type": "object",
+  "required": ["agent"],
+  "additionalProperties": false,
+  "properties": {
+    "agent": {
+      "type": "object",
+      "required": ["trust_domain", "server_address", "server_port"],
+      "additionalProperties": false,
+      "properties": {
+        "trust_domain": {"type": "string", "description": "the trust domain this agent is a member of, without spiffe://"},
+        "data_dir": {"type": "string", "format": "path", "default": ".", "description": "folder for the agent's own SVID and the bundle"},
+        "server_address": {"type": "string", "description": "DNS name or address of the server"},
+        "server_port": {"type": "integer", "minimum": 1, "maximum": 65535},
+        "socket_path": {"type": "string", "format": "path", "default": "/tmp/spire-agent/public/api.sock", "description": "socket of the Workload API"},
+        "trust_bundle_path": {"type": "string", "format": "path", "description": "file with the server's authorities, for the first contact"},
+        "trust_bundle_url": {"type": "string", "format": "url", "description": "https URL to get them from"},
+        "trust_bundle_unix_socket": {"type": "string", "format": "path", "description": "ask trust_bundle_url, then an http one, over this socket"},
+        "trust_bundle_spiffe_workload_api": {"type": "string", "x-signet-refuse": "the first bundle cannot be taken from a Workload API yet; set trust_bundle_path or trust_bundle_url"},
+        "trust_bundle_format": {"type": "string", "enum": ["pem", "spiffe"], "default": "pem"},
+        "insecure_bootstrap": {"type": "boolean", "default": false, "description": "believe any server at the first contact"},
+        "join_token": {"type": "string", "x-signet-secret": true, "description": "token of 'signet server token generate'"},
+        "join_token_file": {"type": "string", "format": "path", "description": "file with the token"},
+        "allow_unauthenticated_verifiers": {"type": "boolean", "default": false, "description": "bundles for callers without an identity"},
+        "allowed_foreign_jwt_claims": {"type": "array", "items": {"type": "string"}, "default": []},
+        "authorized_delegates": {"type": "array", "items": {"type": "string"}, "default": [], "x-signet-since": "issue 5, with the Delegated Identity API"},
+        "admin_socket_path": {"type": "string", "format": "path", "x-signet-since": "issue 5"},
+        "availability_target": {"type": "string", "format": "duration", "minimum": "24h", "description": "how long SVIDs outlive an absent server"},
+        "disable_workload_api": {"type": "boolean", "default": false},
+        "disable_sds_api": {"type": "boolean", "default": false, "description": "accepted; Envoy's SDS comes with issue 5"},
+        "jwt_svid_cache_max_size": {"type": "integer", "minimum": 0, "default": 1000},
+        "x509_svid_cache_max_size": {"type": "integer", "minimum": 0, "default": 1000},
+        "workload_x509_svid_key_type": {"type": "string", "enum": ["rsa-2048", "ec-p256", "ec-p384"], "x-signet-ignore-case": true, "default": "ec-p256"},
+        "rebootstrap_mode": {"type": "string", "enum": ["never", "auto", "always"], "x-signet-ignore-case": true, "default": "never", "x-signet-refuse": "an agent does not bootstrap again by itself yet; only \"never\" works"},
+        "rebootstrap_delay": {"type": "string", "format": "duration", "x-signet-since": "issue 5"},
+        "log_level": {"type": "string", "enum": ["TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FATAL", "PANIC"], "x-signet-ignore-case": true, "default": "INFO"},
+        "log_file": {"type": "string", "format": "path"},
+        "log_format": {"type": "string", "enum": ["text", "json"], "x-signet-ignore-case": true, "default": "text"},
+        "log_source_location": {"type": "boolean", "default": false, "x-signet-since": "a later release"},
+        "log_selectors": {"type": "array", "items": {"type": "string"}, "default": [], "x-signet-since": "issue 5; until then no selector is logged"},
+        "profiling_enabled": {"type": "boolean", "x-signet-since": "a later release"},
+        "profiling_port": {"type": "integer", "x-signet-since": "a later release"},
+        "profiling_freq": {"type": "integer", "x-signet-since": "a later release"},
+        "profiling_names": {"type": "array", "items": {"type": "string"}, "x-signet-since": "a later release"},
+        "retry_bootstrap": {"type": "boolean", "$comment": "dropped by the peer in 1.14", "x-signet-since": "no release, since the agent always tries again; see rebootstrap_mode"},
+        "sds": {
+          "type": "object", "additionalProperties": false, "x-signet-unknown": "warn",
+          "properties": {
+            "default_svid_name": {"type": "string", "x-signet-since": "issue 5"},
+            "default_bundle_name": {"type": "string", "x-signet-since": "issue 5"},
+            "default_all_bundles_name": {"type": "string", "x-signet-since": "issue 5"},
+            "disable_spiffe_cert_validation": {"type": "boolean", "x-signet-since": "issue 5"}
+          }
+        },
+        "experimental": {
+          "type": "object", "additionalProperties": false, "x-signet-unknown": "warn",
+          "properties": {
+            "sync_interval": {"type": "string", "format": "duration", "minimum": "10ms", "default": "5s", "description": "how often the server is asked for changes"},
+            "jwt_svid_cache_hit_timeout": {"type": "string", "format": "duration", "description": "how long a call waits for the server while its cached token is still good; 5s to 30s"},
+            "use_sync_authorized_entries": {"type": "boolean", "default": true, "description": "false: the whole list of entries each time"},
+            "require_pq_kem": {"type": "boolean", "default": false, "x-signet-refuse": "post-quantum key exchange is not offered by this build's TLS"},
+            "named_pipe_name": {"type": "string", "x-signet-refuse": "named pipes exist on Windows only; set socket_path"},
+            "admin_named_pipe_name": {"type": "string", "x-signet-refuse": "named pipes exist on Windows only"},
+            "ratelimit": {
+              "type": "object", "additionalProperties": false,
+              "properties": {
+                "fetch_x509_svid": {"type": "integer", "minimum": 0, "default": 0, "x-signet-refuse": "callers are not limited yet"},
+                "fetch_jwt_svid": {"type": "integer", "minimum": 0, "default": 0, "x-signet-refuse": "callers are not limited yet"},
+                "fetch_x509_bundles": {"type": "integer", "minimum": 0, "default": 0, "x-signet-refuse": "callers are not limited yet"},
+                "fetch_jwt_bundles": {"type": "integer", "minimum": 0, "default": 0, "x-signet-refuse": "callers are not limited yet"},
+                "stream_secrets": {"type": "integer", "minimum": 0, "default": 0, "x-signet-refuse": "callers are not limited yet"},
+                "fetch_secrets": {"type": "integer", "minimum": 0, "default": 0, "x-signet-refuse": "callers are not limited yet"}
+              }
+            },
+            "broker": {"type": "object", "x-signet-refuse": "the SPIFFE Broker API is not served yet"},
+            "feature_flags": {"type": "array", "items": {"type": "string", "enum": ["wit-svid", "i_am_a_test_flag"]}, "default": [], "x-signet-since": "issue 5"}
+          }
+        }
+      }
+    },
+    "telemetry": {
+      "type": "object", "additionalProperties": false, "x-signet-unknown": "warn",
+      "properties": {
+        "Prometheus": {
+          "type": "object", "additionalProperties": false,
+          "properties": {
+            "host": {"type": "string", "x-signet-since": "a later release"},
+            "port": {"type": "integer", "x-signet-since": "a later release"},
+            "tls": {"type": "object", "x-signet-refuse": "the metrics endpoint does not exist yet, so its TLS settings would protect nothing"}
+          }
+        },
+        "DogStatsd": {"type": "array", "items": {"type": "object"}, "x-signet-since": "a later release"},
+        "Statsd": {"type": "array", "items": {"type": "object"}, "x-signet-since": "a later release"},
+        "M3": {"type": "array", "items": {"type": "object"}, "x-signet-since": "a later release"},
+        "InMem": {"type": "object", "x-signet-since": "a later release"},
+        "MetricPrefix": {"type": "string", "x-signet-since": "a later release"},
+        "EnableTrustDomainLabel": {"type": "boolean", "x-signet-since": "a later release"},
+        "EnableHostnameLabel": {"type": "boolean", "x-signet-since": "a later release"},
+        "AllowedPrefixes": {"type": "array", "items": {"type": "string"}, "x-signet-since": "a later release"},
+        "BlockedPrefixes": {"type": "array", "items": {"type": "string"}, "x-signet-since": "a later release"},
+        "AllowedLabels": {"type": "array", "items": {"type": "string"}, "x-signet-since": "a later release"},
+        "BlockedLabels": {"type": "array", "items": {"type": "string"}, "x-signet-since": "a later release"}
+      }
+    },
+    "health_checks": {
+      "type": "object", "additionalProperties": false,
+      "properties": {
+        "listener_enabled": {"type": "boolean", "default": false, "x-signet-since": "a later release"},
+        "bind_address": {"type": "string", "x-signet-since": "a later release"},
+        "bind_port": {"type": "string", "x-signet-since": "a later release"},
+        "live_path": {"type": "string", "x-signet-since": "a later release"},
+        "ready_path": {"type": "string", "x-signet-since": "a later release"}
+      }
+    }
+  }
+})json";
+
+// join_token and join_token_file are shared because the attestor plugin shows the token, and the
+// command line may set them where the plugin's own block says nothing.
+const char kRoleDescription[] = R"json({
+  "block": "agent",
+  "scope": "agent",
+  "default_config": "conf/agent/agent.conf",
+  "valid_text": "SPIRE agent configuration file is valid.",
+  "invalid_text": "SPIRE agent configuration file is invalid:",
+  "share": ["trust_domain", "data_dir", "join_token", "join_token_file"],
+  "types": {
+    "KeyManager": {"service": "signet.key_manager/1", "min": 1, "max": 1},
+    "NodeAttestor": {"service": "signet.node_attestor.agent/1", "min": 1, "max": 1},
+    "WorkloadAttestor": {"service": "signet.workload_attestor/1", "min": 1}
+  },
+  "later": {
+    "SVIDStore": "no SVIDStore plugin exists yet"
+  },
+  "drain_seconds": 10
+})json";
+
+}  // namespace signet::agent

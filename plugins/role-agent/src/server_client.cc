@@ -1,0 +1,263 @@
+#include "server_client.h"
+
+#include "spire/api/server/agent/v1/agent.pb.h"
+#include "spire/api/server/bundle/v1/bundle.pb.h"
+#include "verdict.h"
+
+namespace signet::agent {
+namespace {
+
+namespace agent_v1 = ::spire::api::server::agent::v1;
+namespace bundle_v1 = ::spire::api::server::bundle::v1;
+
+constexpr std::string_view kTls = R"({"tls":true})";
+
+// A failure that says something about the request leaves the connection as it is.
+bool about_the_request(const Status& status) {
+  switch (status.code()) {
+    case Code::kInvalidArgument:
+    case Code::kNotFound:
+    case Code::kAlreadyExists:
+    case Code::kFailedPrecondition:
+    case Code::kResourceExhausted:
+    case Code::kUnimplemented:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+class ServerClient::Acceptor final : public RpcAcceptor {
+ public:
+  Acceptor(const AgentIdentity* identity, ServerTrust& trust)
+      : identity_(identity), trust_(trust) {}
+  Result<RpcIdentity> identity() override {
+    if (identity_ == nullptr) return Status::not_found("attesting");
+    return identity_->for_transport();
+  }
+  Result<RpcVerdict> verify(const RpcPeer& peer) override { return trust_.verify(peer); }
+
+ private:
+  const AgentIdentity* identity_;
+  ServerTrust& trust_;
+};
+
+class ServerClient::Running {
+ public:
+  Running(ServerClient& owner, std::unique_ptr<ClientCall> call)
+      : owner_(owner), call_(std::move(call)) {
+    const std::lock_guard lock(owner_.mutex_);
+    owner_.running_.insert(call_.get());
+    if (owner_.closed_) call_->cancel();
+  }
+  ~Running() {
+    const std::lock_guard lock(owner_.mutex_);
+    owner_.running_.erase(call_.get());
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ClientCall* operator->() { return call_.get(); }
+
+ private:
+  ServerClient& owner_;
+  std::unique_ptr<ClientCall> call_;
+};
+
+class ServerClient::Stream final : public EntryStream {
+ public:
+  Stream(ServerClient& owner, Line line, std::unique_ptr<ClientCall> call)
+      : owner_(owner), line_(std::move(line)), call_(owner, std::move(call)) {}
+  Result<entry_v1::SyncAuthorizedEntriesResponse> read() override {
+    auto message = call_->read<entry_v1::SyncAuthorizedEntriesResponse>();
+    if (!message) {
+      // As in call(): a refusal of the SVID that was replaced meanwhile is none of the agent.
+      const bool old_svid =
+          verdict_of(message.status()) == Verdict::kNotActive && owner_.outdated(line_.number);
+      owner_.drop(line_.number, message.status());
+      return old_svid ? Status::unavailable("the agent's SVID was renewed meanwhile")
+                      : message.status();
+    }
+    if (!*message) return Status::internal("the server ended the stream of entries too early");
+    return std::move(**message);
+  }
+  Status send(const entry_v1::SyncAuthorizedEntriesRequest& request) override {
+    return call_->send(request);
+  }
+
+ private:
+  ServerClient& owner_;
+  Line line_;  // before the call, which needs it until its end
+  Running call_;
+};
+
+ServerClient::ServerClient(Host host, std::string uri, const AgentIdentity& identity,
+                           ServerTrust& trust)
+    : host_(std::move(host)),
+      uri_(std::move(uri)),
+      with_svid_(std::make_unique<Acceptor>(&identity, trust)),
+      without_svid_(std::make_unique<Acceptor>(nullptr, trust)) {}
+
+ServerClient::~ServerClient() {
+  close();
+  Line gone;
+  const std::lock_guard lock(mutex_);
+  gone = std::move(line_);
+}
+
+void ServerClient::renew_connection() {
+  Line gone;  // hung up without the lock, when its last call has ended
+  const std::lock_guard lock(mutex_);
+  gone = std::exchange(line_, Line());
+}
+
+void ServerClient::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  for (ClientCall* call : running_) call->cancel();
+}
+
+Result<ServerClient::Line> ServerClient::line() {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return Status::cancelled("the agent is shutting down");
+  if (!line_.connection) {
+    SIGNET_TRY(line_.connection, RpcConnection::create(host_, uri_, kTls, with_svid_.get()));
+    line_.number = ++last_number_;
+  }
+  return line_;
+}
+
+void ServerClient::drop(std::uint64_t number, const Status& why) {
+  if (about_the_request(why)) return;
+  Line gone;
+  const std::lock_guard lock(mutex_);
+  if (line_.number == number) gone = std::exchange(line_, Line());
+}
+
+bool ServerClient::outdated(std::uint64_t number) const {
+  const std::lock_guard lock(mutex_);
+  return line_.number != number;
+}
+
+template <typename Response, typename Request>
+Result<Response> ServerClient::call_on(RpcConnection& connection, const char* method,
+                                       const Request& request, std::int64_t deadline_ns) {
+  SIGNET_TRY(auto started, connection.open(method, request, std::min(deadline_ns, deadline())));
+  Running call(*this, std::move(started));
+  call->half_close();
+  SIGNET_TRY(std::optional<Response> answer, call->read<Response>());
+  SIGNET_RETURN_IF_ERROR(call->finish());
+  if (!answer) return Status::internal("the server sent no answer");
+  return std::move(*answer);
+}
+
+template <typename Response, typename Request>
+Result<Response> ServerClient::call(const char* method, const Request& request,
+                                    std::int64_t deadline_ns) {
+  for (bool again = true;; again = false) {
+    SIGNET_TRY(const Line line, this->line());
+    Result<Response> answer = call_on<Response>(*line.connection, method, request, deadline_ns);
+    if (answer) return answer;
+    // A call that was under way while the SVID was renewed showed the old one.
+    const bool old_svid =
+        verdict_of(answer.status()) == Verdict::kNotActive && outdated(line.number);
+    drop(line.number, answer.status());
+    if (!old_svid || !again) return answer;
+  }
+}
+
+Result<Attested> ServerClient::attest(NodeProof& proof, const std::string& csr) {
+  agent_v1::AttestAgentRequest first;
+  SIGNET_TRY(std::string payload, proof.step(""));
+  if (payload.empty()) return Status::internal("the node attestor gave an empty payload");
+  first.mutable_params()->mutable_data()->set_type(proof.type());
+  first.mutable_params()->mutable_data()->set_payload(std::move(payload));
+  first.mutable_params()->mutable_params()->set_csr(csr);
+
+  SIGNET_TRY(const auto connection, RpcConnection::create(host_, uri_, kTls, without_svid_.get()));
+  Attested out;
+  {
+    SIGNET_TRY(auto started,
+               connection->open("/spire.api.server.agent.v1.Agent/AttestAgent", first, deadline()));
+    Running call(*this, std::move(started));
+    while (true) {
+      SIGNET_TRY(auto message, call->read<agent_v1::AttestAgentResponse>());
+      if (!message) return Status::internal("the server ended the attestation without a result");
+      if (message->has_result()) {
+        out.svid = message->result().svid();
+        out.reattestable = message->result().reattestable();
+        break;
+      }
+      SIGNET_TRY(std::string response, proof.step(message->challenge()));
+      if (response.empty()) return Status::internal("the node attestor gave an empty response");
+      agent_v1::AttestAgentRequest request;
+      request.set_challenge_response(std::move(response));
+      SIGNET_RETURN_IF_ERROR(call->send(request));
+    }
+    call->half_close();
+    (void)call->finish();  // the result has come; how the stream ends does not matter
+  }
+  SIGNET_TRY(out.bundle,
+             call_on<types::Bundle>(*connection, "/spire.api.server.bundle.v1.Bundle/GetBundle",
+                                    bundle_v1::GetBundleRequest(), INT64_MAX));
+  return out;
+}
+
+Result<types::X509SVID> ServerClient::renew(const std::string& csr) {
+  agent_v1::RenewAgentRequest request;
+  request.mutable_params()->set_csr(csr);
+  SIGNET_TRY(const auto answer, call<agent_v1::RenewAgentResponse>(
+                                    "/spire.api.server.agent.v1.Agent/RenewAgent", request));
+  return answer.svid();
+}
+
+Status ServerClient::post_status(const std::string& agent_version) {
+  agent_v1::PostStatusRequest request;
+  request.set_agent_version(agent_version);
+  return call<agent_v1::PostStatusResponse>("/spire.api.server.agent.v1.Agent/PostStatus", request)
+      .status();
+}
+
+Result<std::unique_ptr<EntryStream>> ServerClient::sync_entries(
+    const entry_v1::SyncAuthorizedEntriesRequest& first) {
+  SIGNET_TRY(Line line, this->line());
+  SIGNET_TRY(auto call,
+             line.connection->open("/spire.api.server.entry.v1.Entry/SyncAuthorizedEntries", first,
+                                   deadline()));
+  return std::unique_ptr<EntryStream>(
+      std::make_unique<Stream>(*this, std::move(line), std::move(call)));
+}
+
+Result<entry_v1::GetAuthorizedEntriesResponse> ServerClient::authorized_entries(
+    const entry_v1::GetAuthorizedEntriesRequest& request) {
+  return call<entry_v1::GetAuthorizedEntriesResponse>(
+      "/spire.api.server.entry.v1.Entry/GetAuthorizedEntries", request);
+}
+
+Result<types::Bundle> ServerClient::bundle() {
+  return call<types::Bundle>("/spire.api.server.bundle.v1.Bundle/GetBundle",
+                             bundle_v1::GetBundleRequest());
+}
+
+Result<types::Bundle> ServerClient::federated_bundle(const std::string& trust_domain) {
+  bundle_v1::GetFederatedBundleRequest request;
+  request.set_trust_domain(trust_domain);
+  return call<types::Bundle>("/spire.api.server.bundle.v1.Bundle/GetFederatedBundle", request);
+}
+
+Result<svid_v1::BatchNewX509SVIDResponse> ServerClient::new_x509_svids(
+    const svid_v1::BatchNewX509SVIDRequest& request) {
+  return call<svid_v1::BatchNewX509SVIDResponse>("/spire.api.server.svid.v1.SVID/BatchNewX509SVID",
+                                                 request);
+}
+
+Result<types::JWTSVID> ServerClient::new_jwt_svid(const svid_v1::NewJWTSVIDRequest& request,
+                                                  std::int64_t deadline_ns) {
+  SIGNET_TRY(const auto answer,
+             call<svid_v1::NewJWTSVIDResponse>("/spire.api.server.svid.v1.SVID/NewJWTSVID", request,
+                                               deadline_ns));
+  return answer.svid();
+}
+
+}  // namespace signet::agent

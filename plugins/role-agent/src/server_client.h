@@ -1,0 +1,72 @@
+// ServerClient: the ServerApi over the rpc service.
+//
+// One connection with the agent's SVID serves all calls; it is dropped after a call that failed
+// for a reason of the connection's, and after each rotation, so that the next call shows the
+// current SVID. Attestation has a connection of its own that shows none.
+#pragma once
+
+#include <set>
+
+#include "agent_identity.h"
+#include "server_api.h"
+#include "server_trust.h"
+
+namespace signet::agent {
+
+class ServerClient final : public ServerApi {
+ public:
+  /// uri  as abi/rpc.h wants it: "dns:host:port"
+  ServerClient(Host host, std::string uri, const AgentIdentity& identity, ServerTrust& trust);
+  ~ServerClient() override;
+
+  /// The agent has another SVID now: later calls use a new connection.
+  void renew_connection();
+  /// Ends all calls under way; later ones fail. Does not block.
+  void close();
+
+  Result<Attested> attest(NodeProof& proof, const std::string& csr) override;
+  Result<types::X509SVID> renew(const std::string& csr) override;
+  Status post_status(const std::string& agent_version) override;
+  Result<std::unique_ptr<EntryStream>> sync_entries(
+      const entry_v1::SyncAuthorizedEntriesRequest& first) override;
+  Result<entry_v1::GetAuthorizedEntriesResponse> authorized_entries(
+      const entry_v1::GetAuthorizedEntriesRequest& request) override;
+  Result<types::Bundle> bundle() override;
+  Result<types::Bundle> federated_bundle(const std::string& trust_domain) override;
+  Result<svid_v1::BatchNewX509SVIDResponse> new_x509_svids(
+      const svid_v1::BatchNewX509SVIDRequest& request) override;
+  Result<types::JWTSVID> new_jwt_svid(const svid_v1::NewJWTSVIDRequest& request,
+                                      std::int64_t deadline_ns) override;
+
+ private:
+  class Acceptor;
+  class Stream;
+  struct Line {  // a connection and which one it is
+    std::shared_ptr<RpcConnection> connection;
+    std::uint64_t number = 0;
+  };
+  class Running;  // a call, known to close() while it lasts
+
+  Result<Line> line();
+  void drop(std::uint64_t number, const Status& why);
+  bool outdated(std::uint64_t number) const;
+  template <typename Response, typename Request>
+  Result<Response> call_on(RpcConnection& connection, const char* method, const Request& request,
+                           std::int64_t deadline_ns);
+  template <typename Response, typename Request>
+  Result<Response> call(const char* method, const Request& request,
+                        std::int64_t deadline_ns = INT64_MAX);
+  std::int64_t deadline() const { return host_.deadline_in(std::chrono::seconds(30)); }
+
+  const Host host_;
+  const std::string uri_;
+  std::unique_ptr<Acceptor> with_svid_;
+  std::unique_ptr<Acceptor> without_svid_;
+  mutable std::mutex mutex_;
+  Line line_;
+  std::uint64_t last_number_ = 0;
+  std::set<ClientCall*> running_;
+  bool closed_ = false;
+};
+
+}  // namespace signet::agent

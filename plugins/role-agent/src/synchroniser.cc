@@ -1,0 +1,247 @@
+#include "synchroniser.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "wire.h"
+
+namespace signet::agent {
+namespace {
+
+using std::chrono::nanoseconds;
+
+constexpr std::size_t kBundlesAtOnce = 10;
+constexpr std::chrono::milliseconds kMintBase{500};
+constexpr std::chrono::minutes kMintCap{4};
+
+nanoseconds sync_cap(nanoseconds interval) {
+  return std::min<nanoseconds>(std::chrono::minutes(8), 48 * interval);
+}
+
+// Runs fn(0) ... fn(n-1), some of them side by side; returns when all are done.
+void side_by_side(const Host& host, std::size_t n, const std::function<void(std::size_t)>& fn) {
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::atomic<std::size_t> next{0};
+    std::size_t helpers = 0;
+  };
+  auto shared = std::make_shared<Shared>();
+  const auto work = [shared, n, &fn] {
+    for (std::size_t i = shared->next++; i < n; i = shared->next++) fn(i);
+  };
+  for (std::size_t i = 1; i < std::min(n, kBundlesAtOnce); ++i) {
+    const std::lock_guard lock(shared->mutex);
+    ++shared->helpers;
+    const auto help = [shared, work] {
+      work();
+      const std::lock_guard done(shared->mutex);
+      --shared->helpers;
+      shared->changed.notify_all();
+    };
+    if (host.post(help).ok()) continue;
+    --shared->helpers;
+    break;  // no worker free: this one does it all
+  }
+  work();
+  std::unique_lock lock(shared->mutex);
+  shared->changed.wait(lock, [&] { return shared->helpers == 0; });
+}
+
+}  // namespace
+
+Synchroniser::Synchroniser(Host host, const AgentConfig& config, ServerApi& server,
+                           IdentityStore& store, JwtCache& jwt, Hooks hooks)
+    : host_(std::move(host)),
+      config_(config),
+      server_(server),
+      store_(store),
+      jwt_(jwt),
+      hooks_(std::move(hooks)),
+      entries_(host_, config.use_sync_authorized_entries),
+      sync_backoff_(config.sync_interval, sync_cap(config.sync_interval)),
+      minter_(host_, server, store, config.workload_key_type),
+      mint_backoff_(kMintBase, kMintCap),
+      sync_loop_(host_, [this] { return sync_round(); }),
+      mint_loop_(host_, [this] { return mint_round(); }) {
+  store_.on_missing([this] { mint_loop_.kick(); });
+}
+
+Status Synchroniser::start_with(const x509::Bundle& bundle) { return take_own(bundle); }
+
+Status Synchroniser::first_sync() {
+  SIGNET_RETURN_IF_ERROR(sync());
+  const IdentityStore::ToMint plan = store_.to_mint(minter_.limit());
+  if (!plan.entries.empty()) SIGNET_RETURN_IF_ERROR(minter_.mint(plan.entries).status());
+  return {};
+}
+
+void Synchroniser::start() {
+  sync_loop_.start(config_.sync_interval);
+  mint_loop_.start(nanoseconds(0));
+}
+
+void Synchroniser::stop() {
+  sync_loop_.stop();
+  mint_loop_.stop();
+}
+
+bool Synchroniser::tainted(const std::vector<x509::Certificate>& chain) const {
+  x509::RootPool roots;
+  {
+    const std::lock_guard lock(mutex_);
+    roots = tainted_roots_;
+  }
+  return !roots.empty() &&
+         x509::verify_path(chain, roots, {x509::from_unix(host_.unix_seconds())}).ok();
+}
+
+// Bundles go out before what is signed under them, and entries last: nobody gets an SVID that its
+// peers cannot verify yet.
+Status Synchroniser::sync() {
+  SIGNET_TRY(const EntrySync::Changes changes, entries_.run(server_));
+  SIGNET_TRY(const types::Bundle wire, server_.bundle());
+  SIGNET_TRY(BundleMap federated, federated_bundles());
+  if (const auto own = bundle_from_wire(wire); !own) {
+    host_.log_status(LogLevel::kError, "Received a malformed bundle", own.status());
+  } else {
+    SIGNET_RETURN_IF_ERROR(take_own(*own));
+  }
+  federated_ = std::move(federated);
+  store_.set_bundles(own_, federated_);
+  store_.set_entries(entries_.entries());
+  store_.shed();
+  if (changes.missing + changes.stale + changes.dropped > 0) {
+    host_.debug(
+        "Entries synchronised",
+        {{"missing", changes.missing}, {"stale", changes.stale}, {"dropped", changes.dropped}});
+  }
+  host_.gauge("sync_entries_total", static_cast<double>(entries_.entries().size()));
+  return {};
+}
+
+Status Synchroniser::take_own(const x509::Bundle& bundle) {
+  if (bundle.trust_domain != config_.trust_domain)
+    return Status::internal("the server sent the bundle of another trust domain");
+  if (bundle_ && *bundle_ == bundle) return {};
+  // The one thing that is never taken away: without authorities nobody could be believed any more.
+  if (bundle.x509_authorities.empty()) {
+    host_.warn("The server sent a bundle without X.509 authorities; the last one is kept");
+    return {};
+  }
+  SIGNET_TRY(own_, bundle_data(bundle));
+  bundle_ = bundle;
+  host_.debug("Bundle updated", {{"trust_domain_id", bundle.trust_domain.id_string()},
+                                 {"x509_authorities", bundle.x509_authorities.size()},
+                                 {"jwt_authorities", bundle.jwt_authorities.size()}});
+  store_.set_bundles(own_, federated_);
+  if (hooks_.new_bundle) hooks_.new_bundle(bundle);
+  process_taints(bundle);
+  return {};
+}
+
+void Synchroniser::process_taints(const x509::Bundle& bundle) {
+  std::vector<x509::Certificate> all;
+  std::vector<x509::Certificate> fresh;
+  for (const x509::X509Authority& authority : bundle.x509_authorities) {
+    if (!authority.tainted) continue;
+    all.push_back(authority.certificate);
+    if (tainted_x509_.insert(crypto::to_string(authority.certificate.subject_key_id())).second)
+      fresh.push_back(authority.certificate);
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    tainted_roots_ = x509::RootPool(all);
+  }
+  if (!fresh.empty()) {
+    const std::size_t count = store_.taint(x509::RootPool(fresh));
+    host_.info("Tainted X.509 authorities: their X509-SVIDs are being replaced",
+               {{"tainted_x509_svids", count}});
+    mint_loop_.kick();
+  }
+  std::set<std::string> keys;
+  for (const x509::JwtAuthority& authority : bundle.jwt_authorities) {
+    if (authority.tainted && tainted_jwt_.insert(authority.key_id).second)
+      keys.insert(authority.key_id);
+  }
+  if (keys.empty()) return;
+  host_.info("Tainted JWT authorities: their tokens are dropped",
+             {{"tainted_jwt_svids", jwt_.taint(keys)}});
+}
+
+Result<BundleMap> Synchroniser::federated_bundles() {
+  std::set<std::string> wanted;
+  for (const auto& [id, entry] : entries_.entries())
+    wanted.insert(entry->federates_with.begin(), entry->federates_with.end());
+  const std::vector<std::string> names(wanted.begin(), wanted.end());
+  std::vector<Result<BundlePtr>> answers(names.size(), Result<BundlePtr>(BundlePtr()));
+  side_by_side(host_, names.size(),
+               [&](std::size_t i) { answers[i] = federated_bundle(names[i]); });
+  BundleMap bundles;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (!answers[i]) return answers[i].status();
+    if (*answers[i]) bundles[names[i]] = *answers[i];
+  }
+  return bundles;
+}
+
+// Null when there is nothing to hand out. The pointer is the same as long as the bundle is.
+Result<BundlePtr> Synchroniser::federated_bundle(const std::string& trust_domain) {
+  const auto known = federated_.find(trust_domain);
+  const BundlePtr last = known == federated_.end() ? nullptr : known->second;
+  auto wire = server_.federated_bundle(trust_domain);
+  if (!wire && wire.status().code() == Code::kNotFound) {
+    host_.warn("Federated bundle not found", {{"trust_domain_id", trust_domain}});
+    return BundlePtr();
+  }
+  if (!wire) return wire.status();
+  auto bundle = bundle_from_wire(*wire);
+  if (bundle && bundle->trust_domain.name() != trust_domain)
+    bundle = Status::invalid_argument("it is of another trust domain");
+  if (!bundle) {
+    host_.log_status(LogLevel::kWarn, "Received a malformed federated bundle", bundle.status());
+    return last;
+  }
+  if (last && *static_cast<const x509::Bundle*>(last->parsed.get()) == *bundle) return last;
+  return bundle_data(*bundle);
+}
+
+nanoseconds Synchroniser::sync_round() {
+  if (const Status status = sync(); !status.ok()) {
+    if (status.code() == Code::kCancelled) return sync_backoff_.next();  // we are stopping
+    host_.log_status(LogLevel::kError, "Failed to sync with SPIRE Server", status);
+    if (hooks_.failed) hooks_.failed(status);
+    const nanoseconds wait = sync_backoff_.next();
+    // Who has nothing to serve keeps asking.
+    return store_.counts().x509_svids == 0 ? std::min<nanoseconds>(wait, std::chrono::seconds(5))
+                                           : wait;
+  }
+  sync_backoff_.reset();
+  mint_loop_.kick();
+  // Never later than the interval: a deletion has to be seen by then.
+  const auto interval = static_cast<double>(config_.sync_interval.count());
+  return nanoseconds(static_cast<std::int64_t>(interval * (0.9 + 0.1 * random_unit())));
+}
+
+nanoseconds Synchroniser::mint_round() {
+  // Callers wake this loop; after a failure they do not make it ask more often.
+  if (const std::int64_t now = host_.monotonic_ns(); now < mint_not_before_ns_)
+    return nanoseconds(mint_not_before_ns_ - now);
+  const IdentityStore::ToMint plan = store_.to_mint(minter_.limit());
+  if (plan.entries.empty()) return plan.check_after;
+  const Result<Minter::Done> done = minter_.mint(plan.entries);
+  if (done && done->refused == 0) {
+    mint_backoff_.reset();
+    const bool more = plan.missing + plan.stale > plan.entries.size();
+    return more ? nanoseconds(0) : plan.check_after;
+  }
+  if (!done) {
+    host_.log_status(LogLevel::kError, "Failed to renew SVIDs", done.status());
+    if (hooks_.failed) hooks_.failed(done.status());
+  }
+  const nanoseconds wait = mint_backoff_.next();
+  mint_not_before_ns_ = host_.monotonic_ns() + wait.count();
+  return wait;
+}
+
+}  // namespace signet::agent
