@@ -1,40 +1,48 @@
 #include "cli/command.h"
 
-#include <unistd.h>
-
-#include "signet/abi/role.h"
+#include "cli/commands.h"
+#include "cli/signals.h"
 
 namespace signet::server::cli {
 namespace {
 
-void say(int fd, const std::string& text) {
-  [[maybe_unused]] const ssize_t n = write(fd, text.data(), text.size());
-}
+using signet::cli::Row;
+
+constexpr Row kCommands[] = {
+    {"run", "Runs the server in the foreground", run_server},
+    {"validate", "Checks a configuration file and starts nothing", validate_config},
+    {"healthcheck", "Asks a running server whether it serves", healthcheck},
+    {"token generate", "Makes a join token for one agent", generate_token},
+    {"entry create", "Registers workloads or nodes", create_entry},
+    {"entry update", "Replaces registration entries", update_entry},
+    {"entry show", "Prints the registration entries that match", show_entries},
+    {"entry count", "Counts the registration entries that match", count_entries},
+    {"entry delete", "Deletes registration entries", delete_entry},
+    {"agent list", "Prints the attested agents that match", list_agents},
+    {"agent count", "Counts the attested agents that match", count_agents},
+    {"agent show", "Prints one attested agent", show_agent},
+    {"agent ban", "Shuts out an agent until it is evicted", ban_agent},
+    {"agent evict", "Forgets an agent, which may then attest again", evict_agent},
+    {"agent purge", "Forgets agents that expired long ago and can attest again", purge_agents},
+    {"bundle show", "Prints the trust bundle of the server", show_bundle},
+    {"bundle list", "Prints the bundles of federated trust domains", list_bundles},
+    {"bundle count", "Counts the bundles, the server's own included", count_bundles},
+    {"bundle set", "Stores the bundle of a federated trust domain", set_bundle},
+    {"bundle delete", "Deletes the bundle of a federated trust domain", delete_bundle},
+    {"x509 mint", "Mints an X509-SVID with a fresh key", mint_x509_svid},
+    {"jwt mint", "Mints a JWT-SVID", mint_jwt_svid},
+};
 
 }  // namespace
 
-int run(const Host&, const Call& call, const std::vector<std::string>& argv, const int fds[3]) {
-  const std::string word = argv.size() > 1 ? argv[1] : "";
-  if (word != "run" && word != "validate") {
-    say(fds[2], "usage: server run|validate [-config FILE] [-expandEnv]\n");
-    return 127;
-  }
-  std::string config = "conf/server/server.conf";
-  bool expand_env = false;
-  for (std::size_t i = 2; i < argv.size(); ++i) {
-    if (argv[i] == "-config" && i + 1 < argv.size()) {
-      config = argv[++i];
-    } else if (argv[i] == "-expandEnv") {
-      expand_env = true;
-    } else {
-      say(fds[2], "flag provided but not defined: " + argv[i] + "\n");
-      return 1;
-    }
-  }
-  call.emit(SIGNET_KIND_RUN_PLAN,
-            signet_run_plan{sizeof(signet_run_plan), expand_env ? 1u : 0u, to_abi(config), {},
-                            word == "validate" ? 1u : 0u, 0});
-  return 0;
+int run(const Host& host, const Call& call, const std::vector<std::string>& argv,
+        const int fds[3]) {
+  signet::cli::Io io(fds);
+  Context context{host, call, io};
+  const signet::cli::StopSignals stop_signals;
+  const Args words(argv.begin() + (argv.empty() ? 0 : 1), argv.end());
+  const std::string program = argv.empty() || argv[0] == "server" ? "signet server" : argv[0];
+  return signet::cli::dispatch(program, kCommands, context, words);
 }
 
 }  // namespace signet::server::cli

@@ -1,0 +1,62 @@
+// Client: calls to a server or agent on its Unix socket, with errors in the words that the
+// peer's commands print: "rpc error: code = NotFound desc = ...".
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "signet/rpc.h"
+
+namespace signet::cli {
+
+// How long a command waits for one answer; batches get more, since each item may cost a disk
+// write.
+inline constexpr std::chrono::seconds kCallTime{30};
+inline constexpr std::chrono::seconds kBatchTime{600};
+
+/// `status` of a remote call, as its text is printed. The code stays.
+Status rpc_error(const Status& status, const std::string& socket_path);
+
+class Client {
+ public:
+  /// Connects with the first call. Errors   kUnavailable: no transport plugin
+  static Result<Client> open(const Host& host, std::string socket_path);
+
+  template <typename Resp, typename Req>
+  Result<Resp> call(const std::string& method, const Req& request,
+                    std::chrono::nanoseconds time = kCallTime,
+                    const RpcConnection::Headers& headers = {}) const {
+    auto answer = connection_->call<Resp>(method, request, deadline(time), headers);
+    if (!answer) return rpc_error(answer.status(), socket_path_);
+    return answer;
+  }
+  /// The first message of a stream, which is then given up.
+  template <typename Resp, typename Req>
+  Result<Resp> first(const std::string& method, const Req& request, std::chrono::nanoseconds time,
+                     const RpcConnection::Headers& headers) const {
+    auto stream = connection_->open(method, request, deadline(time), headers);
+    if (!stream) return rpc_error(stream.status(), socket_path_);
+    (*stream)->half_close();
+    auto message = (*stream)->template read<Resp>();
+    if (!message) return rpc_error(message.status(), socket_path_);
+    if (!*message) return Status(Code::kUnknown, "EOF");
+    return std::move(**message);
+  }
+
+  RpcConnection& connection() const { return *connection_; }
+  const std::string& socket_path() const { return socket_path_; }
+  std::int64_t deadline(std::chrono::nanoseconds time) const {
+    return time.count() <= 0 ? INT64_MAX : host_.deadline_in(time);
+  }
+
+ private:
+  Client(Host host, std::string path, std::unique_ptr<RpcConnection> connection)
+      : host_(std::move(host)), socket_path_(std::move(path)), connection_(std::move(connection)) {}
+
+  Host host_;
+  std::string socket_path_;
+  std::unique_ptr<RpcConnection> connection_;
+};
+
+}  // namespace signet::cli

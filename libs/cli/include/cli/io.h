@@ -1,0 +1,52 @@
+// Io: the three streams of one command, as the kernel hands them over.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "signet/status.h"
+
+namespace signet::cli {
+
+class Io {
+ public:
+  explicit Io(const int fds[3]) : in_(fds[0]), out_(fds[1]), err_(fds[2]) {}
+
+  /// Writes all of it. What cannot be written is remembered in failed().
+  void out(std::string_view text);
+  void err(std::string_view text) const;
+  /// False once something could not be written to standard output (disk full, closed pipe).
+  bool failed() const { return failed_; }
+
+  /// Standard input to its end. Errors   kResourceExhausted beyond `limit` bytes, kUnknown
+  Result<std::string> read_in(std::size_t limit) const;
+  bool err_is_terminal() const;
+
+ private:
+  int in_, out_, err_;
+  bool failed_ = false;
+};
+
+/// The file `path` to its end, or standard input when `path` is "-".
+/// Errors   "open PATH: no such file or directory", kResourceExhausted beyond `limit` bytes
+Result<std::string> read_file_or_in(const Io& io, const std::string& path, std::size_t limit);
+
+// One line on standard error that counts up while something long goes on. Silent unless
+// standard error is a terminal; wiped from the screen at the end.
+class Progress {
+ public:
+  /// what    "entries created"
+  Progress(const Io& io, std::string what, std::size_t total);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  void at(std::size_t done);
+
+ private:
+  const Io& io_;
+  std::string what_;
+  std::size_t total_;
+  bool shown_ = false;
+};
+
+}  // namespace signet::cli

@@ -1,0 +1,55 @@
+#include "cli/client.h"
+
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <unistd.h>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "cli/go_text.h"
+
+namespace signet::cli {
+namespace {
+
+// Why nobody can be reached at `path`; nothing when a connection is accepted.
+std::optional<int> why_unreachable(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return EINVAL;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return errno;
+  const bool connected =
+      connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  const int error = errno;
+  close(fd);
+  if (connected || error == EAGAIN) return std::nullopt;
+  return error;
+}
+
+}  // namespace
+
+Status rpc_error(const Status& status, const std::string& socket_path) {
+  std::string message = status.message();
+  // The transports' libraries word these two differently; scripts know the peer's words.
+  if (status.code() == Code::kUnavailable) {
+    if (const auto error = why_unreachable(socket_path)) {
+      message = "connection error: desc = \"transport: Error while dialing: dial unix " +
+                socket_path + ": connect: " + go_errno(*error) + "\"";
+    }
+  } else if (status.code() == Code::kDeadlineExceeded && message == "Deadline Exceeded") {
+    message = "context deadline exceeded";
+  }
+  return {status.code(),
+          "rpc error: code = " + go_code_name(static_cast<std::int32_t>(status.code())) +
+              " desc = " + message};
+}
+
+Result<Client> Client::open(const Host& host, std::string socket_path) {
+  SIGNET_TRY(auto connection, RpcConnection::create(host, "unix:" + socket_path, "{}", nullptr));
+  return Client(host, std::move(socket_path), std::move(connection));
+}
+
+}  // namespace signet::cli

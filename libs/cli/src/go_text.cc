@@ -1,0 +1,229 @@
+#include "cli/go_text.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <limits>
+
+#include "signet/duration.h"
+
+namespace signet::cli {
+namespace {
+
+// The length of the UTF-8 sequence at the front of `text`, 0 when there is none that is valid.
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  const std::size_t length = first < 0x80   ? 1
+                             : first < 0xc2 ? 0
+                             : first < 0xe0 ? 2
+                             : first < 0xf0 ? 3
+                             : first < 0xf5 ? 4
+                                            : 0;
+  if (length == 0 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  if (first == 0xe0 && byte(1) < 0xa0) return 0;
+  if (first == 0xed && byte(1) > 0x9f) return 0;
+  if (first == 0xf0 && byte(1) < 0x90) return 0;
+  if (first == 0xf4 && byte(1) > 0x8f) return 0;
+  return length;
+}
+
+std::string hex_escape(unsigned char c) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  return {'\\', 'x', kDigits[c >> 4], kDigits[c & 15]};
+}
+
+std::string strftime_text(const char* format, const std::tm& time) {
+  std::array<char, 64> text{};
+  return {text.data(), strftime(text.data(), text.size(), format, &time)};
+}
+
+// One step of a date: digits within a range, or a sign with digits.
+struct DateField {
+  std::string_view before;  // literal text in front of it
+  std::string_view layout;
+  int low, high;
+  const char* range_name;
+};
+
+constexpr DateField kAgentDate[] = {{"", "2006", 0, 9999, ""},    {"-", "01", 1, 12, "month"},
+                                    {"-", "02", 1, 31, "day"},    {" ", "15", 0, 23, "hour"},
+                                    {":", "04", 0, 59, "minute"}, {":", "05", 0, 59, "second"},
+                                    {" ", "-0700", 0, 0, ""},     {" ", "-07", 0, 0, ""}};
+
+bool all_digits(std::string_view text) {
+  return text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+}  // namespace
+
+std::string go_quote(std::string_view text) {
+  std::string out = "\"";
+  while (!text.empty()) {
+    const auto c = static_cast<unsigned char>(text[0]);
+    std::size_t used = 1;
+    constexpr std::string_view kPlain = "\a\b\f\n\r\t\v\\\"";
+    constexpr std::string_view kLetters = "abfnrtv\\\"";
+    if (const std::size_t at = kPlain.find(text[0]); at != std::string_view::npos) {
+      out += '\\';
+      out += kLetters[at];
+    } else if (c < 0x20 || c == 0x7f) {
+      out += hex_escape(c);
+    } else if (c < 0x80) {
+      out += text[0];
+    } else if (used = utf8_length(text); used == 0) {
+      used = 1;
+      out += hex_escape(c);
+    } else {
+      out.append(text.substr(0, used));
+    }
+    text.remove_prefix(used);
+  }
+  return out + '"';
+}
+
+std::string go_code_name(std::int32_t code) {
+  constexpr std::string_view kNames[] = {
+      "OK",       "Canceled",       "Unknown",          "InvalidArgument",   "DeadlineExceeded",
+      "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
+      "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
+      "DataLoss", "Unauthenticated"};
+  if (code < 0 || code > 16) return "Code(" + std::to_string(code) + ")";
+  return std::string(kNames[code]);
+}
+
+std::string go_errno(int error) {
+  std::array<char, 128> buffer{};
+  // The GNU form: it may answer a static text instead of the buffer.
+  std::string text = strerror_r(error, buffer.data(), buffer.size());
+  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') text[0] = static_cast<char>(text[0] + 32);
+  return text;
+}
+
+std::string go_time_utc(std::int64_t unix_seconds) {
+  const std::time_t seconds = unix_seconds;
+  std::tm time{};
+  gmtime_r(&seconds, &time);
+  return strftime_text("%Y-%m-%d %H:%M:%S +0000 UTC", time);
+}
+
+std::string go_time_local(std::int64_t unix_seconds) {
+  const std::time_t seconds = unix_seconds;
+  std::tm time{};
+  localtime_r(&seconds, &time);
+  return strftime_text("%Y-%m-%d %H:%M:%S %z %Z", time);
+}
+
+std::string rfc3339_utc(std::int64_t unix_seconds) {
+  const std::time_t seconds = unix_seconds;
+  std::tm time{};
+  gmtime_r(&seconds, &time);
+  return strftime_text("%Y-%m-%dT%H:%M:%SZ", time);
+}
+
+Status check_agent_date(std::string_view text) {
+  constexpr std::string_view kLayout = "2006-01-02 15:04:05 -0700 -07";
+  const std::string head = "parsing time " + go_quote(text);
+  const auto cannot = [&](std::string_view rest, std::string_view as) {
+    return Status::invalid_argument(head + " as " + go_quote(kLayout) + ": cannot parse " +
+                                    go_quote(rest) + " as " + go_quote(as));
+  };
+  std::string_view rest = text;
+  for (const DateField& field : kAgentDate) {
+    if (field.before == " ") {
+      if (!rest.empty() && rest[0] != ' ') return cannot(rest, field.before);
+      rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+    } else if (!rest.starts_with(field.before)) {
+      return cannot(rest, field.before);
+    } else {
+      rest.remove_prefix(field.before.size());
+    }
+    const std::size_t sign = field.layout[0] == '-' ? 1 : 0;
+    const std::string_view value = rest.substr(0, field.layout.size());
+    if (value.size() < field.layout.size() || !all_digits(value.substr(sign)) ||
+        (sign == 1 && value[0] != '-' && value[0] != '+')) {
+      return cannot(rest, field.layout);
+    }
+    rest.remove_prefix(value.size());
+    if (sign == 1) continue;
+    int number = 0;
+    for (const char c : value) number = number * 10 + (c - '0');
+    if (number < field.low || number > field.high) {
+      return Status::invalid_argument(head + ": " + field.range_name + " out of range");
+    }
+  }
+  if (!rest.empty()) return Status::invalid_argument(head + ": extra text: " + go_quote(rest));
+  return {};
+}
+
+Result<std::int64_t> go_parse_int(std::string_view text) {
+  const auto malformed = [] { return Status::invalid_argument("parse error"); };
+  std::string_view rest = text;
+  bool negative = false;
+  if (!rest.empty() && (rest[0] == '-' || rest[0] == '+')) {
+    negative = rest[0] == '-';
+    rest.remove_prefix(1);
+  }
+  if (rest.empty()) return malformed();
+  unsigned base = 10;
+  bool after_digit = false;  // where an underscore may stand
+  if (rest[0] == '0' && rest.size() > 1) {
+    const char letter = static_cast<char>(rest[1] | 0x20);
+    base = letter == 'x' ? 16 : letter == 'b' ? 2 : 8;
+    rest.remove_prefix(letter == 'x' || letter == 'b' || letter == 'o' ? 2 : 1);
+    after_digit = true;
+    if (rest.empty()) return malformed();
+  }
+  std::uint64_t value = 0;
+  bool too_big = false;
+  for (const char c : rest) {
+    if (c == '_' && base != 10) {
+      if (!after_digit) return malformed();
+      after_digit = false;
+      continue;
+    }
+    const char low = static_cast<char>(c | 0x20);
+    const unsigned digit = c >= '0' && c <= '9'       ? static_cast<unsigned>(c - '0')
+                           : low >= 'a' && low <= 'f' ? static_cast<unsigned>(low - 'a') + 10
+                                                      : 99;
+    if (digit >= base) return malformed();
+    after_digit = true;
+    constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
+    if (value > (kMax - digit) / base) too_big = true;
+    value = value * base + digit;
+  }
+  if (!after_digit) return malformed();
+  constexpr std::uint64_t kLimit = std::uint64_t{1} << 63;
+  if (too_big || value > kLimit || (value == kLimit && !negative)) {
+    return Status(Code::kOutOfRange, "value out of range");
+  }
+  return static_cast<std::int64_t>(negative ? 0 - value : value);
+}
+
+Result<std::int32_t> to_int32(std::int64_t value) {
+  if (value < std::numeric_limits<std::int32_t>::min() ||
+      value > std::numeric_limits<std::int32_t>::max()) {
+    return Status(Code::kOutOfRange,
+                  "overflow converting int(" + std::to_string(value) + ") to int32");
+  }
+  return static_cast<std::int32_t>(value);
+}
+
+Result<std::int32_t> to_seconds32(std::chrono::nanoseconds duration) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  constexpr std::int64_t kRoom = std::numeric_limits<std::int64_t>::max() - kSecond + 1;
+  const std::int64_t seconds = duration.count() > kRoom
+                                   ? duration.count() / kSecond + 1
+                                   : (duration.count() + kSecond - 1) / kSecond;
+  if (const auto fits = to_int32(seconds)) return fits;
+  // The peer keeps the number of seconds in a duration's type, and so prints it.
+  return Status(Code::kOutOfRange, "overflow converting time.Duration(" +
+                                       format_go_duration(std::chrono::nanoseconds(seconds)) +
+                                       ") to int32");
+}
+
+}  // namespace signet::cli

@@ -1,0 +1,1 @@
+#include "cli/go_text.h"

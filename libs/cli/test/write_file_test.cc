@@ -1,0 +1,1 @@
+#include "cli/write_file.h"

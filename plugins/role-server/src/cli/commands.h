@@ -1,0 +1,38 @@
+// The commands of "signet server", one function each: the exit code (cli/table.h).
+#pragma once
+
+#include "cli/table.h"
+
+namespace signet::server::cli {
+
+using signet::cli::Args;
+using signet::cli::Context;
+
+int run_server(Context&, const Args&);
+int validate_config(Context&, const Args&);
+int healthcheck(Context&, const Args&);
+int generate_token(Context&, const Args&);
+
+int create_entry(Context&, const Args&);
+int update_entry(Context&, const Args&);
+int show_entries(Context&, const Args&);
+int count_entries(Context&, const Args&);
+int delete_entry(Context&, const Args&);
+
+int list_agents(Context&, const Args&);
+int count_agents(Context&, const Args&);
+int show_agent(Context&, const Args&);
+int ban_agent(Context&, const Args&);
+int evict_agent(Context&, const Args&);
+int purge_agents(Context&, const Args&);
+
+int show_bundle(Context&, const Args&);
+int list_bundles(Context&, const Args&);
+int count_bundles(Context&, const Args&);
+int set_bundle(Context&, const Args&);
+int delete_bundle(Context&, const Args&);
+
+int mint_x509_svid(Context&, const Args&);
+int mint_jwt_svid(Context&, const Args&);
+
+}  // namespace signet::server::cli
