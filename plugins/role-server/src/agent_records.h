@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "signet/datastore.h"
+#include "signet/selector.h"
 
 #include "change_follower.h"
 #include "caller.h"

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "agent_records.h"
+#include "authorities.h"
 #include "call_context.h"
 #include "spire/api/types/agent.pb.h"
 #include "spire/api/types/x509svid.pb.h"
