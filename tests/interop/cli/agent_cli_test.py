@@ -60,7 +60,7 @@ class Scenario:
         self.step("api", "fetch", "x509")
         self.step("api", "fetch", "x509", "-silent")
         self.step("api", "fetch", "x509", "-output", "json")
-        out = self.agent.folder / f"out-{self.cli}"
+        out = self.agent.folder / "out"
         out.mkdir()
         self.step("api", "fetch", "x509", "-write", out)
         self.step("api", "fetch", "x509", "-silent", "-write", out)

@@ -154,7 +154,7 @@ class Scenario:
                   "-selector", "unix:uid:2")
         self.both("entry", "delete", "-entryID", "e4")
         self.both("entry", "delete", "-entryID", "e4")
-        ids = self.server.folder / f"ids-{self.cli}.json"
+        ids = self.server.folder / "ids.json"
         ids.write_text(json.dumps({"ids": ["data-1", "data-2", "none"]}))
         self.both("entry", "delete", "-file", ids)
         self.step("entry", "show")
@@ -194,7 +194,7 @@ class Scenario:
         pem = self.server.cli("bundle", "show", impl=self.cli).out
         jwks = self.server.cli("bundle", "show", "-format", "spiffe", impl=self.cli).out
         self.both("bundle", "set", "-id", "spiffe://other.org", stdin=pem)
-        path = self.server.folder / f"jwks-{self.cli}.json"
+        path = self.server.folder / "jwks.json"
         path.write_text(jwks)
         self.both("bundle", "set", "-id", "third.org", "-format", "spiffe", "-path", path)
         self.step("bundle", "set", "-id", "spiffe://example.org", stdin=pem)
@@ -259,7 +259,7 @@ class Scenario:
         self.step("agent", "list")
 
     def minting(self):
-        out = self.server.folder / f"out-{self.cli}"
+        out = self.server.folder / "out"
         out.mkdir()
         spiffe = "spiffe://example.org/minted"
         self.both("x509", "mint", "-spiffeID", spiffe)
