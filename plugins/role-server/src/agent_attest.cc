@@ -43,8 +43,7 @@ class Attestation : public std::enable_shared_from_this<Attestation> {
     if (!request_.ParseFromArray(first.data(), static_cast<int>(first.size()))) {
       return end(Status::internal("grpc: error unmarshalling request"));
     }
-    const std::string problem =
-        check_params(request_.has_params() ? &request_.params() : nullptr);
+    const std::string problem = check_params(request_.has_params() ? &request_.params() : nullptr);
     if (!problem.empty()) {
       return end(api_error(call_->host(), Code::kInvalidArgument, "malformed param",
                            Status::invalid_argument(problem)));
@@ -54,12 +53,11 @@ class Attestation : public std::enable_shared_from_this<Attestation> {
     auto session = ServerAttestation::open(call_->host(), type(), trust_domain().name(),
                                            call_->caller().address, deadline());
     if (!session) {
-      return end(session.status().code() == Code::kNotFound
-                     ? api_error(call_->host(), Code::kFailedPrecondition,
-                                 "error getting node attestor",
-                                 Status::not_found("could not find node attestor type \"" +
-                                                   type() + "\""))
-                     : of_plugin(session.status()));
+      return end(
+          session.status().code() == Code::kNotFound
+              ? api_error(call_->host(), Code::kFailedPrecondition, "error getting node attestor",
+                          Status::not_found("could not find node attestor type \"" + type() + "\""))
+              : of_plugin(session.status()));
     }
     session_.emplace(std::move(*session));
     step(request_.params().data().payload());
@@ -79,13 +77,13 @@ class Attestation : public std::enable_shared_from_this<Attestation> {
   void attest_join_token() {
     const std::string& token = request_.params().data().payload();
     call_->audit("token_sha256", join_token_fingerprint(token));
-    const Status burnt = burn_join_token(*call_->services().datastore, token,
-                                         call_->host().unix_seconds());
+    const Status burnt =
+        burn_join_token(*call_->services().datastore, token, call_->host().unix_seconds());
     if (!burnt.ok()) return end(api_error(call_->host(), burnt.code(), burnt.message()));
     const auto id = join_token_agent_id(trust_domain(), token);
     if (!id) {
-      return end(api_error(call_->host(), Code::kInternal, "failed to create join token ID",
-                           id.status()));
+      return end(
+          api_error(call_->host(), Code::kInternal, "failed to create join token ID", id.status()));
     }
     finish({.agent_id = id->to_string(), .can_reattest = false, .selectors = {}});
   }
@@ -101,8 +99,8 @@ class Attestation : public std::enable_shared_from_this<Attestation> {
     response.set_challenge(result->challenge);
     ServerCall& call = call_->call();
     if (const Status sent = call.send_message(response); !sent.ok()) {
-      return end(api_error(call_->host(), Code::kInternal, "failed to send challenge to agent",
-                           sent));
+      return end(
+          api_error(call_->host(), Code::kInternal, "failed to send challenge to agent", sent));
     }
     if (!call.on_message) {
       call.on_message = [self = shared_from_this()](std::string_view bytes) {
@@ -132,8 +130,7 @@ class Attestation : public std::enable_shared_from_this<Attestation> {
     if (id->path() == "/spire/server") {
       return end(api_error(host, Code::kInternal, "agent ID cannot collide with the server ID"));
     }
-    if (!id->member_of(trust_domain()) ||
-        !id->path().starts_with("/spire/agent/" + type() + "/")) {
+    if (!id->member_of(trust_domain()) || !id->path().starts_with("/spire/agent/" + type() + "/")) {
       host.warn("Node attestor gave an agent ID outside of its namespace",
                 {{"agent_id", id->to_string()}, {"node_attestor_type", type()}});
     }
@@ -164,11 +161,10 @@ class Attestation : public std::enable_shared_from_this<Attestation> {
                                        : "failed to create attested agent",
                                  stored));
     }
-    host.info("Agent attestation request completed",
-              {{"agent_id", id->to_string()},
-               {"node_attestor_type", type()},
-               {"address", call_->caller().address},
-               {"serial_num", svid->serial}});
+    host.info("Agent attestation request completed", {{"agent_id", id->to_string()},
+                                                      {"node_attestor_type", type()},
+                                                      {"address", call_->caller().address},
+                                                      {"serial_num", svid->serial}});
     api::AttestAgentResponse response;
     *response.mutable_result()->mutable_svid() = std::move(svid->message);
     response.mutable_result()->set_reattestable(attributes.can_reattest);

@@ -60,8 +60,7 @@ std::int64_t parse_expires_before(std::string_view t) {
 }
 
 template <typename Filter>
-Status read_filter(CallContext& call, const Filter& filter, const char* failure,
-                   AgentFilter& out) {
+Status read_filter(CallContext& call, const Filter& filter, const char* failure, AgentFilter& out) {
   if (!filter.by_attestation_type().empty()) {
     out.query.where.emplace_back("attestation_type", filter.by_attestation_type());
   }
@@ -95,7 +94,8 @@ Status read_filter(CallContext& call, const Filter& filter, const char* failure,
                      Status::invalid_argument("cannot list by empty selectors set"));
   }
   add_selector_keys(out.query.where, match.selectors());
-  out.query.selector_match = static_cast<std::uint32_t>(match.match());  // the numbers are the API's
+  out.query.selector_match =
+      static_cast<std::uint32_t>(match.match());  // the numbers are the API's
   return {};
 }
 

@@ -107,7 +107,8 @@ Status AgentRecords::attested(const AttestedAgent& agent) {
   body.clear_new_expires_at();
   body.set_can_reattest(agent.can_reattest);
   body.clear_selectors();
-  for (const Selector& selector : std::set<Selector>(agent.selectors.begin(), agent.selectors.end())) {
+  for (const Selector& selector :
+       std::set<Selector>(agent.selectors.begin(), agent.selectors.end())) {
     auto* out = body.add_selectors();
     out->set_type(selector.type);
     out->set_value(selector.value);
@@ -191,8 +192,8 @@ Result<AgentRecords::Page> AgentRecords::list(const Query& query) const {
   Page page;
   SIGNET_RETURN_IF_ERROR(tx.for_each(query, [&](const signet_record& record) {
     page.last_row = record.row;
-    if (AgentPtr agent = from_parts(view(record.id), view(record.body), record.row,
-                                    record.revision)) {
+    if (AgentPtr agent =
+            from_parts(view(record.id), view(record.body), record.row, record.revision)) {
       page.agents.push_back(std::move(agent));
     } else {
       host_.error("Stored agent cannot be read", {{"agent_id", view(record.id)}});

@@ -14,11 +14,11 @@
 
 #include "signet/datastore.h"
 #include "signet/selector.h"
-
-#include "change_follower.h"
-#include "caller.h"
-#include "service_context.h"
 #include "signet/store/v1/store.pb.h"
+
+#include "caller.h"
+#include "change_follower.h"
+#include "service_context.h"
 
 namespace signet::server {
 
@@ -58,7 +58,8 @@ class AgentRecords final : public ChangeSubscriber {
   Status attested(const AttestedAgent& agent);
   /// An SVID that counts from its first use on; one that waited before is forgotten.
   Status set_pending(std::string_view id, const std::string& serial, std::int64_t expires_at);
-  /// The agent showed its pending SVID: it becomes the one in force. Nothing when it no longer waits.
+  /// The agent showed its pending SVID: it becomes the one in force. Nothing when it no longer
+  /// waits.
   Status promote(std::string_view id, const std::string& serial);
   Status ban(std::string_view id);
   /// With the entry that a join token with an agent ID made for it, if any.

@@ -25,8 +25,8 @@ constexpr std::size_t kShortToken = 16;
 
 template <typename Request>
 Result<SpiffeId> agent_id_of(CallContext& call, const Request& request) {
-  const auto id = agent_id_from_api(call.services().trust_domain(),
-                                    request.has_id() ? &request.id() : nullptr);
+  const auto id =
+      agent_id_from_api(call.services().trust_domain(), request.has_id() ? &request.id() : nullptr);
   if (!id) {
     return api_error(call.host(), Code::kInvalidArgument, "invalid agent ID", id.status());
   }
@@ -59,8 +59,7 @@ Status delete_agent(CallContext& call, const api::DeleteAgentRequest& request,
   return {};
 }
 
-Status ban_agent(CallContext& call, const api::BanAgentRequest& request,
-                 google::protobuf::Empty&) {
+Status ban_agent(CallContext& call, const api::BanAgentRequest& request, google::protobuf::Empty&) {
   SIGNET_TRY(const SpiffeId id, agent_id_of(call, request));
   SIGNET_RETURN_IF_ERROR(
       worded(call, call.services().agents->ban(id.to_string()), "failed to ban agent"));
@@ -119,8 +118,7 @@ Status create_join_token_call(CallContext& call, const api::CreateJoinTokenReque
                               types::JoinToken& response) {
   ServiceContext& services = call.services();
   if (request.ttl() < 1) {
-    return api_error(call.host(), Code::kInvalidArgument,
-                     "ttl is required, you must provide one");
+    return api_error(call.host(), Code::kInvalidArgument, "ttl is required, you must provide one");
   }
   call.audit("ttl", std::to_string(request.ttl()));
   types::Entry alias;

@@ -3,9 +3,7 @@
 namespace signet::server {
 namespace {
 
-std::string quoted(std::string_view text) {
-  return '"' + std::string(text) + '"';
-}
+std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'; }
 
 Status outside(const TrustDomain& domain, const SpiffeId& id, std::string_view what,
                std::string_view reason) {
@@ -15,9 +13,7 @@ Status outside(const TrustDomain& domain, const SpiffeId& id, std::string_view w
   return Status::invalid_argument(std::move(text));
 }
 
-bool reserved(std::string_view path) {
-  return path == "/spire" || path.starts_with("/spire/");
-}
+bool reserved(std::string_view path) { return path == "/spire" || path.starts_with("/spire/"); }
 
 using Check = Status (*)(const TrustDomain&, const SpiffeId&);
 

@@ -1,8 +1,7 @@
 #include "api_server.h"
 
-#include <unistd.h>
-
 #include <array>
+#include <unistd.h>
 
 #include "agent_records.h"
 #include "server_identity.h"
@@ -93,8 +92,8 @@ Status ApiServer::start() {
 }
 
 Status ApiServer::open_admin_socket() {
-  auto listener = RpcListener::create(
-      context_.host, "unix:" + context_.config->socket_path, kAdminOptions, nullptr);
+  auto listener = RpcListener::create(context_.host, "unix:" + context_.config->socket_path,
+                                      kAdminOptions, nullptr);
   if (!listener) return listener.status().prefixed("cannot open the admin socket");
   admin_ = std::move(*listener);
   return register_methods(*admin_, true);
@@ -169,8 +168,8 @@ void ApiServer::dispatch(const MethodRegistry::Method& method, std::shared_ptr<S
   auto context = std::make_shared<CallContext>(context_, call, caller, *method.rule);
   if (caller->promote) {
     // The first call with a renewed SVID retires the one before.
-    const Status promoted = context_.agents->promote(caller->identity->spiffe_id.to_string(),
-                                                     caller->identity->serial);
+    const Status promoted =
+        context_.agents->promote(caller->identity->spiffe_id.to_string(), caller->identity->serial);
     if (!promoted.ok()) {
       context_.host.log_status(LogLevel::kError, "Cannot activate the agent's renewed SVID",
                                promoted);

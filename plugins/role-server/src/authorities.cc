@@ -139,10 +139,11 @@ Status Authorities::prepare_x509(Slot& slot, bool activate) {
              keys_->generate(slot.key_id, key_manager_type(config_.ca_key_type)));
   SIGNET_TRY(const auto signer, KeyManagerSigner::make(keys_, slot.key_id, key.public_key));
   const x509::Time issued_at = x509::from_unix(now());
-  SIGNET_TRY(const x509::Certificate certificate,
-             x509::self_sign_ca(config_.trust_domain,
-                                {.subject = config_.ca_subject, .now = issued_at, .ttl = config_.ca_ttl},
-                                *signer));
+  SIGNET_TRY(
+      const x509::Certificate certificate,
+      x509::self_sign_ca(config_.trust_domain,
+                         {.subject = config_.ca_subject, .now = issued_at, .ttl = config_.ca_ttl},
+                         *signer));
   SIGNET_RETURN_IF_ERROR(
       x509::check_ca(certificate, config_.trust_domain, signer->spki(), issued_at));
   SIGNET_TRY(x509::SvidIssuer issuer, x509::SvidIssuer::make(certificate, signer));
@@ -199,8 +200,8 @@ Status Authorities::prepare_jwt(Slot& slot, bool activate) {
     return true;
   }));
   slot.status = activate ? Journal::ACTIVE : Journal::PREPARED;
-  slot.jwt = std::make_shared<const JwtAuthority>(
-      JwtAuthority{slot.authority_id, signer, slot.not_after});
+  slot.jwt =
+      std::make_shared<const JwtAuthority>(JwtAuthority{slot.authority_id, signer, slot.not_after});
   return {};
 }
 

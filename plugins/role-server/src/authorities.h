@@ -17,10 +17,10 @@
 
 #include "signet/host.h"
 #include "signet/key_manager.h"
+#include "signet/store/v1/store.pb.h"
 
 #include "config.h"
 #include "snapshot.h"
-#include "signet/store/v1/store.pb.h"
 #include "trust_bundles.h"
 #include "x509/svid_issuer.h"
 
@@ -73,7 +73,7 @@ class Authorities {
   using Journal = signet::store::v1::Journal;
   // One of the two places of a kind: what the journal says of it, and its key if it may sign.
   struct Slot {
-    std::string name{};  // "A" or "B"
+    std::string name{};    // "A" or "B"
     std::string key_id{};  // "x509-CA-A"
     Journal::Status status = Journal::UNKNOWN;
     std::string authority_id{};

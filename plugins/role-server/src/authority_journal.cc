@@ -115,8 +115,9 @@ void Authorities::load_x509(const std::vector<KeyInfo>& keys) {
       continue;
     }
     if (!key_present(map, *entry) || !published(entry->certificate())) {
-      host_.warn("X.509 authority on record cannot be used: its key or its place in the bundle is gone",
-                 {{"local_authority_id", entry->authority_id()}, {"slot", entry->slot()}});
+      host_.warn(
+          "X.509 authority on record cannot be used: its key or its place in the bundle is gone",
+          {{"local_authority_id", entry->authority_id()}, {"slot", entry->slot()}});
       continue;
     }
     auto certificate = x509::Certificate::parse(crypto::as_bytes(entry->certificate()));
@@ -135,10 +136,9 @@ void Authorities::load_x509(const std::vector<KeyInfo>& keys) {
                       {entry->upstream_chain().begin(), entry->upstream_chain().end()},
                       std::move(*issuer),
                       entry->not_after()});
-    host_.info("X.509 authority loaded",
-               {{"slot", slot.name},
-                {"local_authority_id", slot.authority_id},
-                Field::time("expiration", slot.not_after)});
+    host_.info("X.509 authority loaded", {{"slot", slot.name},
+                                          {"local_authority_id", slot.authority_id},
+                                          Field::time("expiration", slot.not_after)});
   }
   if (x509_kind_.next.status == Journal::ACTIVE) std::swap(x509_kind_.current, x509_kind_.next);
 }
@@ -163,8 +163,9 @@ void Authorities::load_jwt(const std::vector<KeyInfo>& keys) {
     }
     auto signer = KeyManagerSigner::make(keys_, entry->key_id(), entry->public_key());
     if (!key_present(map, *entry) || !published(entry->authority_id()) || !signer) {
-      host_.warn("JWT authority on record cannot be used: its key or its place in the bundle is gone",
-                 {{"local_authority_id", entry->authority_id()}, {"slot", entry->slot()}});
+      host_.warn(
+          "JWT authority on record cannot be used: its key or its place in the bundle is gone",
+          {{"local_authority_id", entry->authority_id()}, {"slot", entry->slot()}});
       continue;
     }
     slot.status = entry->status();

@@ -65,8 +65,9 @@ Result<std::shared_ptr<const PeerIdentity>> Authorizer::verify_peer(const RpcPee
   }
   SIGNET_TRY(const SpiffeId id, chain.front().spiffe_id());
   if (!id.member_of(context_.trust_domain()) && !admin_by_config(id)) {
-    return Status::permission_denied("client certificate's SPIFFE ID is neither of this trust "
-                                     "domain nor one of admin_ids")
+    return Status::permission_denied(
+               "client certificate's SPIFFE ID is neither of this trust "
+               "domain nor one of admin_ids")
         .with("spiffe_id", id.to_string());
   }
   const BundlePtr bundle = context_.bundles->find(id.trust_domain_name());
@@ -74,9 +75,8 @@ Result<std::shared_ptr<const PeerIdentity>> Authorizer::verify_peer(const RpcPee
     warn_no_bundle(id.trust_domain_name());
     return Status::permission_denied("no bundle for the client's trust domain");
   }
-  const auto verified =
-      x509::verify_svid(chain, id.trust_domain(), bundle->roots,
-                        {.now = x509::from_unix(context_.host.unix_seconds())});
+  const auto verified = x509::verify_svid(chain, id.trust_domain(), bundle->roots,
+                                          {.now = x509::from_unix(context_.host.unix_seconds())});
   if (!verified) return verified.status();
   return std::make_shared<const PeerIdentity>(
       PeerIdentity{verified->spiffe_id, chain.front().serial_decimal(),

@@ -82,8 +82,12 @@ class EntryService {
     SIGNET_TRY(Query query, entry_query(context_, request));
     if (request.page_size() > 0) {
       const Result<uint64_t> after = parse_page_token(request.page_token());
-      if (!after)
-        return api_error(call.host(), Code::kInternal, "failed to list entries", after.status());
+      if (!after) {  // the peer's words, its slip of the text included
+        return api_error(
+            call.host(), Code::kInternal, "failed to list entries",
+            Status::invalid_argument("datastore-sql: rpc error: code = InvalidArgument desc = " +
+                                     after.status().message()));
+      }
       query.after_row = *after;
       query.limit = static_cast<uint32_t>(request.page_size());
     }

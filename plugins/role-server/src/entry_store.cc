@@ -44,6 +44,7 @@ Result<StoredEntry> EntryStore::create_in(Transaction& tx, Entry entry) {
     SIGNET_TRY(Entry stored, entry_from_record(similar.front()));
     return StoredEntry{std::move(stored), true};
   }
+  SIGNET_RETURN_IF_ERROR(check_duplicates(entry));
   SIGNET_RETURN_IF_ERROR(check_federated_bundles(tx, entry));
   if (entry.id().empty()) entry.set_id(crypto::random_uuid());
   entry.set_revision_number(0);
@@ -95,6 +96,7 @@ Result<Entry> EntryStore::rewrite_in(Transaction& tx, Entry entry) {
 
 Result<StoredEntry> EntryStore::update_in(Transaction& tx, const Entry& entry, uint32_t fields) {
   SIGNET_RETURN_IF_ERROR(check_for_store(entry, fields));
+  SIGNET_RETURN_IF_ERROR(check_duplicates(entry));
   const Result<Record> record = tx.get(kEntryKind, entry.id());
   if (!record) return prefixed_sql(record.status());
   SIGNET_TRY(Entry stored, entry_from_record(*record));

@@ -41,27 +41,6 @@ bool one_selector_type(const Entry& entry) {
                      [&](const auto& s) { return s.type() == entry.selectors(0).type(); });
 }
 
-// The store's unique indexes, in the words a client of SPIRE's sees.
-Status check_duplicates(const Entry& entry) {
-  std::set<std::pair<std::string_view, std::string_view>> selectors;
-  for (const auto& s : entry.selectors()) {
-    if (!selectors.emplace(s.type(), s.value()).second) {
-      return Status::already_exists(
-          "datastore-sql: UNIQUE constraint failed: selectors.registered_entry_id, selectors.type, "
-          "selectors.value");
-    }
-  }
-  std::set<std::string_view> names;
-  for (const std::string& name : entry.dns_names()) {
-    if (!names.insert(name).second) {
-      return Status::already_exists(
-          "datastore-sql: UNIQUE constraint failed: dns_names.registered_entry_id, "
-          "dns_names.value");
-    }
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<Entry> entry_from_api(const TrustDomain& trust_domain, const Entry& entry, uint32_t fields) {
@@ -144,7 +123,28 @@ Status check_for_store(const Entry& entry, uint32_t fields) {
   if (entry.additional_attributes().ByteSizeLong() > kMaxAttributesSize) {
     return invalid("invalid registration entry: additional attributes too long");
   }
-  return check_duplicates(entry);
+  return {};
+}
+
+// The store's unique indexes, in the words a client of SPIRE's sees.
+Status check_duplicates(const Entry& entry) {
+  std::set<std::pair<std::string_view, std::string_view>> selectors;
+  for (const auto& s : entry.selectors()) {
+    if (!selectors.emplace(s.type(), s.value()).second) {
+      return Status::already_exists(
+          "datastore-sql: UNIQUE constraint failed: selectors.registered_entry_id, selectors.type, "
+          "selectors.value");
+    }
+  }
+  std::set<std::string_view> names;
+  for (const std::string& name : entry.dns_names()) {
+    if (!names.insert(name).second) {
+      return Status::already_exists(
+          "datastore-sql: UNIQUE constraint failed: dns_names.registered_entry_id, "
+          "dns_names.value");
+    }
+  }
+  return {};
 }
 
 }  // namespace signet::server

@@ -17,8 +17,11 @@ Result<spire::api::types::Entry> entry_from_api(const TrustDomain& trust_domain,
                                                 uint32_t fields);
 
 /// What the store asks of an entry before it is written, `fields` as above.
-/// Errors   kInvalidArgument: "datastore-validation: ...";
-///          kAlreadyExists: "datastore-sql: ..." for a selector or DNS name that stands there twice
+/// Errors   kInvalidArgument: "datastore-validation: ..."
 Status check_for_store(const spire::api::types::Entry& entry, uint32_t fields);
+
+/// A selector or DNS name may stand there once. Asked after the search for a similar entry.
+/// Errors   kAlreadyExists: "datastore-sql: ..."
+Status check_duplicates(const spire::api::types::Entry& entry);
 
 }  // namespace signet::server

@@ -1,15 +1,14 @@
 #include "join_tokens.h"
 
+#include "signet/store/v1/store.pb.h"
+
 #include "crypto/encoding.h"
 #include "crypto/hash.h"
-#include "signet/store/v1/store.pb.h"
 
 namespace signet::server {
 namespace {
 
-std::string record_id(std::string_view token) {
-  return crypto::hex_encode(crypto::sha256(token));
-}
+std::string record_id(std::string_view token) { return crypto::hex_encode(crypto::sha256(token)); }
 
 }  // namespace
 
@@ -28,7 +27,12 @@ Status create_join_token(const Datastore& datastore, std::string_view token,
   record.expires_at = expires_at;
   record.body = body.SerializeAsString();
   SIGNET_TRY(auto tx, datastore.write());
-  SIGNET_RETURN_IF_ERROR(tx.put(record));
+  if (const Status put = tx.put(record); !put.ok()) {
+    return put.code() == Code::kAlreadyExists
+               ? Status::already_exists(
+                     "datastore-sql: UNIQUE constraint failed: join_tokens.token")
+               : put;
+  }
   return tx.commit().status();
 }
 

@@ -53,7 +53,8 @@ class MethodRegistry {
   template <typename Req, typename Fn>
   void unary_blob(std::string_view method, Fn fn) {
     auto shared = std::make_shared<Fn>(std::move(fn));
-    add(method, 0,
+    add(
+        method, 0,
         [shared](std::string_view bytes) -> std::unique_ptr<UnaryTask> {
           auto task = std::make_unique<Task<Req, Fn>>(shared);
           const bool good =

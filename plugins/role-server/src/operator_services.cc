@@ -2,11 +2,10 @@
 #include <algorithm>
 #include <mutex>
 
-#include "grpc/health/v1/health.pb.h"
-
 #include "agent_records.h"
 #include "api_id.h"
 #include "api_status.h"
+#include "grpc/health/v1/health.pb.h"
 #include "method_registry.h"
 #include "server_identity.h"
 #include "spire/api/server/debug/v1/debug.pb.h"
@@ -43,8 +42,7 @@ Status fill_svid_chain(CallContext& call, const BundleSnapshot& bundle,
   return {};
 }
 
-Status get_info(CallContext& call, const debug::GetInfoRequest&,
-                debug::GetInfoResponse& response) {
+Status get_info(CallContext& call, const debug::GetInfoRequest&, debug::GetInfoResponse& response) {
   ServiceContext& services = call.services();
   const BundlePtr bundle = services.bundles->own();
   if (!bundle) return api_error(call.host(), Code::kNotFound, "trust domain bundle not found");

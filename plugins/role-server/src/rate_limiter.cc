@@ -22,9 +22,8 @@ RateLimiter::Bucket& RateLimiter::bucket(Limit limit, std::string_view ip, std::
   const auto [place, is_new] = current_.try_emplace(key);
   if (is_new) {
     const auto old = previous_.find(key);
-    place->second = old == previous_.end()
-                        ? Bucket{static_cast<double>(rate_of(limit)), now_ns}
-                        : old->second;
+    place->second =
+        old == previous_.end() ? Bucket{static_cast<double>(rate_of(limit)), now_ns} : old->second;
   }
   return place->second;
 }

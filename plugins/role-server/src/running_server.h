@@ -21,8 +21,7 @@ namespace signet::server {
 class RunningServer {
  public:
   /// Loads what is stored, makes what is missing, opens the sockets. Blocks.
-  static Result<std::unique_ptr<RunningServer>> start(const Host& host,
-                                                      const ServerConfig& config);
+  static Result<std::unique_ptr<RunningServer>> start(const Host& host, const ServerConfig& config);
   ~RunningServer();
   /// No new calls; those under way may end for that long. Blocks.
   void drain(std::chrono::nanoseconds time);

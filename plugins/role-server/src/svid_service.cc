@@ -4,9 +4,9 @@
 // authority, read entries from memory, and hold no lock while they verify and sign.
 #include <algorithm>
 
+#include "agent_svid.h"
 #include "api_id.h"
 #include "api_status.h"
-#include "agent_svid.h"
 #include "authorities.h"
 #include "crypto/encoding.h"
 #include "crypto/hash.h"
@@ -32,9 +32,7 @@ bool is_signature_problem(const Status& status) {
   });
 }
 
-Status no_x509_authority() {
-  return Status::unavailable("X509 CA is not available for signing");
-}
+Status no_x509_authority() { return Status::unavailable("X509 CA is not available for signing"); }
 
 std::chrono::seconds ttl_or(std::int32_t seconds, std::chrono::seconds fallback) {
   return seconds > 0 ? std::chrono::seconds(seconds) : fallback;
@@ -80,10 +78,10 @@ Status mint_x509_svid(CallContext& call, const api::MintX509SVIDRequest& request
   if (request.csr().empty()) return api_error(host, Code::kInvalidArgument, "missing CSR");
   const auto csr = x509::Csr::parse_and_verify(crypto::as_bytes(request.csr()));
   if (!csr) {
-    return api_error(host, Code::kInvalidArgument,
-                     is_signature_problem(csr.status()) ? "failed to verify CSR signature"
-                                                        : "malformed CSR",
-                     csr.status());
+    return api_error(
+        host, Code::kInvalidArgument,
+        is_signature_problem(csr.status()) ? "failed to verify CSR signature" : "malformed CSR",
+        csr.status());
   }
   SIGNET_TRY(const SpiffeId id, minted_id(call, *csr));
   const X509AuthorityPtr authority = call.services().authorities->x509();
@@ -94,13 +92,13 @@ Status mint_x509_svid(CallContext& call, const api::MintX509SVIDRequest& request
   if (!subject) {
     return api_error(host, Code::kInvalidArgument, "malformed CSR", subject.status());
   }
-  const auto svid = authority->issuer.issue(
-      {.spiffe_id = id.to_string(),
-       .spki = csr->public_key().spki(),
-       .now = x509::from_unix(host.unix_seconds()),
-       .ttl = ttl_or(request.ttl(), call.services().config->x509_svid_ttl),
-       .dns_names = csr->dns_names(),
-       .subject = subject->empty() ? nullptr : &*subject});
+  const auto svid =
+      authority->issuer.issue({.spiffe_id = id.to_string(),
+                               .spki = csr->public_key().spki(),
+                               .now = x509::from_unix(host.unix_seconds()),
+                               .ttl = ttl_or(request.ttl(), call.services().config->x509_svid_ttl),
+                               .dns_names = csr->dns_names(),
+                               .subject = subject->empty() ? nullptr : &*subject});
   if (!svid) return api_error(host, Code::kInternal, "failed to sign X509-SVID", svid.status());
   fill_x509_svid(*authority, id, *svid, response.mutable_svid());
   call.audit("spiffe_id", id.to_string());
@@ -149,11 +147,10 @@ Status new_x509_svid(const CallContext& call, const X509Authority* authority, x5
   if (!svid) return api_error(host, Code::kInternal, "failed to sign X509-SVID", svid.status());
   fill_x509_svid(*authority, *id, *svid, out);
   if (host.enabled(LogLevel::kDebug)) {
-    host.debug("Signed X509 SVID",
-               {{"spiffe_id", id->to_string()},
-                {"entry_id", params.entry_id()},
-                {"serial_num", svid->serial_decimal()},
-                Field::time("expiration", x509::to_unix(svid->not_after))});
+    host.debug("Signed X509 SVID", {{"spiffe_id", id->to_string()},
+                                    {"entry_id", params.entry_id()},
+                                    {"serial_num", svid->serial_decimal()},
+                                    Field::time("expiration", x509::to_unix(svid->not_after))});
   }
   return {};
 }
@@ -292,8 +289,8 @@ Status new_jwt_svid(CallContext& call, const api::NewJWTSVIDRequest& request,
   if (call.services().config->disable_jwt_svids) {
     return api_error(call.host(), Code::kUnimplemented, "JWT functionality is disabled");
   }
-  const EntryPtr entry = call.services().entries->authorized_entry(call.caller_id().to_string(),
-                                                                   request.entry_id());
+  const EntryPtr entry =
+      call.services().entries->authorized_entry(call.caller_id().to_string(), request.entry_id());
   if (!entry) {
     return api_error(call.host(), Code::kNotFound, "entry not found or not authorized");
   }
@@ -305,8 +302,7 @@ Status new_jwt_svid(CallContext& call, const api::NewJWTSVIDRequest& request,
 
 // ---- WIT-SVIDs: as a server without that feature answers.
 
-Status mint_wit_svid(CallContext& call, const api::MintWITSVIDRequest&,
-                     api::MintWITSVIDResponse&) {
+Status mint_wit_svid(CallContext& call, const api::MintWITSVIDRequest&, api::MintWITSVIDResponse&) {
   return api_error(call.host(), Code::kUnimplemented, "WIT functionality is disabled");
 }
 
@@ -318,8 +314,7 @@ Status new_wit_svid(CallContext& call, const api::NewWITSVIDParams& params) {
   if (params.public_key().empty()) {
     return api_error(host, Code::kInvalidArgument, "missing public key");
   }
-  if (!call.services().entries->authorized_entry(call.caller_id().to_string(),
-                                                 params.entry_id())) {
+  if (!call.services().entries->authorized_entry(call.caller_id().to_string(), params.entry_id())) {
     return api_error(host, Code::kNotFound, "entry not found or not authorized");
   }
   const auto key = crypto::PublicKey::from_spki(crypto::as_bytes(params.public_key()));
@@ -357,10 +352,9 @@ void register_svid_service(MethodRegistry& methods, ServiceContext&) {
                                                                    mint_wit_svid);
   methods.unary<api::BatchNewX509SVIDRequest, api::BatchNewX509SVIDResponse>(
       path("BatchNewX509SVID"), batch_new_x509_svid);
-  methods.unary<api::NewJWTSVIDRequest, api::NewJWTSVIDResponse>(path("NewJWTSVID"),
-                                                                 new_jwt_svid);
-  methods.unary<api::BatchNewWITSVIDRequest, api::BatchNewWITSVIDResponse>(
-      path("BatchNewWITSVID"), batch_new_wit_svid);
+  methods.unary<api::NewJWTSVIDRequest, api::NewJWTSVIDResponse>(path("NewJWTSVID"), new_jwt_svid);
+  methods.unary<api::BatchNewWITSVIDRequest, api::BatchNewWITSVIDResponse>(path("BatchNewWITSVID"),
+                                                                           batch_new_wit_svid);
   methods.unary<api::NewDownstreamX509CARequest, api::NewDownstreamX509CAResponse>(
       path("NewDownstreamX509CA"), new_downstream_ca);
 }

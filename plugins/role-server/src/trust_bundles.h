@@ -71,7 +71,7 @@ class TrustBundles final : public ChangeSubscriber {
   ChangeFollower& changes_;
   const TrustDomain trust_domain_;
   mutable std::shared_mutex mutex_;
-  std::map<std::string, BundlePtr, std::less<>> bundles_;       // by trust domain name
+  std::map<std::string, BundlePtr, std::less<>> bundles_;     // by trust domain name
   std::map<std::string, std::uint64_t, std::less<>> erased_;  // revisions of deletions
   Snapshot<BundleSnapshot> own_;
   std::function<void()> own_changed_;

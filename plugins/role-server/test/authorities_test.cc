@@ -64,16 +64,15 @@ TEST_F(AuthoritiesTest, FirstStartMakesAndPublishesOneOfEachKind) {
 TEST_F(AuthoritiesTest, AuthoritySignsAnSvidThatTheBundleVerifies) {
   boot();
   const auto key = crypto::PrivateKey::generate(crypto::KeyType::kEcP256);
-  const auto svid = authorities().x509()->issuer.issue(
-      {.spiffe_id = "spiffe://example.org/db",
-       .spki = key->public_key().spki(),
-       .now = x509::from_unix(host_.now())});
+  const auto svid = authorities().x509()->issuer.issue({.spiffe_id = "spiffe://example.org/db",
+                                                        .spki = key->public_key().spki(),
+                                                        .now = x509::from_unix(host_.now())});
   ASSERT_TRUE(svid) << svid.status().message();
   const auto leaf = x509::Certificate::parse(svid->der);
   ASSERT_TRUE(leaf);
-  const auto verified = x509::verify_svid({*leaf}, server_->config.trust_domain,
-                                          server_->bundles.own()->roots,
-                                          {.now = x509::from_unix(host_.now())});
+  const auto verified =
+      x509::verify_svid({*leaf}, server_->config.trust_domain, server_->bundles.own()->roots,
+                        {.now = x509::from_unix(host_.now())});
   ASSERT_TRUE(verified) << verified.status().message();
 }
 

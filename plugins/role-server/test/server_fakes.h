@@ -32,7 +32,8 @@ class MemoryDatastore {
 
   static const signet_datastore* table() {
     static const signet_datastore kTable = {
-        sizeof(signet_datastore), 0,
+        sizeof(signet_datastore),
+        0,
         [](signet_instance* i, signet_call*, std::uint32_t, signet_tx** out) -> signet_status {
           *out = reinterpret_cast<signet_tx*>(new Tx{*self(i), self(i)->records_, false});
           return SIGNET_OK;
@@ -114,7 +115,7 @@ class MemoryDatastore {
       if (record.if_revision == SIGNET_REVISION_ABSENT && at != records.end()) {
         return SIGNET_ALREADY_EXISTS;
       }
-      Stored stored{key.first, key.second, std::string(view(record.body)), 0, 0,
+      Stored stored{key.first,         key.second, std::string(view(record.body)), 0, 0,
                     record.expires_at, {}};
       stored.row = at == records.end() ? ++store.row_ : at->second.row;
       stored.revision = store.revision_ + 1;
@@ -151,9 +152,17 @@ class MemoryDatastore {
   static MemoryDatastore* self(signet_instance* i) { return reinterpret_cast<MemoryDatastore*>(i); }
   static Tx& tx(signet_tx* t) { return *reinterpret_cast<Tx*>(t); }
   static void emit_one(signet_call* c, const Stored& s) {
-    const signet_record record = {sizeof(signet_record), 0,          to_abi(s.kind), to_abi(s.id),
-                                  s.row,                 s.revision, -1,             s.expires_at,
-                                  nullptr,               0,          bytes_to_abi(s.body)};
+    const signet_record record = {sizeof(signet_record),
+                                  0,
+                                  to_abi(s.kind),
+                                  to_abi(s.id),
+                                  s.row,
+                                  s.revision,
+                                  -1,
+                                  s.expires_at,
+                                  nullptr,
+                                  0,
+                                  bytes_to_abi(s.body)};
     c->ops->emit(c, SIGNET_KIND_RECORD, &record, sizeof(record));
   }
   static signet_status emit(Tx& t, signet_call* c, const Key& key) {
@@ -189,8 +198,8 @@ class MemoryKeys final : public Plugin, public KeyManager {
   Result<std::string> sign(const signet_sign_req& request) override {
     const auto at = keys.find(std::string(view(request.key_id)));
     if (at == keys.end()) return Status::not_found("no such key");
-    SIGNET_TRY(const auto signature, at->second.sign(crypto::Hash::kSha256,
-                                                     crypto::as_bytes(view(request.digest))));
+    SIGNET_TRY(const auto signature,
+               at->second.sign(crypto::Hash::kSha256, crypto::as_bytes(view(request.digest))));
     return crypto::to_string(signature);
   }
   std::map<std::string, crypto::PrivateKey> keys;
