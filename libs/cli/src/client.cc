@@ -33,7 +33,7 @@ std::optional<int> why_unreachable(const std::string& path) {
 
 Status rpc_error(const Status& status, const std::string& socket_path) {
   std::string message = status.message();
-  // The transports' libraries word these two differently; scripts know the peer's words.
+  // The transports' libraries word these differently; scripts know the peer's words.
   if (status.code() == Code::kUnavailable) {
     if (const auto error = why_unreachable(socket_path)) {
       message = "connection error: desc = \"transport: Error while dialing: dial unix " +
@@ -41,6 +41,8 @@ Status rpc_error(const Status& status, const std::string& socket_path) {
     }
   } else if (status.code() == Code::kDeadlineExceeded && message == "Deadline Exceeded") {
     message = "context deadline exceeded";
+  } else if (status.code() == Code::kCancelled && message == "CANCELLED") {
+    message = "context canceled";
   }
   return {status.code(),
           "rpc error: code = " + go_code_name(static_cast<std::int32_t>(status.code())) +

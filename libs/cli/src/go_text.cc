@@ -160,6 +160,25 @@ Status check_agent_date(std::string_view text) {
   return {};
 }
 
+Result<std::chrono::nanoseconds> go_parse_duration(std::string_view text) {
+  const auto duration = parse_go_duration(text);
+  if (duration) return duration;
+  // Which of the three errors it is: the first number's unit decides.
+  const std::string in = " in duration " + go_quote(text);
+  const std::size_t sign = text.starts_with('-') || text.starts_with('+') ? 1 : 0;
+  const std::size_t unit = std::min(text.find_first_not_of("0123456789.", sign), text.size());
+  const std::string_view number = text.substr(sign, unit - sign);
+  if (number.find_first_of("0123456789") == std::string_view::npos)
+    return Status::invalid_argument("time: invalid duration " + go_quote(text));
+  if (unit == text.size()) return Status::invalid_argument("time: missing unit" + in);
+  const std::string_view name =
+      text.substr(unit, std::min(text.find_first_of("0123456789.", unit), text.size()) - unit);
+  for (const char* known : {"ns", "us", "\xC2\xB5s", "\xCE\xBCs", "ms", "s", "m", "h"}) {
+    if (name == known) return Status::invalid_argument("time: invalid duration " + go_quote(text));
+  }
+  return Status::invalid_argument("time: unknown unit " + go_quote(name) + in);
+}
+
 Result<std::int64_t> go_parse_int(std::string_view text) {
   const auto malformed = [] { return Status::invalid_argument("parse error"); };
   std::string_view rest = text;

@@ -28,6 +28,9 @@ std::string rfc3339_utc(std::int64_t unix_seconds);
 /// Errors   kInvalidArgument: parsing time "x" as "...": cannot parse "x" as "2006"
 Status check_agent_date(std::string_view text);
 
+/// A duration as a flag that explains itself reads it.
+/// Errors   kInvalidArgument: time: missing unit in duration "5"
+Result<std::chrono::nanoseconds> go_parse_duration(std::string_view text);
 /// Reads a decimal, 0x, 0o, 0b or 0-octal number with an optional sign and underscores between
 /// digits. Errors   kInvalidArgument "parse error", kOutOfRange "value out of range"
 Result<std::int64_t> go_parse_int(std::string_view text);

@@ -1,0 +1,150 @@
+// api watch: prints every answer of the X509-SVID stream until Ctrl-C.
+#include <condition_variable>
+#include <mutex>
+#include <signal.h>
+#include <thread>
+#include <time.h>
+
+#include "cli/agent_socket.h"
+#include "cli/workload_command.h"
+#include "cli/x509_answer.h"
+
+namespace signet::agent::cli {
+namespace {
+
+// Takes SIGINT while it lives: cancels the stream of the moment and ends waits.
+class Interrupt {
+ public:
+  Interrupt() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    thread_ = std::thread([this] { wait_for_signal(); });
+  }
+  ~Interrupt() {
+    {
+      const std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    thread_.join();
+  }
+  /// The stream to cancel; null for none. True when the signal has come already.
+  bool watch(ClientCall* stream) {
+    const std::lock_guard lock(mutex_);
+    stream_ = stream;
+    return come_;
+  }
+  /// True when the signal came in that time or before.
+  bool wait(std::chrono::seconds time) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, time, [this] { return come_; });
+  }
+
+ private:
+  void wait_for_signal() {
+    constexpr timespec kLook = {0, 100'000'000};
+    for (;;) {
+      const int signal = sigtimedwait(&set_, nullptr, &kLook);
+      const std::lock_guard lock(mutex_);
+      if (over_) return;
+      if (signal != SIGINT) continue;
+      come_ = true;
+      changed_.notify_all();
+      if (stream_ != nullptr) stream_->cancel();
+    }
+  }
+  sigset_t set_{};
+  std::thread thread_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  ClientCall* stream_ = nullptr;
+  bool over_ = false;
+  bool come_ = false;
+};
+
+// Domains by name, without the scheme; the hint is not part of this text.
+void adapt(X509Answer& answer) {
+  std::map<std::string, std::vector<x509::Certificate>> by_name;
+  for (auto& [domain, bundle] : answer.federated) {
+    const auto name = TrustDomain::parse_name_or_id(domain);
+    by_name.emplace(name ? name->name() : domain, std::move(bundle));
+  }
+  answer.federated = std::move(by_name);
+  for (X509Identity& identity : answer.identities) identity.hint.clear();
+}
+
+class Watch {
+ public:
+  Watch(Context& context, const Client& client) : context_(context), client_(client) {}
+
+  /// Why it ended; never ok.
+  Status run() {
+    for (std::chrono::seconds delay{1};;
+         delay = std::min(delay + std::chrono::seconds(1), std::chrono::seconds(30))) {
+      bool received = false;
+      const Status status = follow(received);
+      if (context_.io.failed()) return Status(Code::kUnknown, "cannot write to standard output");
+      context_.io.err(status.message() + "\n");
+      if (status.code() == Code::kCancelled || status.code() == Code::kInvalidArgument)
+        return status;
+      if (received) delay = std::chrono::seconds(1);
+      if (interrupt_.wait(delay)) return Status::cancelled("context canceled");
+    }
+  }
+
+ private:
+  Status follow(bool& received) {
+    auto stream = client_.connection().open(kFetchX509Svid, ::X509SVIDRequest(), INT64_MAX,
+                                            workload_headers());
+    if (!stream) return signet::cli::rpc_error(stream.status(), client_.socket_path());
+    (*stream)->half_close();
+    if (interrupt_.watch(stream->get())) (*stream)->cancel();
+    const Status status = read_all(**stream, received);
+    interrupt_.watch(nullptr);
+    return status;
+  }
+
+  Status read_all(ClientCall& stream, bool& received) {
+    for (;;) {
+      auto message = stream.read<::X509SVIDResponse>();
+      if (!message) return signet::cli::rpc_error(message.status(), client_.socket_path());
+      if (!*message) return Status(Code::kUnknown, "EOF");
+      received = true;
+      const auto now = std::chrono::steady_clock::now();
+      auto answer = read_x509_answer(**message);
+      if (answer) {
+        adapt(*answer);
+        context_.io.out(x509_answer_text(*answer, now - last_));
+        last_ = now;
+      } else {
+        context_.io.err(answer.status().message() + "\n");
+      }
+      if (context_.io.failed()) return Status(Code::kUnknown, "");
+    }
+  }
+
+  Context& context_;
+  const Client& client_;
+  Interrupt interrupt_;
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+int watch(Context& context, const Args& args) {
+  FlagSet flags("watch");
+  AgentSocket socket;
+  socket.declare(flags);
+  const FlagSet::Outcome outcome = flags.parse(args, context.io);
+  if (outcome == FlagSet::Outcome::kHelp) return 0;
+  const Status status = [&]() -> Status {
+    if (outcome == FlagSet::Outcome::kBad) return Status::invalid_argument(flags.error());
+    SIGNET_TRY(std::string path, socket.resolve());
+    SIGNET_TRY(const Client client, Client::open(context.host, std::move(path)));
+    return Watch(context, client).run();
+  }();
+  context.io.err(status.message() + "\n");
+  return 1;
+}
+
+}  // namespace signet::agent::cli
