@@ -298,7 +298,7 @@ TEST(KernelProcess, ValidateChecksTheLogSettingsAndOpensNoLogFile) {
       prefix.dir().write("test.conf", config("log_level = \"loud\"\nlog_file = \"" + log + "\""));
   Child child(prefix, {"validate", "-config", file});
   EXPECT_EQ(child.wait(), 1);
-  EXPECT_THAT(child.err(), HasSubstr("test.conf:3:13: test.log_level: is not one of trace"));
+  EXPECT_THAT(child.err(), HasSubstr("test.conf:3:1: test.log_level: is not one of trace"));
   EXPECT_FALSE(std::filesystem::exists(log));
 }
 

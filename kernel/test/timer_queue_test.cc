@@ -43,6 +43,7 @@ TEST_F(TimerQueueTest, FiresInOrderOfDeadlines) {
   timers.start(lane, in(10), 0, fn, &a);
   timers.start(lane, in(50), 0, fn, &b);
   state.done.get_future().wait();
+  EXPECT_TRUE(lane->wait_quiet(std::chrono::seconds(10)));  // the last one has let go of `state`
   EXPECT_EQ(state.order, "abc");
 }
 
@@ -111,6 +112,7 @@ TEST_F(TimerQueueTest, AClosedLanesTimersAreForgotten) {
       other, in(50), 0, [](void* arg) { static_cast<std::promise<void>*>(arg)->set_value(); },
       &later);
   later.get_future().wait();
+  EXPECT_TRUE(other->wait_quiet(std::chrono::seconds(10)));
   EXPECT_FALSE(timers.try_cancel(id));
   EXPECT_EQ(fired, 0);
 }

@@ -142,9 +142,9 @@ int run_app(const std::vector<std::string>& argv) {
   if (const Status s = check_environment(); !s.ok()) return fail(s.message());
   const std::string prefix = parent(own_directory());
   // Never destroyed: plugins may still run when main returns, and exit handlers with them.
-  auto& process = *new Process(prefix + "/lib", prefix + "/lib/signet/plugins",
-                               LogOutput::Stream::kStderr, SIGNET_LOG_WARN);
-  auto& supervisor = *new Supervisor(process);
+  static auto& process = *new Process(prefix + "/lib", prefix + "/lib/signet/plugins",
+                                      LogOutput::Stream::kStderr, SIGNET_LOG_WARN);
+  static auto& supervisor = *new Supervisor(process);
 
   std::vector<std::string> words(argv.begin() + (argv.empty() ? 0 : 1), argv.end());
   // Called by another name (a link called spire-server), the name is the word.

@@ -1,18 +1,22 @@
 #include "app/run_loop.h"
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <deque>
-#include <malloc.h>
 #include <mutex>
 #include <signal.h>
 #include <unistd.h>
 
 #include "app/harden.h"
 #include "app/signals.h"
+#include "app/startup_pages.h"
 
 namespace signet::kernel {
 namespace {
+
+// How long after its start a role is past what it does only once.
+constexpr std::chrono::seconds kSettled{10};
 
 // What the main thread is to do next, in order of arrival.
 class Events {
@@ -26,6 +30,11 @@ class Events {
     const std::lock_guard lock(mutex_);
     events_.push_back(std::move(event));
     arrived_.notify_one();
+  }
+  /// False when nothing came in that time.
+  bool wait_for(std::chrono::seconds time) {
+    std::unique_lock lock(mutex_);
+    return arrived_.wait_for(lock, time, [&] { return !events_.empty(); });
   }
   Event wait() {
     std::unique_lock lock(mutex_);
@@ -71,7 +80,7 @@ int run_role(Process& process, Supervisor& supervisor, const PluginFile& role,
     }
     return 1;
   }
-  malloc_trim(0);  // what parsing and validating needed
+  if (!events.wait_for(kSettled)) release_startup_pages();
 
   int code = 0;
   for (;;) {
