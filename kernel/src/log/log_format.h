@@ -1,5 +1,5 @@
 // One log record as text, in the two forms that the peers' tools already read:
-//   time="2026-01-01T01:00:00Z" level=info msg="Issued" spiffe_id="spiffe://td/a" count=2
+//   time="2026-01-01T01:00:00Z" level=info msg=Issued count=2 user="a b"
 //   {"count":2,"level":"info","msg":"Issued","time":"2026-01-01T01:00:00Z"}
 // Fields are sorted by key; of two with one key the later wins.
 #pragma once
