@@ -105,6 +105,7 @@ Status StateFolder::take_lock(const TrustDomain& trust_domain) {
 }
 
 bool StateFolder::agent_has_svid() const {
+  if (access((agent_data() + "/keys.json").c_str(), R_OK) != 0) return false;
   const auto text = keymanager::read_private_file(agent_data_file(agent_data()), kMaxAgentData);
   if (!text) return false;
   const auto data = nlohmann::json::parse(text->text(), nullptr, false);

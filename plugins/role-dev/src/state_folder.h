@@ -39,7 +39,7 @@ class StateFolder {
   std::string server_log() const { return root_ + "/server.log"; }
   std::string agent_log() const { return root_ + "/agent.log"; }
 
-  /// Whether the agent has kept an SVID of its own from an earlier run.
+  /// Whether the agent has kept an SVID of its own, and keys, from an earlier run.
   bool agent_has_svid() const;
   /// Forgets it, with the bundle it came with: both may be older than the server's authorities.
   Status forget_agent() const;

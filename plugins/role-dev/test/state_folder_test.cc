@@ -71,10 +71,15 @@ TEST(StateFolder, RefusesPathsThatAreTooLongForASocket) {
   EXPECT_TRUE(StateFolder::open(temp.path("s"), domain(), "/" + std::string(106, 'x')).ok());
 }
 
-TEST(StateFolder, KnowsWhetherTheAgentHasAnSvid) {
+TEST(StateFolder, KnowsWhetherTheAgentHasAnSvidAndItsKeys) {
   const TestFolder temp;
   const auto folder = StateFolder::open(temp.path("s"), domain(), "");
   ASSERT_TRUE(folder.ok());
+  write_agent_data(*folder, R"({"svid": ["LS0t"]})");
+  EXPECT_FALSE(folder->agent_has_svid()) << "without keys it is of no use";
+  std::ofstream(folder->agent_data() + "/keys.json") << "{}";
+  EXPECT_TRUE(folder->agent_has_svid());
+  EXPECT_TRUE(folder->forget_agent().ok());
   EXPECT_FALSE(folder->agent_has_svid());
   write_agent_data(*folder, R"({"svid": null, "bundle": ["x"]})");
   EXPECT_FALSE(folder->agent_has_svid());
