@@ -50,7 +50,10 @@ Status RoleServer::validate(Call& call, std::string_view config) {
 Status RoleServer::configure(Call&, std::string_view config) {
   SIGNET_TRY(ServerConfig parsed, ServerConfig::from_json(config));
   if (running_) {
-    return Status::failed_precondition("the server's own settings change with a restart only");
+    // Asked again after a signal: what stays the same needs no word.
+    return config == config_json_ ? Status()
+                                  : Status::failed_precondition(
+                                        "the server's own settings change with a restart only");
   }
   std::error_code error;
   std::filesystem::create_directories(parsed.data_dir, error);
@@ -59,6 +62,7 @@ Status RoleServer::configure(Call&, std::string_view config) {
                                        error.message());
   }
   config_ = std::move(parsed);
+  config_json_ = config;
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 
 #include "signet/plugin.h"
 
@@ -29,6 +30,7 @@ class RoleServer final : public Plugin {
 
  private:
   std::optional<ServerConfig> config_;
+  std::string config_json_;  // what config_ was read from
   std::unique_ptr<RunningServer> running_;
 };
 
