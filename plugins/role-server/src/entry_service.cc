@@ -1,6 +1,6 @@
 // spire.api.server.entry.v1.Entry: the calls that manage registration entries, and the two by
 // which agents fetch theirs (entry_sync.cc has the streaming one).
-#include <map>
+#include <algorithm>
 
 #include "api_id.h"
 #include "api_status.h"
@@ -60,6 +60,12 @@ AuditFields audit_fields(const Entry& e, uint32_t fields) {
     out.emplace_back("expires_at", std::to_string(e.expires_at()));
   if (wants(Entry::kHintFieldNumber) && !e.hint().empty()) out.emplace_back("hint", e.hint());
   return out;
+}
+
+// SPIRE answers a write with the names in order; a later read gives them as they were written,
+// and the first one written is the certificate's common name.
+void sort_dns_names(Entry& entry) {
+  std::sort(entry.mutable_dns_names()->begin(), entry.mutable_dns_names()->end());
 }
 
 class EntryService {
@@ -136,7 +142,11 @@ class EntryService {
       } else if (!stored[n]) {
         status = failed(call, "failed to create entry", stored[n].status());
       } else {
-        if (stored[n]->existed) status = Status::already_exists("similar entry already exists");
+        if (stored[n]->existed) {
+          status = Status::already_exists("similar entry already exists");
+        } else {
+          sort_dns_names(stored[n]->entry);
+        }
         apply_mask(stored[n]->entry, fields);
         *result->mutable_entry() = std::move(stored[n]->entry);
       }
@@ -161,6 +171,7 @@ class EntryService {
       } else if (!stored[n]) {
         status = failed(call, "failed to update entry", stored[n].status());
       } else {
+        sort_dns_names(stored[n]->entry);
         apply_mask(stored[n]->entry, fields);
         *result->mutable_entry() = std::move(stored[n]->entry);
       }

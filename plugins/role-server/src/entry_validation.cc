@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "signet/selector.h"
 
@@ -83,6 +84,101 @@ Result<Entry> entry_from_api(const TrustDomain& trust_domain, const Entry& entry
   if (wants(fields, Entry::kSelectorsFieldNumber)) {
     SIGNET_RETURN_IF_ERROR(check_selectors(entry));
     *out.mutable_selectors() = entry.selectors();
+    // Sorted, as SPIRE gives them back whatever their order was.
+    std::sort(out.mutable_selectors()->begin(), out.mutable_selectors()->end(),
+              [](const auto& a, const auto& b) {
+                return std::tie(a.type(), a.value()) < std::tie(b.type(), b.value());
+              });
+  }
+  if (wants(fields, Entry::kStoreSvidFieldNumber)) out.set_store_svid(entry.store_svid());
+  if (wants(fields, Entry::kX509SvidTtlFieldNumber)) out.set_x509_svid_ttl(entry.x509_svid_ttl());
+  if (wants(fields, Entry::kJwtSvidTtlFieldNumber)) out.set_jwt_svid_ttl(entry.jwt_svid_ttl());
+  if (wants(fields, Entry::kHintFieldNumber)) {
+    if (entry.hint().size() > kMaxHintSize) {
+      return Status::invalid_argument("hint is too long, max length is 1024 characters");
+    }
+    out.set_hint(entry.hint());
+  }
+  if (wants(fields, Entry::kAdditionalAttributesFieldNumber) && entry.has_additional_attributes()) {
+    *out.mutable_additional_attributes() = entry.additional_attributes();
+  }
+  return out;
+}
+
+Status check_for_store(const Entry& entry, uint32_t fields) {
+  if (wants(fields, Entry::kSelectorsFieldNumber) && entry.store_svid()) {
+    if (entry.additional_attributes().disable_x509_svid_prefetch()) {
+      return invalid("specifying cache behaviour is incompatible with storable SVIDs");
+    }
+    if (!one_selector_type(entry)) {
+      return invalid(
+          "invalid registration entry: selector types must be the same when store SVID is enabled");
+    }
+  }
+  if (entry.id().size() > kMaxIdSize)
+    return invalid("invalid registration entry: entry ID too long");
+  if (!std::all_of(entry.id().begin(), entry.id().end(), id_char)) {
+    return invalid("invalid registration entry: entry ID contains invalid characters");
+  }
+  if (wants(fields, Entry::kX509SvidTtlFieldNumber) && entry.x509_svid_ttl() < 0) {
+    return invalid("invalid registration entry: X509SvidTtl is not set");
+  }
+  if (wants(fields, Entry::kJwtSvidTtlFieldNumber) && entry.jwt_svid_ttl() < 0) {
+    return invalid("invalid registration entry: JwtSvidTtl is not set");
+  }
+  if (entry.additional_attributes().ByteSizeLong() > kMaxAttributesSize) {
+    return invalid("invalid registration entry: additional attributes too long");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Entry> entry_from_api(const TrustDomain& trust_domain, const Entry& entry, uint32_t fields) {
+  Entry out;
+  out.set_id(entry.id());
+  if (wants(fields, Entry::kParentIdFieldNumber)) {
+    const auto parent =
+        member_id_from_api(trust_domain, entry.has_parent_id() ? &entry.parent_id() : nullptr);
+    if (!parent) return parent.status().prefixed("invalid parent ID");
+    *out.mutable_parent_id() = entry.parent_id();
+    out.mutable_parent_id()->set_trust_domain(trust_domain.name());
+  }
+  if (wants(fields, Entry::kSpiffeIdFieldNumber)) {
+    const auto id =
+        workload_id_from_api(trust_domain, entry.has_spiffe_id() ? &entry.spiffe_id() : nullptr);
+    if (!id) return id.status().prefixed("invalid spiffe ID");
+    *out.mutable_spiffe_id() = entry.spiffe_id();
+    out.mutable_spiffe_id()->set_trust_domain(trust_domain.name());
+  }
+  if (wants(fields, Entry::kAdminFieldNumber)) out.set_admin(entry.admin());
+  if (wants(fields, Entry::kDnsNamesFieldNumber)) {
+    for (const std::string& name : entry.dns_names()) {
+      if (Status bad = x509::check_dns_name(name); !bad.ok())
+        return bad.prefixed("invalid DNS name");
+    }
+    *out.mutable_dns_names() = entry.dns_names();
+  }
+  if (wants(fields, Entry::kDownstreamFieldNumber)) out.set_downstream(entry.downstream());
+  if (wants(fields, Entry::kExpiresAtFieldNumber)) out.set_expires_at(entry.expires_at());
+  if (wants(fields, Entry::kFederatesWithFieldNumber)) {
+    for (const std::string& name : entry.federates_with()) {
+      const auto td = TrustDomain::parse_name_or_id(name);
+      if (!td) return td.status().prefixed("invalid federated trust domain");
+      if (std::find(out.federates_with().begin(), out.federates_with().end(), td->name()) ==
+          out.federates_with().end()) {
+        out.add_federates_with(td->name());
+      }
+    }
+  }
+  if (wants(fields, Entry::kSelectorsFieldNumber)) {
+    SIGNET_RETURN_IF_ERROR(check_selectors(entry));
+    *out.mutable_selectors() = entry.selectors();
+    // Sorted, as SPIRE gives them back whatever their order was.
+    std::sort(out.mutable_selectors()->begin(), out.mutable_selectors()->end(),
+              [](const auto& a, const auto& b) {
+                return std::tie(a.type(), a.value()) < std::tie(b.type(), b.value());
+              });
   }
   if (wants(fields, Entry::kStoreSvidFieldNumber)) out.set_store_svid(entry.store_svid());
   if (wants(fields, Entry::kX509SvidTtlFieldNumber)) out.set_x509_svid_ttl(entry.x509_svid_ttl());
