@@ -14,12 +14,14 @@ _RULES = [
     ("duration", re.compile(r"\b\d+(\.\d+)?(ns|µs|us|ms)\b")),
 ]
 
-# After these words SPIRE's text goes on with what a Go library calls the fault; what matters is that
-# the sentence before it, and the code, are the same.
+# After these words SPIRE's text goes on with what a Go library or its database calls the fault; what
+# matters is that the sentence before it, and the code, are the same.
 _LIBRARY = re.compile(
-    r"(malformed CSR|failed to parse CSR|unable to parse X\.509 authority|invalid CSR signature|"
-    r"failed to convert X\.509 authority|failed to convert JWT authority|"
-    r"failed to verify CSR signature|invalid DNS name): [^\"]*")
+    r'(malformed CSR|failed to parse CSR|unable to parse X\.509 authority|invalid CSR signature|'
+    r'failed to convert X\.509 authority|failed to convert JWT authority|failed to create token|'
+    r'failed to list entries|failed to verify CSR signature|invalid DNS name): '
+    r'(?:\\.|[^"\\])*', re.S)
+_LIBRARY_WHOLE = re.compile(_LIBRARY.pattern.removesuffix(r'(?:\\.|[^"\\])*') + ".*", re.S)
 
 
 class Masker:
@@ -32,10 +34,12 @@ class Masker:
         numbers = self._seen.setdefault(kind, {})
         return f"<{kind}:{numbers.setdefault(text, len(numbers) + 1)}>"
 
-    def text(self, text):
+    def text(self, text, whole=False):
+        """whole: the text is one message, not a document with messages in quotes."""
         for value in sorted(self._known, key=len, reverse=True):
             text = text.replace(value, self._known[value])
-        text = _LIBRARY.sub(r"\1: <reason>", text)
+        text = (_LIBRARY_WHOLE if whole else _LIBRARY).sub(r"\1: <reason>", text)
+        text = re.sub(r"(CSR DNS name is invalid): .*", r"\1: <reason>", text, flags=re.S)
         for kind, rule in _RULES:
             def replace(match, kind=kind):
                 if kind == "pem":
@@ -53,4 +57,4 @@ class Masker:
                     else self.json(v, fields) for k, v in value.items()}
         if isinstance(value, list):
             return [self.json(v, fields) for v in value]
-        return self.text(value) if isinstance(value, str) else value
+        return self.text(value, whole=True) if isinstance(value, str) else value

@@ -10,7 +10,7 @@ import unittest
 
 from harness import deploy, paths
 from harness.case import TestCase, needs_signet
-from harness.process import Process, run
+from harness.process import Process, run, wait_until
 
 
 def spires_files():
@@ -48,8 +48,8 @@ class Files(TestCase):
                                      "-socketPath", socket, "-serverPort", deploy.free_port()],
                           self.folder / "server.log", cwd=folder)
         self.nodes.append(process)
-        process.wait_log("Starting Server APIs", 20)
-        self.assertEqual(run([paths.SIGNET, "server", "healthcheck", "-socketPath", socket]).code, 0)
+        wait_until("the server to be healthy", lambda: process.running() and run(
+            [paths.SIGNET, "server", "healthcheck", "-socketPath", socket]).code == 0)
 
     def test_the_same_settings_in_three_forms(self):
         server, settings = self.server_settings()

@@ -221,10 +221,19 @@ class BadInput(TestCase):
             _, end = self.call(self.s, "spire.api.server.svid.v1.SVID/MintX509SVID", {"csr": csr})
             self.assertEqual(end["code"], "InvalidArgument", (flags, end))
         if IMPL == "signet":  # SPIRE takes any key that Go can read
-            for key in ("rsa1024",):
+            for key in ("rsa1024", "ed25519"):
                 csr = self.probe("csr", "-spiffe-id", f"{TD}/m", "-key", key)[1][0]["csr"]
                 _, end = self.call(self.s, "spire.api.server.svid.v1.SVID/MintX509SVID", {"csr": csr})
                 self.assertEqual(end["code"], "InvalidArgument", (key, end))
+
+    @unittest.skipUnless(IMPL == "signet", "SPIRE takes a DNS name with a blank in it")
+    def test_dns_names_that_are_none(self):
+        for name in ("not a name", "a..b", "-a", "a-", "*", "a.*.b", "x" * 64 + ".org", "ä.org", "a\nb"):
+            answers, end = self.call(self.s, "spire.api.server.entry.v1.Entry/BatchCreateEntry", {"entries": [{
+                "spiffe_id": {"trust_domain": "example.org", "path": "/dns"},
+                "parent_id": {"trust_domain": "example.org", "path": "/node"}, "dns_names": [name],
+                "selectors": [{"type": "unix", "value": "uid:99"}]}]})
+            self.assertEqual(answers[0]["results"][0].get("status", {}).get("code", 0), 3, name)
 
     @unittest.skipUnless(IMPL == "signet", "Signet's own promise")
     def test_the_log_names_the_cause(self):

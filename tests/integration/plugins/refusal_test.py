@@ -33,6 +33,7 @@ class Refusal(TestCase):
         server.config.write_text(deploy.hcl(server.settings()))
         process = Process("server", [self.tree / "bin" / "signet", "server", "run", "-config", server.config],
                           server.log, cwd=server.folder)
+        server.process = process
         self.nodes.append(process)
         return server, process
 
@@ -55,7 +56,7 @@ class Refusal(TestCase):
 
     def test_the_copied_tree_works(self):
         server, process = self.start()
-        process.wait_log("Starting Server APIs", 20)
+        server.wait_healthy()
         self.assertEqual(process.terminate(), 0)
 
     def test_missing(self):
@@ -117,7 +118,7 @@ class Refusal(TestCase):
     def test_a_pin_that_holds_is_accepted(self):
         digest = subprocess.check_output(["sha256sum", self.plugin], text=True).split()[0]
         server, process = self.start({"plugins": {"KeyManager disk": {"plugin_checksum": digest}}})
-        process.wait_log("Starting Server APIs", 20)
+        server.wait_healthy()
 
     def test_an_unknown_plugin_is_named_with_the_nearest(self):
         over = {"plugins": {"KeyManager disk": None,
@@ -149,7 +150,8 @@ class Exchange(TestCase):
         process = Process("server", [tree / "bin" / "signet", "server", "run", "-config", server.config],
                           server.log, cwd=server.folder)
         self.nodes.append(process)
-        process.wait_log("Starting Server APIs", 20)
+        server.process = process
+        server.wait_healthy()
         self.assertTrue((self.folder / "keys.json").exists(), "it is the other one's code that ran")
 
 

@@ -62,6 +62,8 @@ class Side:
         _, lines = self.case.probe("call", *who, "-method", f"{PACKAGE}.{method}", *more, stdin=text)
         for line in lines:
             line.pop("seconds", None)
+            if "AuthorizedEntries" in method and "entries" in line.get("answer", {}):
+                line["answer"]["entries"].sort(key=lambda e: e["spiffeId"]["path"])  # a set
         return [self.mask.json(line, FIELDS) for line in lines]
 
 
@@ -175,7 +177,7 @@ class ServerApi(TestCase):
                        {"spiffe_id": {"trust_domain": "example.org:80", "path": "/x"}},
                        {"spiffe_id": {"trust_domain": "spiffe://example.org", "path": "/x"}},
                        {"dns_names": [""]}, {"dns_names": ["a", "a"]}, {"dns_names": ["-bad"]},
-                       {"dns_names": ["x" * 64 + ".org"]}, {"dns_names": ["ok.example.org", "b ad"]},
+                       {"dns_names": ["x" * 64 + ".org"]}, {"dns_names": ["ok.example.org", "b..ad"]},
                        {"x509_svid_ttl": -1}, {"jwt_svid_ttl": -1}, {"id": "with space"}, {"id": "x" * 300},
                        {"id": "ok_id-1.2"}, {"federates_with": ["example.org"]}, {"federates_with": ["a b"]},
                        {"hint": "y" * 1024}, {"expires_at": 1}, {"store_svid": True},
@@ -198,18 +200,19 @@ class ServerApi(TestCase):
         calls = [
             ("local", "entry.v1.Entry/BatchCreateEntry", {"entries": [
                 entry(1), entry(2, parent_id=td("/elsewhere")), entry(3, dns_names=["a.example.org"])]}),
+            # SPIRE signs for any key that Go can read; ours refuses the weak and the odd ones, which
+            # tests/integration/hostile looks at.
             mint(*good), mint(*good, "-key", "p384"), mint(*good, "-key", "rsa2048"),
-            mint(*good, "-key", "ed25519"), mint(*good, "-key", "p521"), mint(*good, "-key", "rsa1024"),
             mint(*good, ttl=60), mint(*good, ttl=-5), mint(*good, ttl=10**9), mint(),
             mint("-spiffe-id", "spiffe://other.org/m"), mint("-spiffe-id", "https://example.org/m"),
             mint("-spiffe-id", "spiffe://example.org"),
-            mint(*good, "-dns", "b.example.org"), mint(*good, "-dns", "b ad"),
+            mint(*good, "-dns", "b.example.org"), mint(*good, "-dns", "-bad"),
             mint(*good, "-fault", "signature"), mint(*good, "-fault", "truncated"),
             mint(*good, "-fault", "garbage"),
             ("local", "svid.v1.SVID/MintX509SVID", {}),
             ("wait", "", ""),
             new("e1"), new("e3"), new("e2"), new("none"), new(""), new("e1", "-fault", "signature"),
-            new("e1", "-fault", "garbage"), new("e1", "-key", "rsa1024"), new("e1", "-key", "ed25519"),
+            new("e1", "-fault", "garbage"),
             ("agent", "svid.v1.SVID/BatchNewX509SVID", {"params": []}),
             ("agent", "svid.v1.SVID/BatchNewX509SVID", {"params": [{"entry_id": "e1"}]}),
             ("agent", "svid.v1.SVID/NewJWTSVID", {"entry_id": "e1", "audience": ["a", "b"]}),
