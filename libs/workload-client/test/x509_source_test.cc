@@ -13,7 +13,7 @@ using testing::FakeTransport;
 using testing::TestAuthority;
 
 constexpr milliseconds kPatience{10000};
-const X509Source::Options kQuick{.first_pause = milliseconds(1), .longest_pause = milliseconds(5)};
+const X509Source::Options kQuick{milliseconds(1), milliseconds(5), nullptr, nullptr};
 
 TEST(X509Source, HasTheFirstAnswerAfterWait) {
   FakeTransport transport;

@@ -45,7 +45,6 @@ Result<StoredEntry> EntryStore::create_in(Transaction& tx, Entry entry) {
     return StoredEntry{std::move(stored), true};
   }
   SIGNET_RETURN_IF_ERROR(check_duplicates(entry));
-  SIGNET_RETURN_IF_ERROR(check_duplicates(entry));
   SIGNET_RETURN_IF_ERROR(check_federated_bundles(tx, entry));
   if (entry.id().empty()) entry.set_id(crypto::random_uuid());
   entry.set_revision_number(0);

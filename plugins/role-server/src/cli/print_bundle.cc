@@ -40,6 +40,7 @@ Result<std::string> document_text(const types::Bundle& message) {
   bundle.sequence_number = message.sequence_number();
   bundle.refresh_hint = message.refresh_hint();
   SIGNET_TRY(std::string text, x509::write_bundle_json(bundle));
+  if (bundle.empty()) text.replace(text.find("[]"), 2, "null");  // as the peer's list of none
   return text + "\n";
 }
 
