@@ -526,7 +526,7 @@ class ClientCall {
   static const signet_rpc_handler* table() {
     static const signet_rpc_handler kTable = {
         sizeof(signet_rpc_handler),
-        SIGNET_RPC_INLINE,
+        SIGNET_RPC_INLINE | SIGNET_RPC_CLIENT_STREAM,  // the caller half-closes when it is done
         nullptr,
         [](void* st, signet_rpc_stream*, signet_bytes bytes) {
           auto& s = **static_cast<std::shared_ptr<State>*>(st);
