@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 #include <unistd.h>
 
@@ -31,13 +32,16 @@ std::optional<int> why_unreachable(const std::string& path) {
 
 }  // namespace
 
-Status rpc_error(const Status& status, const std::string& socket_path) {
+Status rpc_error(const Status& status, const std::string& socket_path,
+                 const std::string& shown_path) {
   std::string message = status.message();
   // The transports' libraries word these differently; scripts know the peer's words.
   if (status.code() == Code::kUnavailable) {
-    if (const auto error = why_unreachable(socket_path)) {
-      message = "connection error: desc = \"transport: Error while dialing: dial unix " +
-                socket_path + ": connect: " + go_errno(*error) + "\"";
+    const std::string head = "connection error: desc = \"transport: Error while dialing: dial unix";
+    if (socket_path.empty()) {
+      message = head + ": missing address\"";
+    } else if (const auto error = why_unreachable(socket_path)) {
+      message = head + " " + shown_path + ": connect: " + go_errno(*error) + "\"";
     }
   } else if (status.code() == Code::kDeadlineExceeded && message == "Deadline Exceeded") {
     message = "context deadline exceeded";
@@ -49,9 +53,16 @@ Status rpc_error(const Status& status, const std::string& socket_path) {
               " desc = " + message};
 }
 
-Result<Client> Client::open(const Host& host, std::string socket_path) {
-  SIGNET_TRY(auto connection, RpcConnection::create(host, "unix:" + socket_path, "{}", nullptr));
-  return Client(host, std::move(socket_path), std::move(connection));
+Result<Client> Client::open(const Host& host, std::string socket_path, const char* shown_prefix) {
+  const bool absolute = socket_path.starts_with('/');
+  std::error_code error;
+  std::string target = std::filesystem::absolute(socket_path, error).string();
+  // The transport refuses such a path at once; the first call shall say so in the peer's words.
+  if (socket_path.empty() || error || target.size() >= sizeof sockaddr_un::sun_path)
+    target = "/dev/null/no-socket";
+  SIGNET_TRY(auto connection, RpcConnection::create(host, "unix:" + target, "{}", nullptr));
+  std::string shown = absolute ? shown_prefix + socket_path : socket_path;
+  return Client(host, std::move(socket_path), std::move(shown), std::move(connection));
 }
 
 }  // namespace signet::cli

@@ -1,5 +1,6 @@
 #include "cli/go_text.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -40,23 +41,6 @@ std::string hex_escape(unsigned char c) {
 std::string strftime_text(const char* format, const std::tm& time) {
   std::array<char, 64> text{};
   return {text.data(), strftime(text.data(), text.size(), format, &time)};
-}
-
-// One step of a date: digits within a range, or a sign with digits.
-struct DateField {
-  std::string_view before;  // literal text in front of it
-  std::string_view layout;
-  int low, high;
-  const char* range_name;
-};
-
-constexpr DateField kAgentDate[] = {{"", "2006", 0, 9999, ""},    {"-", "01", 1, 12, "month"},
-                                    {"-", "02", 1, 31, "day"},    {" ", "15", 0, 23, "hour"},
-                                    {":", "04", 0, 59, "minute"}, {":", "05", 0, 59, "second"},
-                                    {" ", "-0700", 0, 0, ""},     {" ", "-07", 0, 0, ""}};
-
-bool all_digits(std::string_view text) {
-  return text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 }  // namespace
@@ -125,58 +109,31 @@ std::string rfc3339_utc(std::int64_t unix_seconds) {
   return strftime_text("%Y-%m-%dT%H:%M:%SZ", time);
 }
 
-Status check_agent_date(std::string_view text) {
-  constexpr std::string_view kLayout = "2006-01-02 15:04:05 -0700 -07";
-  const std::string head = "parsing time " + go_quote(text);
-  const auto cannot = [&](std::string_view rest, std::string_view as) {
-    return Status::invalid_argument(head + " as " + go_quote(kLayout) + ": cannot parse " +
-                                    go_quote(rest) + " as " + go_quote(as));
-  };
-  std::string_view rest = text;
-  for (const DateField& field : kAgentDate) {
-    if (field.before == " ") {
-      if (!rest.empty() && rest[0] != ' ') return cannot(rest, field.before);
-      rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
-    } else if (!rest.starts_with(field.before)) {
-      return cannot(rest, field.before);
-    } else {
-      rest.remove_prefix(field.before.size());
-    }
-    const std::size_t sign = field.layout[0] == '-' ? 1 : 0;
-    const std::string_view value = rest.substr(0, field.layout.size());
-    if (value.size() < field.layout.size() || !all_digits(value.substr(sign)) ||
-        (sign == 1 && value[0] != '-' && value[0] != '+')) {
-      return cannot(rest, field.layout);
-    }
-    rest.remove_prefix(value.size());
-    if (sign == 1) continue;
-    int number = 0;
-    for (const char c : value) number = number * 10 + (c - '0');
-    if (number < field.low || number > field.high) {
-      return Status::invalid_argument(head + ": " + field.range_name + " out of range");
-    }
-  }
-  if (!rest.empty()) return Status::invalid_argument(head + ": extra text: " + go_quote(rest));
-  return {};
-}
-
 Result<std::chrono::nanoseconds> go_parse_duration(std::string_view text) {
   const auto duration = parse_go_duration(text);
   if (duration) return duration;
-  // Which of the three errors it is: the first number's unit decides.
-  const std::string in = " in duration " + go_quote(text);
-  const std::size_t sign = text.starts_with('-') || text.starts_with('+') ? 1 : 0;
-  const std::size_t unit = std::min(text.find_first_not_of("0123456789.", sign), text.size());
-  const std::string_view number = text.substr(sign, unit - sign);
-  if (number.find_first_of("0123456789") == std::string_view::npos)
-    return Status::invalid_argument("time: invalid duration " + go_quote(text));
-  if (unit == text.size()) return Status::invalid_argument("time: missing unit" + in);
-  const std::string_view name =
-      text.substr(unit, std::min(text.find_first_of("0123456789.", unit), text.size()) - unit);
-  for (const char* known : {"ns", "us", "\xC2\xB5s", "\xCE\xBCs", "ms", "s", "m", "h"}) {
-    if (name == known) return Status::invalid_argument("time: invalid duration " + go_quote(text));
+  // Which of the three errors it is: number and unit in turn, until one of them is wrong.
+  const std::string quoted = go_quote(text);
+  std::string_view rest = text.substr(text.starts_with('-') || text.starts_with('+') ? 1 : 0);
+  while (!rest.empty()) {
+    const std::size_t whole = std::min(rest.find_first_not_of("0123456789"), rest.size());
+    std::size_t number = whole;
+    if (number < rest.size() && rest[number] == '.')
+      number = std::min(rest.find_first_not_of("0123456789", number + 1), rest.size());
+    if (number == whole + 1 ? whole == 0 : number == 0) break;
+    rest.remove_prefix(number);
+    const std::size_t length = std::min(rest.find_first_of("0123456789."), rest.size());
+    const std::string_view unit = rest.substr(0, length);
+    if (unit.empty()) return Status::invalid_argument("time: missing unit in duration " + quoted);
+    constexpr std::string_view kUnits[] = {"ns", "us", "\xC2\xB5s", "\xCE\xBCs",
+                                           "ms", "s",  "m",         "h"};
+    if (std::find(std::begin(kUnits), std::end(kUnits), unit) == std::end(kUnits)) {
+      return Status::invalid_argument("time: unknown unit " + go_quote(unit) + " in duration " +
+                                      quoted);
+    }
+    rest.remove_prefix(length);
   }
-  return Status::invalid_argument("time: unknown unit " + go_quote(name) + in);
+  return Status::invalid_argument("time: invalid duration " + quoted);
 }
 
 Result<std::int64_t> go_parse_int(std::string_view text) {
@@ -200,7 +157,7 @@ Result<std::int64_t> go_parse_int(std::string_view text) {
   std::uint64_t value = 0;
   bool too_big = false;
   for (const char c : rest) {
-    if (c == '_' && base != 10) {
+    if (c == '_') {
       if (!after_digit) return malformed();
       after_digit = false;
       continue;

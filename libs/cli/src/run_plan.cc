@@ -39,14 +39,12 @@ int plan_run(Context& context, const Args& args, const RunSpec& spec, bool valid
     context.io.err((validate_only ? prefix : "") + message + "\n");
     return 1;
   };
-  std::string config;
+  std::string config = spec.default_config;
   bool expand_env = false;
   nlohmann::json settings = nlohmann::json::object();
-  const std::string config_help =
-      std::string("configuration file (default ") + spec.default_config + ")";
   std::deque<bool> switches(spec.flags.size());  // a vector's bools have no address
   FlagSet flags(validate_only ? "validate" : "run");
-  flags.text("config", &config, config_help.c_str());
+  flags.text("config", &config, "configuration file");
   flags.boolean("expandEnv", &expand_env,
                 "replace $NAME and ${NAME} in the file by the environment's");
   for (std::size_t i = 0; i < spec.flags.size(); ++i) {

@@ -29,12 +29,14 @@ TEST(GoParseInt, ReadsEveryBaseOfGo) {
   EXPECT_EQ(*go_parse_int("0o17"), 15);
   EXPECT_EQ(*go_parse_int("017"), 15);
   EXPECT_EQ(*go_parse_int("0x_1_f"), 31);
+  EXPECT_EQ(*go_parse_int("1_000"), 1000);
   EXPECT_EQ(*go_parse_int("9223372036854775807"), INT64_MAX);
   EXPECT_EQ(*go_parse_int("-9223372036854775808"), INT64_MIN);
 }
 
 TEST(GoParseInt, RefusesTheRestWithGosTwoWords) {
-  for (const char* bad : {"", "-", "abc", "09", "0x", "1.5", "1e3", " 1", "0x__1", "0x1_", "--1"})
+  for (const char* bad :
+       {"", "-", "abc", "09", "0x", "1.5", "1e3", " 1", "0x__1", "0x1_", "_1", "1__0", "--1"})
     EXPECT_EQ(go_parse_int(bad).status().message(), "parse error") << bad;
   for (const char* big : {"9223372036854775808", "-9223372036854775809", "0xffffffffffffffffff"})
     EXPECT_EQ(go_parse_int(big).status().message(), "value out of range") << big;
@@ -47,6 +49,13 @@ TEST(GoParseDuration, NamesTheError) {
   EXPECT_EQ(go_parse_duration("5").status().message(), "time: missing unit in duration \"5\"");
   EXPECT_EQ(go_parse_duration("5x").status().message(),
             "time: unknown unit \"x\" in duration \"5x\"");
+  EXPECT_EQ(go_parse_duration("1h5x").status().message(),
+            "time: unknown unit \"x\" in duration \"1h5x\"");
+  EXPECT_EQ(go_parse_duration(".5.5s").status().message(),
+            "time: missing unit in duration \".5.5s\"");
+  EXPECT_EQ(go_parse_duration("1s.s").status().message(), "time: invalid duration \"1s.s\"");
+  EXPECT_EQ(go_parse_duration("9999999h").status().message(),
+            "time: invalid duration \"9999999h\"");
   EXPECT_EQ(go_parse_duration("").status().message(), "time: invalid duration \"\"");
 }
 
@@ -75,6 +84,11 @@ TEST(Times, AreWrittenAsGoWritesThem) {
 TEST(AgentDate, TakesThePeersLayoutOnly) {
   EXPECT_TRUE(check_agent_date("2000-01-01 00:00:00 -0700 -07").ok());
   EXPECT_TRUE(check_agent_date("2000-01-01 00:00:00 +0000 +00").ok());
+  EXPECT_TRUE(check_agent_date("2000-01-01  00:00:00.5 -0700 -07").ok());
+  EXPECT_EQ(check_agent_date("2000-02-30 00:00:00 -0700 -07").message(),
+            "parsing time \"2000-02-30 00:00:00 -0700 -07\": day out of range");
+  EXPECT_EQ(check_agent_date("2000-01-01 00:00:00 +9900 +99").message(),
+            "parsing time \"2000-01-01 00:00:00 +9900 +99\": time zone offset hour out of range");
   constexpr const char* kAs = "\" as \"2006-01-02 15:04:05 -0700 -07\": cannot parse \"";
   EXPECT_EQ(check_agent_date("soon").message(),
             std::string("parsing time \"soon") + kAs + "soon\" as \"2006\"");

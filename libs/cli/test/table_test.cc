@@ -1,5 +1,7 @@
 #include "cli/table.h"
 
+#include <memory>
+
 #include <gtest/gtest.h>
 
 #include "support.h"

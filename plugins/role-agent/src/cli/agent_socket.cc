@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "cli/write_file.h"
+
 namespace signet::agent::cli {
 
 Result<std::string> AgentSocket::resolve() const {
@@ -15,9 +17,10 @@ Result<std::string> AgentSocket::resolve() const {
   if (socket_.problem() == Problem::kNoPlaceholder)
     return Status::invalid_argument("failed to find %i in " + variable);
   std::error_code error;
-  const auto path = std::filesystem::absolute(socket_.resolve(), error);
+  // An empty path is the working directory, as with the peer.
+  const auto path = std::filesystem::current_path(error) / socket_.resolve();
   if (error) return Status(Code::kUnknown, "no working directory: " + error.message());
-  return path.lexically_normal().string();
+  return signet::cli::clean_path(path.string());
 }
 
 }  // namespace signet::agent::cli

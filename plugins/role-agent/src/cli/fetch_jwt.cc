@@ -33,16 +33,21 @@ class FetchJwtSvid final : public WorkloadCommand {
 
   Status run(Workload& workload) override {
     if (audience_.empty()) return Status::invalid_argument("audience must be specified");
-    SIGNET_TRY(const auto bundles,
-               workload.first<::JWTBundlesResponse>("/SpiffeWorkloadAPI/FetchJWTBundles",
-                                                    ::JWTBundlesRequest()));
+    const auto bundles = workload.first<::JWTBundlesResponse>("/SpiffeWorkloadAPI/FetchJWTBundles",
+                                                              ::JWTBundlesRequest());
+    if (!bundles) {
+      // The peer says so when it finds nobody to talk to, but not when the agent refuses.
+      const bool nobody =
+          bundles.status().message().find("desc = connection error:") != std::string::npos;
+      return nobody ? bundles.status().prefixed("failed to receive JWT bundles") : bundles.status();
+    }
     ::JWTSVIDRequest request;
     for (const std::string& audience : audience_) request.add_audience(audience);
     request.set_spiffe_id(spiffe_id_);
     SIGNET_TRY(const auto svids,
                workload.call<::JWTSVIDResponse>("/SpiffeWorkloadAPI/FetchJWTSVID", request));
-    return workload.output.print(workload.io, {&svids, &bundles}, [&] {
-      print(workload.io, svids, bundles);
+    return workload.output.print(workload.io, {&svids, &*bundles}, [&] {
+      print(workload.io, svids, *bundles);
       return Status();
     });
   }
@@ -124,8 +129,7 @@ class ValidateJwtSvid final : public WorkloadCommand {
   // What is wrong with the token is for people; anything else is the call's failure.
   static Status explain(const Workload& workload, const Status& status) {
     if (status.code() == Code::kInvalidArgument) return status.prefixed("SVID is not valid");
-    return signet::cli::rpc_error(status, workload.client.socket_path())
-        .prefixed("unable to validate JWT SVID");
+    return workload.client.error(status).prefixed("unable to validate JWT SVID");
   }
   std::string audience_, svid_;
 };

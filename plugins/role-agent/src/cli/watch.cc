@@ -96,7 +96,7 @@ class Watch {
   Status follow(bool& received) {
     auto stream = client_.connection().open(kFetchX509Svid, ::X509SVIDRequest(), INT64_MAX,
                                             workload_headers());
-    if (!stream) return signet::cli::rpc_error(stream.status(), client_.socket_path());
+    if (!stream) return client_.error(stream.status());
     (*stream)->half_close();
     if (interrupt_.watch(stream->get())) (*stream)->cancel();
     const Status status = read_all(**stream, received);
@@ -107,7 +107,7 @@ class Watch {
   Status read_all(ClientCall& stream, bool& received) {
     for (;;) {
       auto message = stream.read<::X509SVIDResponse>();
-      if (!message) return signet::cli::rpc_error(message.status(), client_.socket_path());
+      if (!message) return client_.error(message.status());
       if (!*message) return Status(Code::kUnknown, "EOF");
       received = true;
       const auto now = std::chrono::steady_clock::now();
