@@ -61,6 +61,11 @@ std::string ip_of(const sockaddr_storage& a, uint16_t* port) {
   return text;
 }
 
+// The name of a connection to our own server.
+std::string connection_key(const Connection& connection) {
+  return std::to_string(connection.peer->abi.connection);
+}
+
 }  // namespace
 
 Listener::Listener(const signet_host* owner, Endpoint endpoint, ServerOptions options,
@@ -135,7 +140,7 @@ std::string Listener::address() const {
 }
 
 Status Listener::handle(std::string_view method, const signet_rpc_handler* handler, void* self) {
-  if (server_) return Status::failed_precondition("the listener serves already");
+  if (serving_) return Status::failed_precondition("the listener serves already");
   if (!method.starts_with('/') || !handler || !handler->done)
     return Status::invalid_argument("bad method");
   const std::string name(method);
@@ -145,14 +150,7 @@ Status Listener::handle(std::string_view method, const signet_rpc_handler* handl
   return {};
 }
 
-Status Listener::serve() {
-  if (server_) return Status::failed_precondition("the listener serves already");
-  if (endpoint_.kind == Endpoint::Kind::kUnix) {
-    SIGNET_TRY(unix_socket_, bind_unix(endpoint_.path, options_.socket_mode, options_.folder_mode));
-    fd_ = unix_socket_.fd;
-  }
-  if (tls_) SIGNET_RETURN_IF_ERROR(tls_->load_identity());
-
+Status Listener::start_grpc() {
   grpc::ServerBuilder builder;
   builder.RegisterCallbackGenericService(this);
   builder.SetMaxReceiveMessageSize(options_.max_message);
@@ -175,6 +173,20 @@ Status Listener::serve() {
   if (tls_) tls_->add_to(builder);
   server_ = builder.BuildAndStart();
   if (!server_) return Status::internal("cannot start the gRPC server for " + address());
+  return {};
+}
+
+Status Listener::serve() {
+  if (serving_) return Status::failed_precondition("the listener serves already");
+  if (endpoint_.kind == Endpoint::Kind::kUnix) {
+    SIGNET_TRY(unix_socket_, bind_unix(endpoint_.path, options_.socket_mode, options_.folder_mode));
+    fd_ = unix_socket_.fd;
+  }
+  if (tls_) SIGNET_RETURN_IF_ERROR(tls_->load_identity());
+
+  own_http2_ = endpoint_.kind == Endpoint::Kind::kUnix && runtime().own_http2;
+  if (!own_http2_) SIGNET_RETURN_IF_ERROR(start_grpc());
+  serving_ = true;
 
   if (::listen(fd_, kBacklog) != 0) {
     const int error = errno;
@@ -241,7 +253,9 @@ void Listener::accept_unix(int fd) {
   peer.uid = process->uid;
   peer.gid = process->gid;
   peer.start_time = process->start_time;
-  if (admit(fd, {})) enter(std::move(connection), "fd:" + std::to_string(fd), fd);
+  if (!admit(fd, {})) return;
+  if (own_http2_) connection->socket = fd;
+  enter(std::move(connection), "fd:" + std::to_string(fd), fd);
 }
 
 void Listener::accept_tcp(int fd) {
@@ -270,7 +284,11 @@ void Listener::accept_tcp(int fd) {
 void Listener::enter(ConnectionPtr connection, std::string key, int fd) {
   connection->peer->abi.connection = next_connection_number();
   connection->peer->seal();
-  connection->socket = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  if (own_http2_) {
+    key = connection_key(*connection);
+  } else {
+    connection->socket = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  }
   if (connection->socket < 0) {
     owner_.host.error("Out of file descriptors", {{"address", address()}});
     leave({}, connection);
@@ -285,11 +303,13 @@ void Listener::enter(ConnectionPtr connection, std::string key, int fd) {
     if (slot && tls_) slot->shut_down();
     slot = connection;
   }
-  const std::weak_ptr<Listener> weak = weak_from_this();
-  connection->token =
-      runtime().accept_loop.watch_connection(connection->socket, [weak, key, connection] {
-        if (const auto self = weak.lock()) self->leave(key, connection);
-      });
+  if (!own_http2_) {
+    const std::weak_ptr<Listener> weak = weak_from_this();
+    connection->token =
+        runtime().accept_loop.watch_connection(connection->socket, [weak, key, connection] {
+          if (const auto self = weak.lock()) self->leave(key, connection);
+        });
+  }
   // A plaintext connection is verified before gRPC sees it, a TLS one within its handshake.
   if (tls_ || !acceptor_ || !SIGNET_HAS(acceptor_, signet_rpc_acceptor, verify))
     return hand_over(connection, fd);
@@ -306,7 +326,7 @@ void Listener::enter(ConnectionPtr connection, std::string key, int fd) {
       self->owner_.host.log_status(LogLevel::kInfo, "Connection refused", verdict.status());
       self->leave(key, c);
       c->shut_down();
-      ::close(fd);
+      if (!self->own_http2_) ::close(fd);
     }
     c.reset();  // before the count: nobody holds it when close() goes on
     std::lock_guard lock(self->mutex_);
@@ -326,7 +346,12 @@ void Listener::enter(ConnectionPtr connection, std::string key, int fd) {
 }
 
 void Listener::hand_over(const ConnectionPtr& connection, int fd) {
-  if (tls_) {
+  if (own_http2_) {
+    runtime().h2_loop.post([self = shared_from_this(), connection] {
+      H2Loop& loop = runtime().h2_loop;
+      loop.add(std::make_unique<H2Connection>(&loop, self, connection));
+    });
+  } else if (tls_) {
     tls_->hand_over(connection, fd_, fd);
   } else {
     grpc::AddInsecureChannelFromFd(server_.get(), fd);
@@ -384,6 +409,44 @@ void Listener::call_ended() {
   if (--open_calls_ == 0) quiet_.notify_all();
 }
 
+const Method* Listener::find_method(const std::string& path) const {
+  const auto it = methods_.find(path);
+  return it == methods_.end() ? nullptr : &it->second;
+}
+
+std::string Listener::unknown_method_words(const std::string& path) const {
+  return unknown_method(path, methods_);
+}
+
+void Listener::call_began() {
+  std::lock_guard lock(mutex_);
+  ++open_calls_;
+}
+
+void Listener::connection_ended(const ConnectionPtr& connection) {
+  leave(connection_key(*connection), connection);
+}
+
+void Listener::drain_own(int64_t deadline_ns) {
+  H2Loop& loop = runtime().h2_loop;
+  const auto each = [&](void (*fn)(H2Connection&)) {
+    loop.run([&] {
+      loop.for_each([&](H2Connection& c) {
+        if (&c.service() == this) fn(c);
+      });
+    });
+  };
+  each([](H2Connection& c) { c.go_away(); });
+  {
+    const auto left = std::clamp<int64_t>(deadline_ns - owner_.host.monotonic_ns(), 0,
+                                          INT64_C(86'400'000'000'000));
+    std::unique_lock lock(mutex_);
+    quiet_.wait_for(lock, std::chrono::nanoseconds(left),
+                    [&] { return open_calls_ == 0 && pending_ == 0; });
+  }
+  each([](H2Connection& c) { c.close(nullptr); });
+}
+
 void Listener::identity_changed() {
   if (tls_) tls_->identity_changed();
 }
@@ -415,6 +478,7 @@ void Listener::close(int64_t deadline_ns, std::function<void()> done) {
           std::chrono::nanoseconds(std::clamp<int64_t>(left, 0, INT64_C(86'400'000'000'000)));
       self->server_->Shutdown(std::chrono::system_clock::now() + wait);
     }
+    if (self->own_http2_) self->drain_own(deadline_ns);
     if (self->tls_) self->tls_->stop();
     std::unordered_map<std::string, ConnectionPtr> connections;
     {
@@ -423,7 +487,8 @@ void Listener::close(int64_t deadline_ns, std::function<void()> done) {
       connections.swap(self->connections_);
     }
     for (const auto& [key, connection] : connections) {
-      runtime().accept_loop.remove(connection->token, connection->socket);
+      if (connection->token != 0)
+        runtime().accept_loop.remove(connection->token, connection->socket);
     }
     connections.clear();
     runtime().accept_loop.barrier();

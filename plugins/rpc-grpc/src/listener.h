@@ -1,7 +1,8 @@
-// Listener: one socket, its methods, its gRPC server and its connections.
+// Listener: one socket, its methods, its server and its connections.
 //
 // Connections are accepted here, not by gRPC: that is the only way to know the process behind a
-// Unix socket, and it puts the limits per address in one place. gRPC then gets the descriptor.
+// Unix socket, and it puts the limits per address in one place. gRPC then gets the descriptor, or,
+// for a Unix socket, our own server (h2_connection.h).
 #pragma once
 
 #include <atomic>
@@ -16,6 +17,7 @@
 #include <grpcpp/server_builder.h>
 
 #include "connection.h"
+#include "h2_connection.h"
 #include "options.h"
 #include "server_stream.h"
 #include "unix_listener.h"
@@ -25,7 +27,7 @@ namespace signet::rpc_grpc {
 class TlsServer;
 
 class Listener final : public grpc::CallbackGenericService,
-                       public CallCounter,
+                       public H2Service,
                        public std::enable_shared_from_this<Listener> {
  public:
   Listener(const signet_host* owner, Endpoint endpoint, ServerOptions options,
@@ -50,9 +52,18 @@ class Listener final : public grpc::CallbackGenericService,
 
   grpc::ServerGenericBidiReactor* CreateReactor(
       grpc::GenericCallbackServerContext* context) override;
+  // For our own server, see h2_connection.h.
+  const Owner& owner() const override { return owner_; }
+  const ServerOptions& options() const override { return options_; }
+  const Method* find_method(const std::string& path) const override;
+  std::string unknown_method_words(const std::string& path) const override;
+  void call_began() override;
   void call_ended() override;
+  void connection_ended(const ConnectionPtr& connection) override;
+  void drain_own(int64_t deadline_ns);
 
   Status bind_tcp();
+  Status start_grpc();
   void accept_ready();
   void accept_unix(int fd);
   void accept_tcp(int fd);
@@ -75,7 +86,9 @@ class Listener final : public grpc::CallbackGenericService,
   uint64_t token_ = 0;
   std::unordered_map<std::string, Method> methods_;
   std::unique_ptr<TlsServer> tls_;
-  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<grpc::Server> server_;  // none when the server is our own
+  bool serving_ = false;
+  bool own_http2_ = false;
 
   std::mutex mutex_;
   std::condition_variable quiet_;

@@ -47,11 +47,13 @@ Status start_runtime(const Host& host) {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   route_gpr_log(&runtime().host);
   keep_grpc_alive();
+  SIGNET_RETURN_IF_ERROR(runtime().h2_loop.start(host));
   return runtime().accept_loop.start();
 }
 
 void stop_runtime() {
   runtime().accept_loop.stop();
+  runtime().h2_loop.stop();
   route_gpr_log(nullptr);
 }
 

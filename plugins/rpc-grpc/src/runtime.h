@@ -6,12 +6,15 @@
 #include "signet/host.h"
 
 #include "accept_loop.h"
+#include "h2_loop.h"
 
 namespace signet::rpc_grpc {
 
 struct Runtime {
   Host host;  // the transport's own; calls log through their owner's
   AcceptLoop accept_loop;
+  H2Loop h2_loop;
+  bool own_http2 = true;  // our server on Unix sockets, not gRPC's; listeners take it at serve()
 };
 
 // Whoever called listen() or connect(): its workers run the handlers, its log gets the records.

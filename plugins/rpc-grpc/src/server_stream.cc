@@ -15,7 +15,7 @@ ServerStream::ServerStream(const Method& method, const Owner* owner, CallCounter
       counter_(counter),
       peer_(std::move(peer)),
       context_(context),
-      began_ns_(owner->host.monotonic_ns()) {}
+      record_(owner->host.monotonic_ns()) {}
 
 void ServerStream::open() {
   const signet_status code =
@@ -149,7 +149,7 @@ void ServerStream::OnDone() {
 }
 
 void ServerStream::run_done() {
-  if (owner_->host.enabled(LogLevel::kDebug)) log_call();
+  record_.log(*owner_, method_.name, end_code_, *peer_);
   if (!silent_) handler_->done(state_, abi(), end_code_, {}, {});
   CallCounter* counter = counter_;
   delete this;
@@ -158,9 +158,7 @@ void ServerStream::run_done() {
 
 void ServerStream::audit(signet_str key, signet_str value) {
   std::lock_guard lock(mutex_);
-  if (end_) return;
-  if (!audit_) audit_ = std::make_unique<std::vector<std::pair<std::string, std::string>>>();
-  if (audit_->size() < 64) audit_->emplace_back(view(key), view(value));
+  if (!end_) record_.add(key, value);
 }
 
 std::size_t ServerStream::metadata(signet_str key, signet_str* values, std::size_t max) {
@@ -186,26 +184,6 @@ int64_t ServerStream::deadline() const {
   const gpr_timespec left = gpr_time_sub(when, gpr_now(when.clock_type));
   if (left.tv_sec > 1'000'000'000) return INT64_MAX;
   return owner_->host.monotonic_ns() + left.tv_sec * 1'000'000'000 + left.tv_nsec;
-}
-
-void ServerStream::log_call() const {
-  const signet_rpc_peer& peer = peer_->abi;
-  std::vector<Field> fields;
-  fields.emplace_back("method", method_.name);
-  fields.emplace_back("status", code_name(static_cast<Code>(end_code_)));
-  fields.emplace_back("elapsed_time",
-                      std::chrono::nanoseconds(owner_->host.monotonic_ns() - began_ns_));
-  if (peer.transport == SIGNET_RPC_UNIX) {
-    fields.emplace_back("caller_pid", peer.pid);
-    fields.emplace_back("caller_uid", peer.uid);
-  } else {
-    fields.emplace_back("caller_addr", peer_->address);
-    if (!peer_->id.empty()) fields.emplace_back("caller_id", peer_->id);
-  }
-  if (audit_) {
-    for (const auto& [key, value] : *audit_) fields.emplace_back(key, value);
-  }
-  owner_->host.log(LogLevel::kDebug, "Call ended", fields);
 }
 
 }  // namespace signet::rpc_grpc

@@ -4,31 +4,15 @@
 #include <deque>
 #include <memory>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include <grpcpp/generic/async_generic_service.h>
 
+#include "call_record.h"
 #include "connection.h"
+#include "method.h"
 #include "stream.h"
 
 namespace signet::rpc_grpc {
-
-// A registered method.
-struct Method {
-  std::string name;  // "/package.Service/Method"
-  const signet_rpc_handler* handler;
-  void* self;
-};
-
-// What outlives every call of a listener.
-class CallCounter {
- public:
-  virtual void call_ended() = 0;
-
- protected:
-  ~CallCounter() = default;
-};
 
 class ServerStream final : public Stream, public grpc::ServerGenericBidiReactor {
  public:
@@ -56,17 +40,15 @@ class ServerStream final : public Stream, public grpc::ServerGenericBidiReactor 
   void advance() override;
   void run_done() override;
   void request_finish(grpc::Status status);
-  void log_call() const;
 
   const Method& method_;
   CallCounter* const counter_;
   const PeerPtr peer_;  // outlives its connection
   grpc::GenericCallbackServerContext* context_;
-  const int64_t began_ns_;
+  CallRecord record_;
   std::unique_ptr<grpc::Status> end_;  // set when the handler (or a cancel) ends the call
   bool end_started_ = false;
   signet_status end_code_ = SIGNET_OK;
-  std::unique_ptr<std::vector<std::pair<std::string, std::string>>> audit_;
   std::unique_ptr<std::deque<std::string>> metadata_;  // copies: gRPC's go before done()
 };
 

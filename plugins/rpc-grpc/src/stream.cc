@@ -132,6 +132,9 @@ void Stream::run(Event& event) {
       }
       return;
     }
+    case Event::kBytes:
+      if (handler_->message) handler_->message(state_, abi(), bytes_to_abi(event.bytes));
+      return;
     case Event::kHalfClose:
       if (handler_->half_close) handler_->half_close(state_, abi());
       return;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include <grpcpp/support/byte_buffer.h>
@@ -43,9 +44,10 @@ class Stream {
 
  protected:
   struct Event {
-    enum Kind : uint8_t { kMessage, kHalfClose, kWritable, kDone };
+    enum Kind : uint8_t { kMessage, kBytes, kHalfClose, kWritable, kDone };
     Kind kind;
-    grpc::ByteBuffer message;
+    grpc::ByteBuffer message{};  // kMessage: from gRPC
+    std::string bytes{};         // kBytes: a message from our own server
   };
 
   Stream(const signet_rpc_handler* handler, const Owner* owner);

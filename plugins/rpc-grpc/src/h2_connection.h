@@ -1,0 +1,96 @@
+// One plaintext connection of our own HTTP/2 server: its socket, its nghttp2 session and the
+// streams on it. Lives on the loop's thread.
+//
+// A connection that has sent nothing has no session: it costs this object and the peer's. The
+// server's SETTINGS are the same bytes for every connection of a listener and go out at once.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <nghttp2/nghttp2.h>
+
+#include "connection.h"
+#include "h2_loop.h"
+#include "h2_request.h"
+#include "method.h"
+#include "options.h"
+#include "runtime.h"
+
+namespace signet::rpc_grpc {
+
+class H2Stream;
+
+// What the server needs of its listener.
+class H2Service : public CallCounter {
+ public:
+  virtual const Owner& owner() const = 0;
+  virtual const ServerOptions& options() const = 0;
+  virtual const Method* find_method(const std::string& path) const = 0;
+  /// The words for a path that find_method() does not know.
+  virtual std::string unknown_method_words(const std::string& path) const = 0;
+  virtual void call_began() = 0;
+  virtual void connection_ended(const ConnectionPtr& connection) = 0;
+
+ protected:
+  ~H2Service() = default;
+};
+
+class H2Connection final : public Timed {
+ public:
+  H2Connection(H2Loop* loop, std::shared_ptr<H2Service> service, ConnectionPtr connection);
+  ~H2Connection();
+  H2Connection(const H2Connection&) = delete;
+  H2Connection& operator=(const H2Connection&) = delete;
+
+  /// Sends the SETTINGS and gives the peer its time for a preface.
+  void start();
+  /// The socket is ready; epoll's events.
+  void ready(uint32_t events);
+  /// Sends what the session has to say, as far as the socket takes it.
+  void flush();
+  /// flush() at the end of the round.
+  void wants_flush();
+  /// GOAWAY; the connection ends with its last call.
+  void go_away();
+  /// Ends it and all its calls. Not from within a callback of the session.
+  void close(const char* reason);
+
+  int fd() const { return connection_->socket; }
+  H2Loop& loop() { return *loop_; }
+  H2Service& service() { return *service_; }
+  nghttp2_session* session() { return session_; }
+  /// The DATA frame that nghttp2 is about to write: true when there was room for it.
+  bool put_frame_head(const uint8_t* head, std::size_t payload);
+  void put(std::string_view bytes);
+
+  H2Stream* first_stream = nullptr;  // the list of them, kept by the streams themselves
+
+ private:
+  friend struct H2Callbacks;
+  bool make_session();
+  void receive();
+  bool write_out();  // false: the socket is full or the connection ended
+  void start_call(int32_t id, bool ended);
+  void refuse(int32_t id, const H2Request::Refusal& refusal);
+  void expired() override;
+
+  H2Loop* const loop_;
+  const std::shared_ptr<H2Service> service_;
+  ConnectionPtr connection_;  // until close()
+  nghttp2_session* session_ = nullptr;
+  std::unique_ptr<H2Request> request_;  // whose HEADERS are coming in
+  std::unique_ptr<std::string> unsent_;
+  const char* trouble_ = nullptr;  // what the peer did wrong, for the log
+  bool dirty_ = false;
+  bool greeted_ = false;  // its preface and SETTINGS have come
+  bool draining_ = false;
+  bool crowded_ = false;  // the write buffer is full: write it out and go on
+  bool closed_ = false;
+};
+
+/// Time for a peer to send its preface. A variable, so that tests need not wait.
+extern int64_t h2_preface_timeout_ns;
+
+}  // namespace signet::rpc_grpc
