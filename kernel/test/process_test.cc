@@ -251,6 +251,15 @@ TEST(KernelProcess, AQuitEndsItWithItsCode) {
   EXPECT_THAT(child.err(), HasSubstr("told to quit"));
 }
 
+TEST(KernelProcess, AQuitWhileARoleStartsSaysWhyToo) {
+  TestPrefix prefix{"role-test", "widget-good"};
+  const std::string file =
+      prefix.dir().write("test.conf", config("on_start = \"quit and give up\""));
+  Child child(prefix, {"testd", "run", file});
+  EXPECT_EQ(child.wait(), 3);
+  EXPECT_THAT(child.err(), HasSubstr("Error: told to quit"));
+}
+
 TEST(KernelProcess, ARoleMayStartAnotherScope) {
   TestPrefix prefix{"role-test", "widget-good"};
   const std::string trace = prefix.dir().file("trace");

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <signal.h>
 #include <unistd.h>
 
@@ -43,12 +44,27 @@ class Events {
     events_.pop_front();
     return event;
   }
+  /// The next one if it is there already.
+  std::optional<Event> take() {
+    const std::lock_guard lock(mutex_);
+    if (events_.empty()) return std::nullopt;
+    Event event = std::move(events_.front());
+    events_.pop_front();
+    return event;
+  }
 
  private:
   std::mutex mutex_;
   std::condition_variable arrived_;
   std::deque<Event> events_;
 };
+
+void tell_why(Process& process, int code, const std::string& reason) {
+  if (reason.empty()) return;
+  process.system()->write(code == 0 ? SIGNET_LOG_INFO : SIGNET_LOG_ERROR, "Stopping",
+                          {{"reason", reason}});
+  if (code != 0) std::fprintf(stderr, "Error: %s\n", reason.c_str());
+}
 
 }  // namespace
 
@@ -72,7 +88,13 @@ int run_role(Process& process, Supervisor& supervisor, const PluginFile& role,
     const bool told = process.stop_requested() && started.code() == Code::kCancelled;
     supervisor.stop_all();
     process.on_quit(nullptr);
-    if (told) return process.quit_code().value_or(0);
+    if (told) {
+      // A scope that the role had started may have quit while the role was still starting.
+      while (const auto event = events.take()) {
+        if (event->signal == 0) tell_why(process, event->code, event->reason);
+      }
+      return process.quit_code().value_or(0);
+    }
     std::fprintf(stderr, "Error: %s\n", started.message().c_str());
     // Standard error has it already; a log file, if one was opened, gets it too.
     if (process.system()->log().has_file()) {
@@ -93,11 +115,7 @@ int run_role(Process& process, Supervisor& supervisor, const PluginFile& role,
       supervisor.reopen_logs();
     } else {
       code = event.code;
-      if (event.signal == 0 && !event.reason.empty()) {
-        process.system()->write(code == 0 ? SIGNET_LOG_INFO : SIGNET_LOG_ERROR, "Stopping",
-                                {{"reason", event.reason}});
-        if (code != 0) std::fprintf(stderr, "Error: %s\n", event.reason.c_str());
-      }
+      if (event.signal == 0) tell_why(process, code, event.reason);
       break;
     }
   }

@@ -74,9 +74,10 @@ signet_status start(signet_instance* self, signet_call* call) {
   health->set(self->host, {"test", 4}, 1, 1, {nullptr, 0});
   say(self->host, SIGNET_LOG_INFO, "Role runs");
   say(self->host, SIGNET_LOG_DEBUG, "Only when debugging");
-  if (self->on_start == "quit") {
+  if (self->on_start == "quit" || self->on_start == "quit and give up") {
     const auto* lifecycle = static_cast<const signet_host_lifecycle*>(get(SIGNET_HOST_LIFECYCLE));
     lifecycle->quit(self->host, 3, {"told to quit", 12});
+    if (self->on_start != "quit") return SIGNET_CANCELLED;
   }
   if (self->on_start == "scope") {
     const auto* supervisor =
