@@ -5,6 +5,9 @@
 #include <map>
 #include <set>
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
 #include "spiffe/workload/workload.pb.h"
 
 namespace signet::agent {
@@ -12,13 +15,27 @@ namespace {
 
 std::string id_of(const std::string& trust_domain) { return "spiffe://" + trust_domain; }
 
+// Map entries in the order of their keys: the same bundles are the same bytes, which is how a
+// stream knows that there is nothing new.
+template <typename Message>
+Blob sorted_blob(const Host& host, const Message& message, bool secret = false) {
+  const std::size_t size = message.ByteSizeLong();
+  const auto write = [&](std::uint8_t* data) {
+    google::protobuf::io::ArrayOutputStream array(data, static_cast<int>(size));
+    google::protobuf::io::CodedOutputStream out(&array);
+    out.SetSerializationDeterministic(true);
+    message.SerializeWithCachedSizes(&out);
+  };
+  return host.blob_filled(size, write, secret);
+}
+
 template <typename Response, typename Form>
 Blob bundles(const Host& host, const WorkloadUpdate& update, Form form) {
   Response response;
   auto& map = *response.mutable_bundles();
   map[update.bundle->trust_domain.id_string()] = (*update.bundle).*form;
   for (const auto& [name, bundle] : update.federated) map[id_of(name)] = (*bundle).*form;
-  return host.blob_of(response);
+  return sorted_blob(host, response);
 }
 
 }  // namespace
@@ -69,7 +86,7 @@ Blob x509_svid_answer(const Host& host, const WorkloadUpdate& update) {
   for (const auto& [name, bundle] : update.federated) {
     (*response.mutable_federated_bundles())[id_of(name)] = bundle->x509_der;
   }
-  Blob blob = host.blob_of(response, true);
+  Blob blob = sorted_blob(host, response, true);
   for (::X509SVID& svid : *response.mutable_svids()) {
     std::string& key = *svid.mutable_x509_svid_key();
     explicit_bzero(key.data(), key.size());

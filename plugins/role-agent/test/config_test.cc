@@ -1,0 +1,104 @@
+#include "config.h"
+
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "config_schema.h"
+
+namespace signet::agent {
+namespace {
+
+using nlohmann::json;
+
+json minimal() {
+  return {{"trust_domain", "example.org"},
+          {"server_address", "server"},
+          {"server_port", 8081},
+          {"trust_bundle_path", "/etc/bundle.pem"}};
+}
+Result<AgentConfig> read(const json& agent) {
+  return AgentConfig::from_json(json{{"agent", agent}}.dump());
+}
+std::string refusal(json agent, const json& change) {
+  agent.merge_patch(change);
+  return read(agent).status().message();
+}
+
+TEST(AgentConfig, SchemaAndDescriptionAreJson) {
+  EXPECT_TRUE(json::accept(kConfigSchema));
+  EXPECT_TRUE(json::accept(kRoleDescription));
+}
+
+TEST(AgentConfig, TakesThePeersDefaults) {
+  const auto config = read(minimal());
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_EQ(config->server_uri(), "dns:server:8081");
+  EXPECT_EQ(config->socket_path, "/tmp/spire-agent/public/api.sock");
+  EXPECT_EQ(config->data_dir, ".");
+  EXPECT_EQ(config->sync_interval, std::chrono::seconds(5));
+  EXPECT_EQ(config->x509_cache_size, 1000u);
+  EXPECT_EQ(config->workload_key_type, crypto::KeyType::kEcP256);
+}
+
+TEST(AgentConfig, ExactlyOneBundleSourceIsWanted) {
+  EXPECT_EQ(refusal(minimal(), {{"trust_bundle_path", nullptr}}),
+            "trust_bundle_path, trust_bundle_url, or trust_bundle_spiffe_workload_api must be "
+            "configured unless insecure_bootstrap is set");
+  EXPECT_EQ(refusal(minimal(), {{"trust_bundle_url", "https://x/"}}),
+            "only one of trust_bundle_url or trust_bundle_path can be specified, not both");
+  EXPECT_EQ(refusal(minimal(), {{"insecure_bootstrap", true}}),
+            "only one of insecure_bootstrap or trust_bundle_path can be specified, not both");
+}
+
+TEST(AgentConfig, BundleUrlsSchemeFitsTheWayItIsAsked) {
+  json agent = minimal();
+  agent.erase("trust_bundle_path");
+  EXPECT_EQ(refusal(agent, {{"trust_bundle_url", "http://x/"}}),
+            "trust bundle URL must start with https://");
+  agent["trust_bundle_unix_socket"] = "/run/s";
+  EXPECT_EQ(refusal(agent, {{"trust_bundle_url", "https://x/"}}),
+            "trust bundle URL must start with http:// when used with trust bundle unix socket");
+  EXPECT_NE(refusal(agent, {{"trust_bundle_url", "http://x/?a=1&spire-b=2"}}).find("spire-"),
+            std::string::npos);
+  EXPECT_EQ(refusal(agent, {{"trust_bundle_url", "http://x/?a=1"}}), "");
+}
+
+TEST(AgentConfig, OneJoinTokenAtMost) {
+  EXPECT_EQ(refusal(minimal(), {{"join_token", "t"}, {"join_token_file", "/f"}}),
+            "only one of join_token or join_token_file can be specified, not both");
+  EXPECT_NE(refusal(minimal(), {{"join_token_file", "/nonexistent/file"}}), "");
+  json agent = minimal();
+  agent["join_token"] = "t";
+  EXPECT_TRUE(read(agent)->join_with_token);
+}
+
+TEST(AgentConfig, AnEmptyJoinTokenFileIsAnError) {
+  char name[] = "/tmp/agent-config-XXXXXX";
+  const int fd = mkstemp(name);
+  ASSERT_GE(fd, 0);
+  close(fd);
+  std::ofstream(name) << " \n\t\n";
+  EXPECT_NE(refusal(minimal(), {{"join_token_file", name}}).find("is empty"), std::string::npos);
+  std::filesystem::remove(name);
+}
+
+TEST(AgentConfig, JwtCacheHitTimeoutHasBounds) {
+  const auto with = [](const char* value) {
+    return json{{"experimental", {{"jwt_svid_cache_hit_timeout", value}}}};
+  };
+  EXPECT_NE(refusal(minimal(), with("4.9s")), "");
+  EXPECT_NE(refusal(minimal(), with("30s")), "");
+  EXPECT_EQ(refusal(minimal(), with("5s")), "");
+}
+
+TEST(AgentConfig, DelegatesAreMembersOfTheTrustDomain) {
+  EXPECT_EQ(refusal(minimal(), {{"authorized_delegates", {"spiffe://example.org/a"}}}), "");
+  EXPECT_NE(refusal(minimal(), {{"authorized_delegates", {"spiffe://other.org/a"}}}), "");
+}
+
+}  // namespace
+}  // namespace signet::agent

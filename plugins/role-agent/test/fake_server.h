@@ -1,0 +1,230 @@
+// FakeServer: a server behind the ServerApi, with real certificates and tokens. It counts what it
+// is asked, and fails when the test says so.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "signet/selector.h"
+
+#include "jwt/svid.h"
+#include "server_api.h"
+#include "test_host.h"
+#include "x509/csr.h"
+#include "x509/svid_issuer.h"
+
+namespace signet::agent::test {
+
+inline TrustDomain domain(const std::string& name = "example.org") {
+  return TrustDomain::parse(name).value();
+}
+
+// An X.509 authority of a trust domain.
+struct Authority {
+  std::shared_ptr<crypto::PrivateKeySigner> signer;
+  x509::Certificate certificate;
+
+  static Authority make(const std::string& name, std::int64_t now) {
+    auto signer = std::make_shared<crypto::PrivateKeySigner>(
+        crypto::PrivateKey::generate(crypto::KeyType::kEcP256).value());
+    x509::CaParams params;
+    params.now = x509::from_unix(now);
+    params.ttl = std::chrono::hours(24 * 365);
+    auto certificate = x509::self_sign_ca(domain(name), params, *signer).value();
+    return {std::move(signer), std::move(certificate)};
+  }
+  crypto::Bytes issue(const std::string& id, crypto::ByteView spki, std::int64_t now,
+                      std::chrono::seconds ttl) const {
+    const auto issuer = x509::SvidIssuer::make(certificate, signer).value();
+    x509::SvidParams params;
+    params.spiffe_id = id;
+    params.spki = spki;
+    params.now = x509::from_unix(now);
+    params.ttl = ttl;
+    return issuer.issue(params).value().der;
+  }
+};
+
+inline types::Entry entry(const std::string& id, const std::string& path,
+                          std::vector<std::string> selectors) {
+  types::Entry e;
+  e.set_id(id);
+  e.mutable_spiffe_id()->set_trust_domain("example.org");
+  e.mutable_spiffe_id()->set_path(path);
+  for (const std::string& text : selectors) {
+    const Selector s = Selector::parse(text).value();
+    auto* wire = e.add_selectors();
+    wire->set_type(s.type);
+    wire->set_value(s.value);
+  }
+  e.set_created_at(1000);
+  return e;
+}
+
+class FakeServer final : public ServerApi {
+ public:
+  explicit FakeServer(TestHost& host)
+      : host_(host),
+        ca_(Authority::make("example.org", host.unix_seconds())),
+        jwt_key_(std::make_shared<crypto::PrivateKeySigner>(
+            crypto::PrivateKey::generate(crypto::KeyType::kEcP256).value())) {
+    own.set_trust_domain("example.org");
+    own.add_x509_authorities()->set_asn1(crypto::to_string(ca_.certificate.der()));
+    auto* key = own.add_jwt_authorities();
+    key->set_key_id("kid-1");
+    key->set_public_key(crypto::to_string(jwt_key_->spki()));
+  }
+
+  std::map<std::string, types::Entry> entries;
+  types::Bundle own;
+  std::map<std::string, types::Bundle> federated;
+  std::chrono::seconds x509_ttl{3600};
+  std::chrono::seconds jwt_ttl{300};
+  Status failure;                // of every call, unless ok
+  std::set<std::string> refuse;  // entry IDs that get no SVID
+  std::size_t page = 0;          // over 0: revisions first, that many at a time
+  int syncs = 0, mints = 0, jwts = 0;
+  std::size_t svids = 0, entries_sent = 0;
+
+  types::Entry& add(types::Entry e) { return entries[e.id()] = std::move(e); }
+  types::Bundle& federate(const std::string& name) {
+    types::Bundle& b = federated[name];
+    b.set_trust_domain(name);
+    b.add_x509_authorities()->set_asn1(
+        crypto::to_string(Authority::make(name, host_.unix_seconds()).certificate.der()));
+    return b;
+  }
+  /// Makes the current X.509 authority tainted and signs with a new one.
+  void rotate_with_taint() {
+    own.mutable_x509_authorities(0)->set_tainted(true);
+    ca_ = Authority::make("example.org", host_.unix_seconds());
+    own.add_x509_authorities()->set_asn1(crypto::to_string(ca_.certificate.der()));
+  }
+
+  Result<Attested> attest(NodeProof&, const std::string&) override {
+    return Status::unimplemented("not in this test");
+  }
+  Result<types::X509SVID> renew(const std::string&) override {
+    return Status::unimplemented("not in this test");
+  }
+  Status post_status(const std::string&) override { return failure; }
+
+  Result<std::unique_ptr<EntryStream>> sync_entries(
+      const entry_v1::SyncAuthorizedEntriesRequest&) override {
+    ++syncs;
+    if (!failure.ok()) return failure;
+    return std::unique_ptr<EntryStream>(std::make_unique<Stream>(*this));
+  }
+  Result<entry_v1::GetAuthorizedEntriesResponse> authorized_entries(
+      const entry_v1::GetAuthorizedEntriesRequest&) override {
+    ++syncs;
+    if (!failure.ok()) return failure;
+    entry_v1::GetAuthorizedEntriesResponse out;
+    for (const auto& [id, e] : entries) *out.add_entries() = e;
+    return out;
+  }
+  Result<types::Bundle> bundle() override {
+    if (!failure.ok()) return failure;
+    return own;
+  }
+  Result<types::Bundle> federated_bundle(const std::string& name) override {
+    if (!failure.ok()) return failure;
+    const auto found = federated.find(name);
+    if (found == federated.end()) return Status::not_found("bundle not found");
+    return found->second;
+  }
+  Result<svid_v1::BatchNewX509SVIDResponse> new_x509_svids(
+      const svid_v1::BatchNewX509SVIDRequest& request) override {
+    ++mints;
+    if (!failure.ok()) return failure;
+    svid_v1::BatchNewX509SVIDResponse out;
+    for (const auto& params : request.params()) {
+      auto* result = out.add_results();
+      const auto found = entries.find(params.entry_id());
+      if (found == entries.end() || refuse.contains(params.entry_id())) {
+        result->mutable_status()->set_code(static_cast<int>(Code::kNotFound));
+        continue;
+      }
+      const auto csr = x509::Csr::parse_and_verify(crypto::as_bytes(params.csr()));
+      EXPECT_TRUE(csr.ok());
+      const std::string id = "spiffe://example.org" + found->second.spiffe_id().path();
+      EXPECT_EQ(csr->uris(), std::vector<std::string>{id});
+      result->mutable_svid()->add_cert_chain(crypto::to_string(
+          ca_.issue(id, csr->public_key().spki(), host_.unix_seconds(), x509_ttl)));
+      ++svids;
+    }
+    return out;
+  }
+  Result<types::JWTSVID> new_jwt_svid(const svid_v1::NewJWTSVIDRequest& request,
+                                      std::int64_t) override {
+    ++jwts;
+    if (!failure.ok()) return failure;
+    const types::Entry& e = entries.at(request.entry_id());
+    types::JWTSVID out;
+    const std::int64_t now = host_.unix_seconds();
+    out.set_issued_at(now);
+    out.set_expires_at(now + jwt_ttl.count());
+    jwt::SvidParams params{SpiffeId::make(domain(), e.spiffe_id().path()).value(),
+                           {request.audience().begin(), request.audience().end()},
+                           x509::from_unix(now),
+                           x509::from_unix(out.expires_at()),
+                           {},
+                           {},
+                           {}};
+    out.set_token(jwt::mint_svid(params, "kid-1", *jwt_key_).value());
+    return out;
+  }
+
+ private:
+  class Stream final : public EntryStream {
+   public:
+    explicit Stream(FakeServer& server) : server_(server) {
+      if (server.page == 0) {
+        entry_v1::SyncAuthorizedEntriesResponse all;
+        for (const auto& [id, e] : server.entries) *all.add_entries() = e;
+        answers_.push_back(std::move(all));
+        return;
+      }
+      for (auto it = server.entries.begin(); it != server.entries.end();) {
+        entry_v1::SyncAuthorizedEntriesResponse some;
+        for (std::size_t n = 0; n < server.page && it != server.entries.end(); ++n, ++it) {
+          auto* revision = some.add_entry_revisions();
+          revision->set_id(it->first);
+          revision->set_revision_number(it->second.revision_number());
+          revision->set_created_at(it->second.created_at());
+        }
+        some.set_more(it != server.entries.end());
+        answers_.push_back(std::move(some));
+      }
+    }
+    Result<entry_v1::SyncAuthorizedEntriesResponse> read() override {
+      if (!server_.failure.ok()) return server_.failure;
+      if (answers_.empty()) return Status::internal("the client reads more than there is");
+      auto out = std::move(answers_.front());
+      answers_.pop_front();
+      return out;
+    }
+    Status send(const entry_v1::SyncAuthorizedEntriesRequest& request) override {
+      EXPECT_LE(request.ids_size(), static_cast<int>(server_.page));
+      entry_v1::SyncAuthorizedEntriesResponse some;
+      for (const std::string& id : request.ids()) {
+        *some.add_entries() = server_.entries.at(id);
+        ++server_.entries_sent;
+      }
+      answers_.push_back(std::move(some));
+      return {};
+    }
+
+   private:
+    FakeServer& server_;
+    std::deque<entry_v1::SyncAuthorizedEntriesResponse> answers_;
+  };
+
+  TestHost& host_;
+  Authority ca_;
+  std::shared_ptr<crypto::PrivateKeySigner> jwt_key_;
+};
+
+}  // namespace signet::agent::test

@@ -1,0 +1,177 @@
+#include "identity_store.h"
+
+#include <gtest/gtest.h>
+
+#include "test_host.h"
+
+namespace signet::agent::test {
+namespace {
+
+SelectorSet selectors(const std::vector<std::string>& texts) {
+  SelectorSet set;
+  for (const std::string& text : texts) set.push_back(Selector::parse(text).value());
+  std::sort(set.begin(), set.end());
+  return set;
+}
+
+EntryPtr make_entry(const std::string& id, const std::vector<std::string>& texts) {
+  auto entry = std::make_shared<Entry>(
+      Entry{id, SpiffeId::parse("spiffe://example.org/" + id).value(), selectors(texts), {}, {}});
+  return entry;
+}
+
+EntryMap map_of(const std::vector<EntryPtr>& entries) {
+  EntryMap map;
+  for (const EntryPtr& entry : entries) map[entry->id] = entry;
+  return map;
+}
+
+X509SvidPtr svid(const TestHost& host, std::int64_t life = 3600) {
+  auto out = std::make_shared<X509SvidData>();
+  out->chain = "chain";
+  out->not_before = host.unix_seconds();
+  out->not_after = host.unix_seconds() + life;
+  return out;
+}
+
+class IdentityStoreTest : public ::testing::Test {
+ protected:
+  std::vector<std::string> ids(const std::vector<std::string>& caller) {
+    std::vector<std::string> out;
+    for (const EntryPtr& entry : store.lookup(selectors(caller))->entries) out.push_back(entry->id);
+    return out;
+  }
+  TestHost host;
+  IdentityStore store{host.host(), {3, std::chrono::seconds(0)}};
+};
+
+TEST_F(IdentityStoreTest, AnEntryMatchesACallerThatHasAllItsSelectors) {
+  store.set_entries(map_of({make_entry("b", {"unix:uid:0", "unix:gid:0"}),
+                            make_entry("a", {"unix:uid:0"}), make_entry("c", {"unix:uid:1"})}));
+  EXPECT_EQ(ids({"unix:uid:0"}), (std::vector<std::string>{"a"}));
+  EXPECT_EQ(ids({"unix:uid:0", "unix:gid:0"}), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(ids({"unix:gid:0"}), (std::vector<std::string>{}));
+  EXPECT_EQ(ids({}), (std::vector<std::string>{}));
+}
+
+TEST_F(IdentityStoreTest, EqualCallersShareOnePicture) {
+  store.set_entries(map_of({make_entry("a", {"unix:uid:0"})}));
+  const auto one = store.subscribe(selectors({"unix:uid:0", "unix:gid:3"}), [] {});
+  const auto two = store.subscribe(selectors({"unix:gid:3", "unix:uid:0"}), [] {});
+  EXPECT_EQ(one->current(), two->current());
+  EXPECT_EQ(one->current(), store.lookup(selectors({"unix:uid:0", "unix:gid:3"})));
+}
+
+TEST_F(IdentityStoreTest, OnlyThoseConcernedAreTold) {
+  const EntryPtr a = make_entry("a", {"unix:uid:0"});
+  const EntryPtr b = make_entry("b", {"unix:uid:1"});
+  store.set_entries(map_of({a, b}));
+  int told_a = 0;
+  int told_b = 0;
+  const auto one = store.subscribe(a->selectors, [&] { ++told_a; });
+  const auto two = store.subscribe(b->selectors, [&] { ++told_b; });
+  store.put_svids({{"a", svid(host)}}, map_of({a}));
+  host.run();
+  EXPECT_EQ(told_a, 1);
+  EXPECT_EQ(told_b, 0);
+  EXPECT_TRUE(one->current()->complete);
+  EXPECT_FALSE(two->current()->complete);
+}
+
+TEST_F(IdentityStoreTest, SeveralChangesAreToldOnce) {
+  const EntryPtr a = make_entry("a", {"unix:uid:0"});
+  store.set_entries(map_of({a}));
+  int told = 0;
+  const auto one = store.subscribe(a->selectors, [&] { ++told; });
+  for (int i = 0; i < 5; ++i) store.put_svids({{"a", svid(host)}}, map_of({a}));
+  host.run();
+  EXPECT_EQ(told, 1);
+}
+
+TEST_F(IdentityStoreTest, NothingIsToldAfterTheSubscriptionIsGone) {
+  const EntryPtr a = make_entry("a", {"unix:uid:0"});
+  store.set_entries(map_of({a}));
+  int told = 0;
+  auto one = store.subscribe(a->selectors, [&] { ++told; });
+  auto two = store.subscribe(a->selectors, [&] { one.reset(); });
+  store.put_svids({{"a", svid(host)}}, map_of({a}));
+  two.reset();
+  one.reset();
+  host.run();
+  EXPECT_EQ(told, 0);
+  EXPECT_EQ(store.counts().subscribers, 0u);
+}
+
+TEST_F(IdentityStoreTest, ASubscriberWithoutItsSvidIsMintedForFirst) {
+  int missing = 0;
+  store.on_missing([&] { ++missing; });
+  EntryMap entries;
+  for (int i = 0; i < 5; ++i) {
+    const EntryPtr e = make_entry("e" + std::to_string(i), {"unix:uid:" + std::to_string(i)});
+    entries[e->id] = e;
+  }
+  store.set_entries(entries);
+  const auto plan = store.to_mint(500);
+  EXPECT_EQ(plan.entries.size(), 3u);  // prefetch up to the limit of three
+  const auto one = store.subscribe(selectors({"unix:uid:4"}), [] {});
+  EXPECT_EQ(missing, 1);
+  EXPECT_EQ(store.to_mint(1).entries.front()->id, "e4");
+}
+
+TEST_F(IdentityStoreTest, ShedsWhatNobodyIsSubscribedToLeastRecentlyUsedFirst) {
+  EntryMap entries;
+  std::vector<std::pair<std::string, X509SvidPtr>> svids;
+  for (int i = 0; i < 5; ++i) {
+    const EntryPtr e = make_entry("e" + std::to_string(i), {"unix:uid:" + std::to_string(i)});
+    entries[e->id] = e;
+    svids.emplace_back(e->id, svid(host));
+  }
+  store.set_entries(entries);
+  store.put_svids(svids, entries);
+  const auto held = store.subscribe(selectors({"unix:uid:0"}), [] {});
+  host.advance(std::chrono::seconds(1));
+  (void)store.subscribe(selectors({"unix:uid:1"}), [] {});
+  store.shed();
+  EXPECT_EQ(store.counts().x509_svids, 3u);
+  EXPECT_TRUE(held->current()->complete);
+  EXPECT_TRUE(store.lookup(selectors({"unix:uid:1"}))->complete);
+}
+
+TEST_F(IdentityStoreTest, EntriesForSvidStoresAreNotForWorkloads) {
+  auto stored = std::make_shared<Entry>(*make_entry("s", {"unix:uid:0"}));
+  stored->store_svid = true;
+  store.set_entries(map_of({stored}));
+  EXPECT_EQ(ids({"unix:uid:0"}), (std::vector<std::string>{}));
+}
+
+TEST_F(IdentityStoreTest, AnSvidForAnEntryThatIsGoneIsDropped) {
+  const EntryPtr a = make_entry("a", {"unix:uid:0"});
+  store.set_entries(map_of({a}));
+  store.set_entries({});
+  store.put_svids({{"a", svid(host)}}, map_of({a}));
+  EXPECT_EQ(store.counts().x509_svids, 0u);
+}
+
+TEST_F(IdentityStoreTest, AnAnswerIsEncodedOnce) {
+  const WorkloadUpdatePtr update = store.lookup(selectors({"unix:uid:0"}));
+  int made = 0;
+  for (int i = 0; i < 3; ++i) {
+    (void)update->encoded(1, [&](const WorkloadUpdate&) {
+      ++made;
+      return host.host().blob("x");
+    });
+  }
+  EXPECT_EQ(made, 1);
+}
+
+TEST_F(IdentityStoreTest, ManyDifferentCallersDoNotFillTheMemory) {
+  store.set_entries(map_of({make_entry("a", {"unix:uid:0"})}));
+  const auto held = store.subscribe(selectors({"unix:uid:0"}), [] {});
+  for (int i = 0; i < 5000; ++i) (void)store.lookup(selectors({"unix:pid:" + std::to_string(i)}));
+  EXPECT_EQ(held->current()->entries.size(), 1u);
+  store.set_entries({});
+  EXPECT_EQ(held->current()->entries.size(), 0u);
+}
+
+}  // namespace
+}  // namespace signet::agent::test

@@ -1,0 +1,82 @@
+// Rig: the agent from the synchroniser to the Workload API's socket, with a fake server behind and
+// a local rpc service in front.
+#pragma once
+
+#include "fake_server.h"
+#include "jwt_cache.h"
+#include "local_rpc.h"
+#include "spiffe/workload/workload.pb.h"
+#include "synchroniser.h"
+#include "workload_endpoint.h"
+
+namespace signet::agent::test {
+
+struct Rig {
+  explicit Rig(const std::function<void(AgentConfig&)>& configure = {}, bool verifiers = false,
+               bool disabled = false)
+      : config(domain()), server(host), rpc(host), verifiers_(verifiers), disabled_(disabled) {
+    if (configure) configure(config);
+  }
+  /// The first sync, then the socket, as the agent does it.
+  void start() {
+    const Host h = host.host();
+    store = std::make_unique<IdentityStore>(
+        h, IdentityStore::Options{config.x509_cache_size, config.availability_target});
+    jwt = std::make_unique<JwtCache>(
+        h, server, JwtCache::Options{config.jwt_cache_size, config.jwt_cache_hit_timeout});
+    sync = std::make_unique<Synchroniser>(
+        h, config, server, *store, *jwt,
+        Synchroniser::Hooks{[this](const Status& s) { failures.push_back(s); },
+                            [this](const x509::Bundle&) { ++new_bundles; }});
+    EXPECT_TRUE(sync->first_sync().ok());
+    endpoint = std::make_unique<WorkloadEndpoint>(
+        h,
+        WorkloadOptions{domain(), "/run/test.sock", verifiers_, config.allowed_foreign_jwt_claims,
+                        disabled_},
+        *store, *jwt);
+    EXPECT_TRUE(endpoint->start().ok());
+    sync->start();
+    host.run();
+  }
+  ~Rig() {
+    if (sync) sync->stop();
+    if (endpoint) endpoint->stop(std::chrono::seconds(0));
+    host.run();
+  }
+
+  /// One sync interval passes.
+  void tick() { host.advance(config.sync_interval); }
+
+  std::unique_ptr<LocalRpc::Call> x509() {
+    return rpc.call("/SpiffeWorkloadAPI/FetchX509SVID", "");
+  }
+  std::unique_ptr<LocalRpc::Call> fetch_jwt(const std::vector<std::string>& audience,
+                                            const std::string& id = {}) {
+    ::JWTSVIDRequest request;
+    for (const std::string& a : audience) request.add_audience(a);
+    request.set_spiffe_id(id);
+    return rpc.call("/SpiffeWorkloadAPI/FetchJWTSVID", request.SerializeAsString());
+  }
+  std::unique_ptr<LocalRpc::Call> validate(const std::string& audience, const std::string& token) {
+    ::ValidateJWTSVIDRequest request;
+    request.set_audience(audience);
+    request.set_svid(token);
+    return rpc.call("/SpiffeWorkloadAPI/ValidateJWTSVID", request.SerializeAsString());
+  }
+
+  TestHost host;
+  AgentConfig config;
+  FakeServer server;
+  LocalRpc rpc;
+  std::vector<Status> failures;
+  int new_bundles = 0;
+  std::unique_ptr<IdentityStore> store;
+  std::unique_ptr<JwtCache> jwt;
+  std::unique_ptr<Synchroniser> sync;
+  std::unique_ptr<WorkloadEndpoint> endpoint;
+
+ private:
+  bool verifiers_, disabled_;
+};
+
+}  // namespace signet::agent::test

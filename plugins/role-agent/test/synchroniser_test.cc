@@ -1,0 +1,201 @@
+#include "synchroniser.h"
+
+#include <gtest/gtest.h>
+
+#include "rig.h"
+
+namespace signet::agent::test {
+namespace {
+
+using Response = ::X509SVIDResponse;
+using std::chrono::seconds;
+
+TEST(Synchroniser, FindsANewEntryWithinTheInterval) {
+  Rig rig;
+  rig.start();
+  EXPECT_EQ(rig.x509()->code, Code::kPermissionDenied);
+  rig.server.add(entry("1", "/me", {"unix:uid:0"}));
+  rig.tick();
+  EXPECT_EQ(rig.x509()->message<Response>(0).svids_size(), 1);
+}
+
+TEST(Synchroniser, AnEntryThatComesLaterReachesTheOpenStream) {
+  Rig rig;
+  rig.server.add(entry("1", "/one", {"unix:uid:0"}));
+  rig.start();
+  const auto call = rig.x509();
+  rig.server.add(entry("2", "/two", {"unix:uid:0"}));
+  rig.tick();
+  EXPECT_EQ(call->message<Response>(call->messages.size() - 1).svids_size(), 2);
+  // The state between, with the entry but without its SVID, may be sent but not more often.
+  EXPECT_LE(call->messages.size(), 3u);
+}
+
+TEST(Synchroniser, AnEditedEntryGetsANewSvid) {
+  Rig rig;
+  types::Entry& e = rig.server.add(entry("1", "/me", {"unix:uid:0"}));
+  rig.start();
+  const auto call = rig.x509();
+  e.set_hint("db");
+  e.set_revision_number(1);
+  rig.tick();
+  const auto last = call->message<Response>(call->messages.size() - 1);
+  EXPECT_EQ(last.svids(0).hint(), "db");
+  EXPECT_NE(last.svids(0).x509_svid(), call->message<Response>(0).svids(0).x509_svid());
+}
+
+TEST(Synchroniser, NeverServesAnSvidUnderANameThatChanged) {
+  Rig rig;
+  types::Entry& e = rig.server.add(entry("1", "/old", {"unix:uid:0"}));
+  rig.start();
+  const auto call = rig.x509();
+  e.mutable_spiffe_id()->set_path("/new");
+  e.set_revision_number(1);
+  rig.tick();
+  for (std::size_t i = 0; i < call->messages.size(); ++i) {
+    const auto response = call->message<Response>(i);
+    for (const auto& svid : response.svids()) {
+      const auto leaf = x509::Certificate::parse_concatenated(crypto::as_bytes(svid.x509_svid()));
+      EXPECT_EQ(leaf->front().spiffe_id()->to_string(), svid.spiffe_id());
+    }
+  }
+  EXPECT_EQ(call->message<Response>(call->messages.size() - 1).svids(0).spiffe_id(),
+            "spiffe://example.org/new");
+}
+
+TEST(Synchroniser, OpenStreamsSeeARotationBeforeTheSvidExpires) {
+  Rig rig;
+  rig.server.x509_ttl = seconds(60);
+  rig.server.add(entry("1", "/me", {"unix:uid:0"}));
+  rig.start();
+  const auto call = rig.x509();
+  rig.host.advance(seconds(120));
+  EXPECT_GE(call->messages.size(), 4u);
+  EXPECT_LE(call->messages.size(), 6u);
+}
+
+TEST(Synchroniser, KeepsServingWhileTheServerIsAway) {
+  Rig rig;
+  rig.server.add(entry("1", "/me", {"unix:uid:0"}));
+  rig.start();
+  rig.server.failure = Status::unavailable("the server is away");
+  rig.host.advance(std::chrono::minutes(10));
+  EXPECT_EQ(rig.x509()->messages.size(), 1u);
+  EXPECT_FALSE(rig.failures.empty());
+  // The waits grow: ten minutes of five-second rounds would be 120.
+  EXPECT_LT(rig.failures.size(), 40u);
+  rig.server.failure = {};
+  rig.server.entries.clear();
+  rig.host.advance(std::chrono::minutes(8));
+  EXPECT_EQ(rig.x509()->code, Code::kPermissionDenied);
+}
+
+TEST(Synchroniser, AsksForChangedEntriesOnly) {
+  Rig rig;
+  rig.server.page = 3;
+  for (int i = 0; i < 10; ++i) {
+    rig.server.add(entry("id-" + std::to_string(i), "/w" + std::to_string(i), {"unix:uid:0"}));
+  }
+  rig.start();
+  EXPECT_EQ(rig.server.entries_sent, 10u);
+  rig.server.entries["id-4"].set_revision_number(1);
+  rig.server.entries.erase("id-7");
+  rig.tick();
+  EXPECT_EQ(rig.server.entries_sent, 11u);
+  EXPECT_EQ(rig.store->counts().entries, 9u);
+}
+
+TEST(Synchroniser, Rule12SkipsAMalformedEntryAndKeepsTheOthers) {
+  Rig rig;
+  rig.server.add(entry("1", "/fine", {"unix:uid:0"}));
+  rig.server.add(entry("2", "/bad//path", {"unix:uid:0"}));
+  rig.server.add(entry("3", "/no-selectors", {}));
+  rig.server.add(entry("4", "/bad-domain", {"unix:uid:0"})).add_federates_with("UPPER");
+  rig.start();
+  EXPECT_EQ(rig.store->counts().entries, 1u);
+}
+
+TEST(Synchroniser, WorksWithServersThatOnlySendTheWholeList) {
+  Rig rig([](AgentConfig& config) { config.use_sync_authorized_entries = false; });
+  rig.server.add(entry("1", "/me", {"unix:uid:0"}));
+  rig.start();
+  const int minted = rig.server.mints;
+  rig.tick();
+  EXPECT_EQ(rig.server.mints, minted);  // nothing changed: nothing is minted anew
+  EXPECT_EQ(rig.x509()->messages.size(), 1u);
+}
+
+TEST(Synchroniser, TaintedAuthoritysSvidsStayUntilTheirReplacementIsThere) {
+  Rig rig;
+  rig.server.add(entry("1", "/me", {"unix:uid:0"}));
+  rig.start();
+  const auto call = rig.x509();
+  rig.server.rotate_with_taint();
+  rig.tick();
+  const auto last = call->message<Response>(call->messages.size() - 1);
+  EXPECT_NE(last.svids(0).x509_svid(), call->message<Response>(0).svids(0).x509_svid());
+  for (std::size_t i = 0; i < call->messages.size(); ++i) {
+    EXPECT_EQ(call->message<Response>(i).svids_size(), 1) << i;  // no gap
+  }
+  const int minted = rig.server.mints;
+  rig.host.advance(seconds(30));
+  EXPECT_EQ(rig.server.mints, minted);  // each authority is processed once
+}
+
+TEST(Synchroniser, TaintedJwtAuthoritysTokensAreDropped) {
+  Rig rig;
+  rig.server.add(entry("1", "/me", {"unix:uid:0"}));
+  rig.start();
+  EXPECT_EQ(rig.fetch_jwt({"a"})->code, Code::kOk);
+  EXPECT_EQ(rig.jwt->size(), 1u);
+  rig.server.own.mutable_jwt_authorities(0)->set_tainted(true);
+  rig.tick();
+  EXPECT_EQ(rig.jwt->size(), 0u);
+}
+
+TEST(Synchroniser, OneRefusedItemHoldsBackItsOwnCallerOnly) {
+  Rig rig;
+  rig.server.add(entry("1", "/fine", {"unix:uid:0"}));
+  rig.server.add(entry("2", "/refused", {"unix:uid:7"}));
+  rig.server.refuse.insert("2");
+  rig.start();
+  EXPECT_EQ(rig.x509()->messages.size(), 1u);
+  rig.host.advance(std::chrono::minutes(1));
+  EXPECT_LT(rig.server.mints, 20);  // it is asked again, ever more slowly
+  rig.server.refuse.clear();
+  rig.host.advance(std::chrono::minutes(4));
+  EXPECT_EQ(rig.store->counts().x509_svids, 2u);
+}
+
+TEST(Synchroniser, MintsInBatchesOfAtMostFiveHundred) {
+  Rig rig([](AgentConfig& config) { config.x509_cache_size = 2000; });
+  for (int i = 0; i < 1100; ++i) {
+    rig.server.add(entry("id-" + std::to_string(i), "/w" + std::to_string(i),
+                         {"unix:uid:" + std::to_string(i + 10)}));
+  }
+  rig.start();
+  EXPECT_EQ(rig.server.mints, 3);
+  EXPECT_EQ(rig.store->counts().x509_svids, 1100u);
+}
+
+TEST(Synchroniser, KeepsTheBundleThatAServerLeavesOut) {
+  Rig rig;
+  rig.server.add(entry("1", "/me", {"unix:uid:0"}));
+  rig.start();
+  rig.server.own.clear_x509_authorities();
+  rig.tick();
+  EXPECT_NE(rig.store->own_bundle(), nullptr);
+  EXPECT_FALSE(rig.store->own_bundle()->x509_der.empty());
+}
+
+TEST(Synchroniser, Rule41KeepsBundlesOfTrustDomainsApart) {
+  Rig rig;
+  rig.server.add(entry("1", "/me", {"unix:uid:0"})).add_federates_with("other.org");
+  rig.server.federate("other.org").set_trust_domain("example.org");  // a lie
+  rig.start();
+  EXPECT_EQ(rig.store->bundle("other.org"), nullptr);
+  EXPECT_EQ(rig.x509()->message<Response>(0).federated_bundles().size(), 0u);
+}
+
+}  // namespace
+}  // namespace signet::agent::test
