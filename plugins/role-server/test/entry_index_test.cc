@@ -1,0 +1,285 @@
+#include "entry_index.h"
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "signet/testing/fake_host.h"
+
+#include "entry_wire.h"
+
+namespace signet::server {
+namespace {
+
+using spire::api::types::Entry;
+
+constexpr char kAgent[] = "spiffe://example.org/spire/agent/join_token/a";
+constexpr char kAgentPath[] = "/spire/agent/join_token/a";
+constexpr char kServerPath[] = "/spire/server";
+
+Entry make_entry(const std::string& id, const std::string& parent_path, const std::string& path,
+                 const std::vector<std::string>& selector_values = {"uid:1"}) {
+  Entry entry;
+  entry.set_id(id);
+  entry.mutable_parent_id()->set_trust_domain("example.org");
+  entry.mutable_parent_id()->set_path(parent_path);
+  entry.mutable_spiffe_id()->set_trust_domain("example.org");
+  entry.mutable_spiffe_id()->set_path(path);
+  for (const std::string& value : selector_values) {
+    auto* selector = entry.add_selectors();
+    selector->set_type("unix");
+    selector->set_value(value);
+  }
+  return entry;
+}
+
+class EntryIndexTest : public ::testing::Test {
+ protected:
+  fakes::FakeHost host_;
+  EntryIndex index_{Host(host_.abi()), TrustDomain::parse("example.org").value()};
+  std::uint64_t revision_ = 0;
+
+  void put(const Entry& entry) { index_.apply(entry, ++revision_); }
+  void erase(const std::string& id) { index_.erase(id, ++revision_); }
+  std::set<std::string> authorized(std::string_view agent = kAgent) const {
+    std::set<std::string> ids;
+    for (const IndexedPtr& entry : index_.authorized(agent)) {
+      EXPECT_TRUE(ids.insert(entry->id).second) << "twice: " << entry->id;
+    }
+    return ids;
+  }
+  bool may(const std::string& id, std::string_view agent = kAgent) const {
+    return index_.find_authorized(agent, id) != nullptr;
+  }
+};
+
+TEST_F(EntryIndexTest, AnAgentHasItsChildrenAndTheirChildren) {
+  put(make_entry("child", kAgentPath, "/node"));
+  put(make_entry("grandchild", "/node", "/web"));
+  put(make_entry("stranger", "/elsewhere", "/db"));
+  EXPECT_EQ(authorized(), (std::set<std::string>{"child", "grandchild"}));
+  EXPECT_TRUE(may("grandchild"));
+  EXPECT_FALSE(may("stranger"));
+  EXPECT_FALSE(may("no such entry"));
+}
+
+TEST_F(EntryIndexTest, ACycleOfParentsEnds) {
+  put(make_entry("child", kAgentPath, "/a"));
+  put(make_entry("forth", "/a", "/b"));
+  put(make_entry("back", "/b", "/a"));
+  EXPECT_EQ(authorized(), (std::set<std::string>{"back", "child", "forth"}));
+  EXPECT_TRUE(may("back"));
+  put(make_entry("loop1", "/x", "/y"));
+  put(make_entry("loop2", "/y", "/x"));
+  EXPECT_FALSE(may("loop1"));
+}
+
+TEST_F(EntryIndexTest, ANodeAliasNeedsAllItsSelectorsAndIsNotHandedOut) {
+  put(make_entry("alias", kServerPath, "/fleet", {"a", "b"}));
+  put(make_entry("web", "/fleet", "/web"));
+  EXPECT_EQ(authorized(), std::set<std::string>{});
+  index_.agent_changed(kAgent, {"unix:a"});
+  EXPECT_EQ(authorized(), std::set<std::string>{});
+  index_.agent_changed(kAgent, {"unix:c", "unix:b", "unix:a"});
+  EXPECT_EQ(authorized(), std::set<std::string>{"web"});
+  EXPECT_TRUE(may("web"));
+  EXPECT_FALSE(may("alias"));
+  index_.agent_removed(kAgent);
+  EXPECT_EQ(authorized(), std::set<std::string>{});
+}
+
+TEST_F(EntryIndexTest, ForeignTrustDomainsAreIgnored) {
+  Entry foreign_parent = make_entry("a", kAgentPath, "/a");
+  foreign_parent.mutable_parent_id()->set_trust_domain("elsewhere.org");
+  put(foreign_parent);
+  Entry foreign_id = make_entry("b", kAgentPath, "/b");
+  foreign_id.mutable_spiffe_id()->set_trust_domain("elsewhere.org");
+  put(foreign_id);
+  EXPECT_EQ(index_.count(), 0u);
+  EXPECT_EQ(authorized("spiffe://elsewhere.org/spire/agent/join_token/a"), std::set<std::string>{});
+}
+
+TEST_F(EntryIndexTest, AChangeMovesAnEntryAndAnErasureTakesItAway) {
+  put(make_entry("e", kAgentPath, "/a"));
+  put(make_entry("e", "/elsewhere", "/a"));
+  EXPECT_EQ(authorized(), std::set<std::string>{});
+  EXPECT_EQ(index_.count(), 1u);
+  put(make_entry("e", kAgentPath, "/a"));
+  EXPECT_TRUE(may("e"));
+  erase("e");
+  EXPECT_FALSE(may("e"));
+  EXPECT_EQ(index_.count(), 0u);
+}
+
+TEST_F(EntryIndexTest, AnOlderStateNeverReplacesANewerOne) {
+  Entry entry = make_entry("e", kAgentPath, "/a");
+  entry.set_hint("new");
+  index_.apply(entry, 10);
+  entry.set_hint("old");
+  index_.apply(entry, 9);
+  EXPECT_EQ(index_.find("e")->message().hint(), "new");
+  index_.erase("e", 9);
+  EXPECT_NE(index_.find("e"), nullptr);
+  index_.erase("e", 11);
+  index_.apply(entry, 10);  // read before the deletion, applied after it
+  EXPECT_EQ(index_.find("e"), nullptr);
+  EXPECT_TRUE(index_.knows({"entry", "e", 11, true}));
+  index_.apply(entry, 12);
+  EXPECT_NE(index_.find("e"), nullptr);
+}
+
+TEST_F(EntryIndexTest, AnExpiredEntryIsNotHandedOut) {
+  Entry entry = make_entry("e", kAgentPath, "/a");
+  entry.set_expires_at(1);
+  put(entry);
+  EXPECT_EQ(authorized(), std::set<std::string>{});
+  EXPECT_FALSE(may("e"));
+}
+
+TEST_F(EntryIndexTest, PrivilegesComeFromAnyEntryWithThatId) {
+  Entry entry = make_entry("plain", kAgentPath, "/ops");
+  put(entry);
+  EXPECT_FALSE(index_.privileges("spiffe://example.org/ops").admin);
+  entry.set_id("admin");
+  entry.set_admin(true);
+  put(entry);
+  EXPECT_TRUE(index_.privileges("spiffe://example.org/ops").admin);
+  EXPECT_EQ(index_.privileges("spiffe://example.org/ops").downstream, nullptr);
+  entry.set_id("down");
+  entry.set_admin(false);
+  entry.set_downstream(true);
+  put(entry);
+  EXPECT_EQ(index_.privileges("spiffe://example.org/ops").downstream->id(), "down");
+  erase("admin");
+  EXPECT_FALSE(index_.privileges("spiffe://example.org/ops").admin);
+}
+
+// The definition, computed from nothing for each question.
+std::set<std::string> model_authorized(const std::map<std::string, Entry>& entries,
+                                       const std::set<std::string>& agent_selectors) {
+  std::set<std::string> reached = {kAgentPath};
+  for (const auto& [id, entry] : entries) {
+    if (entry.parent_id().path() != kServerPath) continue;
+    const bool all = std::all_of(
+        entry.selectors().begin(), entry.selectors().end(),
+        [&](const auto& s) { return agent_selectors.contains(s.type() + ":" + s.value()); });
+    if (all) reached.insert(entry.spiffe_id().path());
+  }
+  std::set<std::string> ids;
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (const auto& [id, entry] : entries) {
+      if (!reached.contains(entry.parent_id().path()) || !ids.insert(id).second) continue;
+      reached.insert(entry.spiffe_id().path());
+      grew = true;
+    }
+  }
+  return ids;
+}
+
+TEST_F(EntryIndexTest, RandomChangesAgreeWithTheDefinition) {
+  std::mt19937 random(20261122);
+  const auto pick = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+  const std::vector<std::string> paths = {kAgentPath, kServerPath, "/a", "/b", "/c", "/d", "/e"};
+  const std::vector<std::string> values = {"1", "2", "3"};
+  std::map<std::string, Entry> entries;
+  std::set<std::string> selectors;
+  for (int step = 0; step < 3000; ++step) {
+    const std::string id = "entry-" + std::to_string(pick(12));
+    if (pick(4) == 0) {
+      entries.erase(id);
+      erase(id);
+    } else {
+      std::vector<std::string> wanted;
+      for (const std::string& value : values) {
+        if (pick(2) == 0) wanted.push_back(value);
+      }
+      if (wanted.empty()) wanted.push_back("1");
+      entries[id] = make_entry(id, paths[static_cast<std::size_t>(pick(7))],
+                               paths[static_cast<std::size_t>(2 + pick(5))], wanted);
+      put(entries[id]);
+    }
+    if (pick(10) == 0) {
+      selectors.clear();
+      for (const std::string& value : values) {
+        if (pick(2) == 0) selectors.insert("unix:" + value);
+      }
+      index_.agent_changed(kAgent, {selectors.begin(), selectors.end()});
+    }
+    const std::set<std::string> expected = model_authorized(entries, selectors);
+    ASSERT_EQ(authorized(), expected) << "step " << step;
+    for (const auto& [known, entry] : entries) {
+      ASSERT_EQ(may(known), expected.contains(known)) << known << " at step " << step;
+    }
+  }
+}
+
+TEST(EntryWire, AMaskOnTheBytesIsTheMaskOnTheMessage) {
+  Entry entry = make_entry("id", kAgentPath, "/web", {"uid:1", "gid:2"});
+  entry.set_x509_svid_ttl(60);
+  entry.add_federates_with("partner.org");
+  entry.add_dns_names("web.example.org");
+  entry.set_admin(true);
+  entry.set_expires_at(1795321662);
+  entry.set_revision_number(3);
+  entry.set_hint("first");
+  entry.set_created_at(1795321000);
+  entry.mutable_additional_attributes()->set_jwt_svid_include_jti(true);
+  const std::string encoded = entry.SerializeAsString();
+
+  std::string all;
+  append_masked_entry(encoded, entry_fields(nullptr), all);
+  EXPECT_EQ(all, encoded);
+
+  const auto* descriptor = spire::api::types::EntryMask::descriptor();
+  for (int chosen = -1; chosen < descriptor->field_count(); ++chosen) {
+    spire::api::types::EntryMask mask;
+    if (chosen >= 0) mask.GetReflection()->SetBool(&mask, descriptor->field(chosen), true);
+    const uint32_t fields = entry_fields(&mask);
+    std::string masked;
+    append_masked_entry(encoded, fields, masked);
+    Entry expected = entry;
+    apply_mask(expected, fields);
+    EXPECT_EQ(expected.id(), "id");
+    EXPECT_EQ(masked, expected.SerializeAsString()) << mask.ShortDebugString();
+  }
+}
+
+TEST(EntryWire, TornBytesEndTheWalk) {
+  const std::string encoded = make_entry("id", kAgentPath, "/web").SerializeAsString();
+  for (std::size_t size = 0; size < encoded.size(); ++size) {
+    std::string out;
+    append_masked_entry(std::string_view(encoded).substr(0, size), 1u << 2, out);
+    EXPECT_LE(out.size(), size);
+  }
+}
+
+TEST(EntryRecord, TravelsThereAndBack) {
+  Entry entry = make_entry("id", kAgentPath, "/web", {"uid:1", "gid:2"});
+  entry.set_hint("h");
+  entry.set_downstream(true);
+  const Record record = entry_to_record(entry);
+  EXPECT_EQ(entry_from_record(record)->SerializeAsString(), entry.SerializeAsString());
+  EXPECT_EQ(encoded_entry(record.body), entry.SerializeAsString());
+  EXPECT_EQ(record.keys, (IndexKeys{{"spiffe_id", "spiffe://example.org/web"},
+                                    {"parent_id", kAgent},
+                                    {"selector", "unix:uid:1"},
+                                    {"selector", "unix:gid:2"},
+                                    {"hint", "h"},
+                                    {"downstream", "1"}}));
+}
+
+TEST(PageToken, IsADecimalOf32Bits) {
+  EXPECT_EQ(*parse_page_token(""), 0u);
+  EXPECT_EQ(*parse_page_token("4294967295"), 4294967295u);
+  for (const char* bad : {"4294967296", "-1", "x", "1x", " 1"}) {
+    EXPECT_EQ(parse_page_token(bad).status().message(),
+              "could not parse token '" + std::string(bad) + "'");
+  }
+}
+
+}  // namespace
+}  // namespace signet::server
