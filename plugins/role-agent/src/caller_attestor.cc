@@ -7,7 +7,9 @@ namespace signet::agent {
 namespace {
 
 constexpr std::int64_t kFreshNs = 1'000'000'000;
-constexpr std::size_t kMaxCached = 4096;
+// Each holds two descriptors, so the number is bounded well below what a process may have open.
+constexpr std::size_t kMaxCached = 256;
+constexpr std::chrono::hours kIdle{1};
 // However patient the caller is, an attestor that hangs is not waited for longer.
 constexpr std::chrono::seconds kPatience{30};
 
@@ -41,6 +43,7 @@ Status CallerAttestor::start() {
     attestors_.push_back(std::make_shared<Attestor>(Attestor{std::move(name), std::move(handle)}));
   }
   if (attestors_.empty()) return Status::failed_precondition("no workload attestor is configured");
+  sweeper_.start(kIdle);
   return {};
 }
 
@@ -133,13 +136,22 @@ Result<SelectorSet> CallerAttestor::ask_all(const std::shared_ptr<const CallerPr
 }
 
 void CallerAttestor::remember(const Key& key, Cached cached) {
-  std::lock_guard lock(mutex_);
-  if (cache_.size() >= kMaxCached) {
-    const std::int64_t oldest = host_.monotonic_ns() - kFreshNs;
-    std::erase_if(cache_, [&](const auto& item) { return item.second->attested_ns < oldest; });
+  bool first = false;
+  {
+    std::lock_guard lock(mutex_);
     if (cache_.size() >= kMaxCached) return;
+    first = cache_.empty();
+    cache_[key] = std::make_shared<const Cached>(std::move(cached));
   }
-  cache_[key] = std::make_shared<const Cached>(std::move(cached));
+  if (first) sweeper_.kick();
+}
+
+std::chrono::nanoseconds CallerAttestor::sweep() {
+  std::lock_guard lock(mutex_);
+  const std::int64_t oldest = host_.monotonic_ns() - kFreshNs;
+  std::erase_if(cache_, [&](const auto& item) { return item.second->attested_ns < oldest; });
+  if (cache_.empty()) return kIdle;
+  return std::chrono::nanoseconds(kFreshNs);
 }
 
 }  // namespace signet::agent

@@ -5,6 +5,7 @@
 // while its process, executable, user and cgroup stay the same.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -16,6 +17,7 @@
 
 #include "caller_process.h"
 #include "identity_table.h"
+#include "loop.h"
 
 namespace signet::agent {
 
@@ -23,7 +25,8 @@ using SelectorsPtr = std::shared_ptr<const SelectorSet>;
 
 class CallerAttestor {
  public:
-  explicit CallerAttestor(Host host) : host_(std::move(host)) {}
+  explicit CallerAttestor(Host host)
+      : host_(std::move(host)), sweeper_(host_, [this] { return sweep(); }) {}
 
   /// Looks the attestors up. Errors   kFailedPrecondition: there is none
   Status start();
@@ -60,11 +63,15 @@ class CallerAttestor {
   Result<SelectorSet> ask_all(const std::shared_ptr<const CallerProcess>& caller,
                               std::int64_t deadline_ns);
   void remember(const Key& key, Cached cached);
+  /// Lets go of results that are too old, and with them of the descriptors of their processes;
+  /// says when to look again.
+  std::chrono::nanoseconds sweep();
 
   Host host_;
   std::vector<std::shared_ptr<Attestor>> attestors_;
   std::mutex mutex_;
   std::unordered_map<Key, std::shared_ptr<const Cached>, KeyHash> cache_;
+  Loop sweeper_;  // last: it ends before what it looks at
 };
 
 }  // namespace signet::agent
