@@ -59,7 +59,8 @@ class KillNine(TestCase):
         server.create_entry("/me", "/node", ["unix:uid:0"], "-entryID", "me")
         self.wait_ids(agent, [f"{TD}/me"])
         before = self.authorities(server)
-        load = self.watch("load", "create-loop", "-socket", server.socket)
+        load = self.watch("load", "create-loop", "-socket", server.socket, "-parent", "/elsewhere",
+                          "-pause", "20ms")
         wait_until("the load", lambda: self.acknowledged(load))
         ready = []
         for n in range(KILLS):

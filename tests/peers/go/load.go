@@ -21,12 +21,14 @@ func createLoop(ctx context.Context, args []string) error {
 	batch := fs.Int("batch", 5, "entries a call")
 	parent := fs.String("parent", "/node", "path of the parent")
 	td := fs.String("td", "example.org", "trust domain")
+	pause := fs.Duration("pause", 0, "rest of a caller between calls")
 	prefix := fs.String("prefix", "", "start of every entry ID")
 	fs.Parse(args)
 	var wg sync.WaitGroup
 	for worker := range *conc {
 		wg.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
+				time.Sleep(*pause)
 				createOnce(ctx, d, *td, *parent, fmt.Sprintf("%s%d-%d", *prefix, worker, n), *batch)
 			}
 		})
