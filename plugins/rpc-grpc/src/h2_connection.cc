@@ -18,9 +18,7 @@ int64_t h2_preface_timeout_ns = 20'000'000'000;
 
 namespace {
 
-// A DATA frame is put into the write buffer below this mark only; one more frame of nghttp2's own
-// (16 KiB and its head) always fits above it.
-constexpr std::size_t kCrowded = 96 * 1024;
+constexpr std::size_t kCrowded = 64 * 1024;  // bytes in the write buffer, then it is written out
 
 const std::string& settings_of(int max_streams) {  // loop thread only
   static int last = -1;
@@ -91,28 +89,25 @@ void H2Connection::flush() {
   dirty_ = false;
   if (closed_ || !session_ || unsent_) return;
   for (bool more = true; more;) {
-    crowded_ = false;
     const uint8_t* bytes = nullptr;
     const ssize_t n = nghttp2_session_mem_send(session_, &bytes);
     if (n < 0) return close(nghttp2_strerror(static_cast<int>(n)));
     put({reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(n)});
-    more = n > 0 || crowded_;
-    const bool full = crowded_ || loop_->write_buffer().size() >= kCrowded;
-    if ((full || !more) && !write_out()) return;
+    more = n > 0;
+    if ((!more || loop_->write_buffer().size() >= kCrowded) && !write_out()) return;
+    if (!more && std::exchange(crowded_, false)) {
+      for (H2Stream* s = first_stream; s; s = s->next()) s->resume();
+      more = true;
+    }
   }
   if (!nghttp2_session_want_read(session_) && !nghttp2_session_want_write(session_))
     close(trouble_);
 }
 
-bool H2Connection::put_frame_head(const uint8_t* head, std::size_t payload) {
-  constexpr std::size_t kFrameHead = 9;
-  std::vector<uint8_t>& buffer = loop_->write_buffer();
-  if (!buffer.empty() && buffer.size() + kFrameHead + payload > kCrowded) {
-    crowded_ = true;
-    return false;
-  }
-  buffer.insert(buffer.end(), head, head + kFrameHead);
-  return true;
+bool H2Connection::crowded() {
+  const bool full = loop_->write_buffer().size() >= kCrowded;
+  crowded_ |= full;
+  return full;
 }
 
 void H2Connection::put(std::string_view bytes) {

@@ -61,8 +61,8 @@ class H2Connection final : public Timed {
   H2Loop& loop() { return *loop_; }
   H2Service& service() { return *service_; }
   nghttp2_session* session() { return session_; }
-  /// The DATA frame that nghttp2 is about to write: true when there was room for it.
-  bool put_frame_head(const uint8_t* head, std::size_t payload);
+  /// No room for another DATA frame before the write buffer is written out.
+  bool crowded();
   void put(std::string_view bytes);
 
   H2Stream* first_stream = nullptr;  // the list of them, kept by the streams themselves
@@ -86,7 +86,7 @@ class H2Connection final : public Timed {
   bool dirty_ = false;
   bool greeted_ = false;  // its preface and SETTINGS have come
   bool draining_ = false;
-  bool crowded_ = false;  // the write buffer is full: write it out and go on
+  bool crowded_ = false;  // a stream has more to say once the write buffer is written out
   bool closed_ = false;
 };
 

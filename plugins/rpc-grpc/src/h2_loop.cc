@@ -69,6 +69,7 @@ void H2Loop::post(std::function<void()> task) {
 }
 
 void H2Loop::run(const std::function<void()>& task) {
+  if (!thread_.joinable()) return task();
   std::promise<void> done;
   post([&] {
     task();

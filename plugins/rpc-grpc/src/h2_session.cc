@@ -1,6 +1,10 @@
 #include "h2_session.h"
 
+#include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
 
 #include "h2_connection.h"
 #include "h2_stream.h"
@@ -13,6 +17,8 @@ struct H2Callbacks {
   static H2Stream* stream_of(nghttp2_session* session, int32_t id) {
     return static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(session, id));
   }
+
+  static constexpr std::size_t kFrameHead = 9;
 
   static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
@@ -99,7 +105,7 @@ struct H2Callbacks {
                        nghttp2_data_source* source, void* user) {
     H2Connection* c = of(user);
     if (frame->data.padlen != 0) return NGHTTP2_ERR_CALLBACK_FAILURE;  // we never pad
-    if (!c->put_frame_head(head, size)) return NGHTTP2_ERR_WOULDBLOCK;
+    c->put({reinterpret_cast<const char*>(head), kFrameHead});
     static_cast<H2Stream*>(source->ptr)->write_data(size);
     return 0;
   }
@@ -108,6 +114,45 @@ struct H2Callbacks {
 namespace {
 
 constexpr std::size_t kMaxUnsentAcks = 64;  // a flood of PING or SETTINGS ends the connection
+
+// nghttp2 1.52 keeps a buffer of 16 KiB per session, to build a frame in. What is in it is of no
+// use once nghttp2_session_mem_send() has returned the bytes and we have copied them, and a send
+// never stops half way (H2Stream::provide() defers instead): so all sessions, which live on one
+// thread, build their frames in one buffer. A session's later allocations are its own.
+class FrameBuffer {
+ public:
+  nghttp2_mem* shared() { return &mem_; }
+  void begin_session() { lend_ = true; }
+  void end_session() { lend_ = false; }
+
+ private:
+  static constexpr std::size_t kLeast = 16 * 1024;
+  static constexpr std::size_t kSize = 32 * 1024;
+
+  static void* allocate(std::size_t size, void* self) {
+    auto& b = *static_cast<FrameBuffer*>(self);
+    if (size < kLeast || size > kSize || !std::exchange(b.lend_, false)) return std::malloc(size);
+    return b.bytes_;
+  }
+  static void release(void* p, void* self) {
+    if (p != static_cast<FrameBuffer*>(self)->bytes_) std::free(p);
+  }
+  static void* allocate_zeroed(std::size_t n, std::size_t size, void*) {
+    return std::calloc(n, size);
+  }
+  static void* reallocate(void* p, std::size_t size, void* self) {
+    auto& b = *static_cast<FrameBuffer*>(self);
+    if (!p) return allocate(size, self);
+    if (p != b.bytes_) return std::realloc(p, size);
+    void* own = std::malloc(size);
+    if (own) std::memcpy(own, p, std::min(size, kSize));
+    return own;
+  }
+
+  alignas(16) uint8_t bytes_[kSize];
+  bool lend_ = false;
+  nghttp2_mem mem_{this, &allocate, &release, &allocate_zeroed, &reallocate};
+};
 
 nghttp2_session_callbacks* make_callbacks() {
   nghttp2_session_callbacks* c = nullptr;
@@ -152,7 +197,12 @@ nghttp2_session* new_h2_session(H2Connection* connection, int max_streams) {
   static nghttp2_session_callbacks* const callbacks = make_callbacks();
   static nghttp2_option* const options = make_options();
   nghttp2_session* session = nullptr;
-  if (nghttp2_session_server_new2(&session, callbacks, connection, options) != 0) return nullptr;
+  static FrameBuffer frames;
+  frames.begin_session();
+  const int made =
+      nghttp2_session_server_new3(&session, callbacks, connection, options, frames.shared());
+  frames.end_session();
+  if (made != 0) return nullptr;
   const uint8_t* ignored = nullptr;
   if (submit_settings(session, max_streams) != 0 ||
       nghttp2_session_mem_send(session, &ignored) <= 0) {

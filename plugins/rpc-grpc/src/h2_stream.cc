@@ -219,6 +219,10 @@ ssize_t H2Stream::read_data(nghttp2_session*, int32_t, uint8_t*, std::size_t len
 
 // Says how much of the head of the queue goes into the next frame; write_data() puts it there.
 ssize_t H2Stream::provide(std::size_t length, uint32_t* flags) {
+  if (connection_->crowded()) {
+    starved_ = true;
+    return NGHTTP2_ERR_DEFERRED;
+  }
   std::lock_guard lock(mutex_);
   std::size_t size = 0;
   bool last = end_ && !has_queue();
@@ -238,6 +242,10 @@ ssize_t H2Stream::provide(std::size_t length, uint32_t* flags) {
       return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
   return static_cast<ssize_t>(size);
+}
+
+void H2Stream::resume() {
+  if (std::exchange(starved_, false)) nghttp2_session_resume_data(connection_->session(), id_);
 }
 
 void H2Stream::write_data(std::size_t size) {

@@ -47,6 +47,9 @@ class H2Stream final : public Stream, public Timed {
   void serve();
   /// Puts the next `size` bytes of the answer into the connection's write buffer.
   void write_data(std::size_t size);
+  /// The write buffer has room again.
+  void resume();
+  H2Stream* next() const { return next_; }
   void trailers_went_out() { trailers_sent_ = true; }
   /// The stream is closed, or its connection: done() follows.
   void detach();
@@ -90,6 +93,7 @@ class H2Stream final : public Stream, public Timed {
   bool trailers_sent_ = false;
   bool remote_closed_ = false;
   bool half_close_told_ = false;
+  bool starved_ = false;  // waits for room in the write buffer
   std::string incoming_;
   std::vector<std::string> waiting_;  // whole messages without a credit
 

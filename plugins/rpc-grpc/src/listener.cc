@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <arpa/inet.h>
 #include <grpc/impl/codegen/grpc_types.h>
 #include <grpcpp/server_posix.h>
 #include <netinet/in.h>
@@ -15,6 +14,7 @@
 #include "acceptor_call.h"
 #include "peer_process.h"
 #include "runtime.h"
+#include "tcp_listener.h"
 #include "tls_server.h"
 
 namespace signet::rpc_grpc {
@@ -29,42 +29,6 @@ class Refusal final : public grpc::ServerGenericBidiReactor {
   explicit Refusal(grpc::Status status) { Finish(std::move(status)); }
   void OnDone() override { delete this; }
 };
-
-// The words of Go's server, which callers of SPIRE know.
-std::string unknown_method(const std::string& name,
-                           const std::unordered_map<std::string, Method>& methods) {
-  const auto slash = name.rfind('/');
-  if (slash == std::string::npos || slash == 0) return "malformed method name: \"" + name + "\"";
-  const std::string service = name.substr(1, slash - 1);
-  for (const auto& [known, method] : methods) {
-    if (known.starts_with("/" + service + "/"))
-      return "unknown method " + name.substr(slash + 1) + " for service " + service;
-  }
-  return "unknown service " + service;
-}
-
-std::string ip_of(const sockaddr_storage& a, uint16_t* port) {
-  char text[INET6_ADDRSTRLEN] = "";
-  if (a.ss_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(a);
-    inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
-    *port = ntohs(v4.sin_port);
-  } else if (a.ss_family == AF_INET6) {
-    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(a);
-    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
-      inet_ntop(AF_INET, &v6.sin6_addr.s6_addr[12], text, sizeof text);
-    } else {
-      inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
-    }
-    *port = ntohs(v6.sin6_port);
-  }
-  return text;
-}
-
-// The name of a connection to our own server.
-std::string connection_key(const Connection& connection) {
-  return std::to_string(connection.peer->abi.connection);
-}
 
 }  // namespace
 
@@ -88,48 +52,16 @@ Status Listener::listen() {
     tls_ = std::make_unique<TlsServer>(owner_, options_, *acceptor_, self_);
   }
   switch (endpoint_.kind) {
-    case Endpoint::Kind::kTcp:
-      return bind_tcp();
+    case Endpoint::Kind::kTcp: {
+      SIGNET_TRY(fd_, bind_tcp(endpoint_, &port_));
+      return {};
+    }
     case Endpoint::Kind::kUnix:
       return {};  // a path appears when callers are let in: until then it would look dead
     case Endpoint::Kind::kDns:
       break;
   }
   return Status::invalid_argument("cannot listen on a dns: address");
-}
-
-Status Listener::bind_tcp() {
-  const auto failed = [&](const std::string& what) {
-    const std::string why =
-        errno == EADDRINUSE ? "another process is listening there" : std::strerror(errno);
-    return Status::failed_precondition("cannot listen on tcp " + endpoint_.host_port() + ": " +
-                                       what + ": " + why);
-  };
-  sockaddr_storage address{};
-  socklen_t size = 0;
-  if (auto* v4 = reinterpret_cast<sockaddr_in*>(&address);
-      inet_pton(AF_INET, endpoint_.host.c_str(), &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(endpoint_.port);
-    size = sizeof *v4;
-  } else if (auto* v6 = reinterpret_cast<sockaddr_in6*>(&address);
-             inet_pton(AF_INET6, endpoint_.host.c_str(), &v6->sin6_addr) == 1) {
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(endpoint_.port);
-    size = sizeof *v6;
-  } else {
-    return Status::invalid_argument("cannot listen on tcp " + endpoint_.host_port() +
-                                    ": not an IP address");
-  }
-  fd_ = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd_ < 0) return failed("socket");
-  const int on = 1;
-  setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind(fd_, reinterpret_cast<sockaddr*>(&address), size) != 0) return failed("bind");
-  if (getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    return failed("getsockname");
-  ip_of(address, &port_);
-  return {};
 }
 
 std::string Listener::address() const {
@@ -285,7 +217,7 @@ void Listener::enter(ConnectionPtr connection, std::string key, int fd) {
   connection->peer->abi.connection = next_connection_number();
   connection->peer->seal();
   if (own_http2_) {
-    key = connection_key(*connection);
+    key = key_of(*connection);
   } else {
     connection->socket = fcntl(fd, F_DUPFD_CLOEXEC, 3);
   }
@@ -347,10 +279,7 @@ void Listener::enter(ConnectionPtr connection, std::string key, int fd) {
 
 void Listener::hand_over(const ConnectionPtr& connection, int fd) {
   if (own_http2_) {
-    runtime().h2_loop.post([self = shared_from_this(), connection] {
-      H2Loop& loop = runtime().h2_loop;
-      loop.add(std::make_unique<H2Connection>(&loop, self, connection));
-    });
+    enter_own(connection);
   } else if (tls_) {
     tls_->hand_over(connection, fd_, fd);
   } else {
@@ -386,7 +315,7 @@ grpc::ServerGenericBidiReactor* Listener::CreateReactor(
     grpc::GenericCallbackServerContext* context) {
   const auto method = methods_.find(context->method());
   if (method == methods_.end()) {
-    return refuse(grpc::StatusCode::UNIMPLEMENTED, unknown_method(context->method(), methods_));
+    return refuse(grpc::StatusCode::UNIMPLEMENTED, unknown_method_words(context->method()));
   }
   std::string key = context->peer();
   if (tls_) key = TlsServer::address_of(key);
@@ -407,44 +336,6 @@ grpc::ServerGenericBidiReactor* Listener::CreateReactor(
 void Listener::call_ended() {
   std::lock_guard lock(mutex_);
   if (--open_calls_ == 0) quiet_.notify_all();
-}
-
-const Method* Listener::find_method(const std::string& path) const {
-  const auto it = methods_.find(path);
-  return it == methods_.end() ? nullptr : &it->second;
-}
-
-std::string Listener::unknown_method_words(const std::string& path) const {
-  return unknown_method(path, methods_);
-}
-
-void Listener::call_began() {
-  std::lock_guard lock(mutex_);
-  ++open_calls_;
-}
-
-void Listener::connection_ended(const ConnectionPtr& connection) {
-  leave(connection_key(*connection), connection);
-}
-
-void Listener::drain_own(int64_t deadline_ns) {
-  H2Loop& loop = runtime().h2_loop;
-  const auto each = [&](void (*fn)(H2Connection&)) {
-    loop.run([&] {
-      loop.for_each([&](H2Connection& c) {
-        if (&c.service() == this) fn(c);
-      });
-    });
-  };
-  each([](H2Connection& c) { c.go_away(); });
-  {
-    const auto left = std::clamp<int64_t>(deadline_ns - owner_.host.monotonic_ns(), 0,
-                                          INT64_C(86'400'000'000'000));
-    std::unique_lock lock(mutex_);
-    quiet_.wait_for(lock, std::chrono::nanoseconds(left),
-                    [&] { return open_calls_ == 0 && pending_ == 0; });
-  }
-  each([](H2Connection& c) { c.close(nullptr); });
 }
 
 void Listener::identity_changed() {

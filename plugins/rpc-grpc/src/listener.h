@@ -60,9 +60,11 @@ class Listener final : public grpc::CallbackGenericService,
   void call_began() override;
   void call_ended() override;
   void connection_ended(const ConnectionPtr& connection) override;
+  static std::string key_of(const Connection& connection);
+  void enter_own(const ConnectionPtr& connection);
+  /// Lets calls end until the deadline, then closes what is left; blocks.
   void drain_own(int64_t deadline_ns);
 
-  Status bind_tcp();
   Status start_grpc();
   void accept_ready();
   void accept_unix(int fd);

@@ -87,4 +87,17 @@ class RpcTest : public testing::Test {
   std::string folder_;
 };
 
+// The same test over both servers of a Unix socket: our own (true) and gRPC's.
+class BothServersTest : public RpcTest, public testing::WithParamInterface<bool> {
+ protected:
+  BothServersTest() {
+    test_host();
+    rpc_grpc::runtime().own_http2 = GetParam();
+  }
+  ~BothServersTest() override { rpc_grpc::runtime().own_http2 = true; }
+};
+inline std::string server_name(const testing::TestParamInfo<bool>& info) {
+  return info.param ? "Own" : "Grpc";
+}
+
 }  // namespace signet::test

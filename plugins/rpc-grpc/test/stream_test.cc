@@ -9,11 +9,11 @@
 namespace signet::test {
 namespace {
 
-class RpcStream : public RpcTest {};
+class RpcStream : public BothServersTest {};
 
 Status failing(std::string message) { return Status::permission_denied(std::move(message)); }
 
-TEST_F(RpcStream, UnaryOnAWorkerAndInline) {
+TEST_P(RpcStream, UnaryOnAWorkerAndInline) {
   auto l = listen();
   for (const auto& [method, flags] :
        {std::pair{"/t.T/Worker", 0u}, std::pair{"/t.T/Inline", SIGNET_RPC_INLINE}}) {
@@ -35,7 +35,7 @@ TEST_F(RpcStream, UnaryOnAWorkerAndInline) {
   }
 }
 
-TEST_F(RpcStream, ErrorsCarryCodeWordsAndDetail) {
+TEST_P(RpcStream, ErrorsCarryCodeWordsAndDetail) {
   auto l = listen();
   ASSERT_TRUE((l->unary<Raw, Raw>("/t.T/Fail", [](ServerCall&, const Raw&) -> Result<Raw> {
                 return failing("no: \xc3\xa4 100%")
@@ -55,7 +55,7 @@ TEST_F(RpcStream, ErrorsCarryCodeWordsAndDetail) {
   EXPECT_EQ(failed.status().detail()->value, std::string("\0\1\2", 3));
 }
 
-TEST_F(RpcStream, UnknownMethodsAreNamedAsGoDoes) {
+TEST_P(RpcStream, UnknownMethodsAreNamedAsGoDoes) {
   auto l = listen();
   ASSERT_TRUE((l->unary<Raw, Raw>("/t.T/A", [](ServerCall&, const Raw&) -> Result<Raw> {
                 return Raw{};
@@ -68,7 +68,7 @@ TEST_F(RpcStream, UnknownMethodsAreNamedAsGoDoes) {
             "UNIMPLEMENTED: unknown service x.Y");
 }
 
-TEST_F(RpcStream, AServerStreamKeepsItsOrder) {
+TEST_P(RpcStream, AServerStreamKeepsItsOrder) {
   auto l = listen();
   ASSERT_TRUE((l->stream<Raw>("/t.T/Count", [](std::shared_ptr<ServerCall> call, const Raw&) {
                 for (int i = 0; i < 500; ++i)
@@ -119,7 +119,7 @@ const signet_rpc_handler kManyClient = {
       s.changed.notify_all();
     }};
 
-class RpcRaw : public RpcTest {
+class RpcRaw : public BothServersTest {
  protected:
   RpcRaw() : api_(rpc_grpc::rpc_table()) {}
   ~RpcRaw() override {
@@ -149,7 +149,7 @@ class RpcRaw : public RpcTest {
   ManyState state_;
 };
 
-TEST_F(RpcRaw, BothSidesStreamAndHalfClose) {
+TEST_P(RpcRaw, BothSidesStreamAndHalfClose) {
   auto l = listen();
   ASSERT_TRUE(l->handle(
                    "/t.T/Sum",
@@ -178,7 +178,7 @@ TEST_F(RpcRaw, BothSidesStreamAndHalfClose) {
   EXPECT_EQ(state_.code, SIGNET_OK);
 }
 
-TEST_F(RpcRaw, NoMessageComesWithoutACredit) {
+TEST_P(RpcRaw, NoMessageComesWithoutACredit) {
   auto l = listen();
   ASSERT_TRUE((l->stream<Raw>("/t.T/Three", [](std::shared_ptr<ServerCall> c, const Raw&) {
                 for (int i = 0; i < 3; ++i)
@@ -199,7 +199,7 @@ TEST_F(RpcRaw, NoMessageComesWithoutACredit) {
   EXPECT_EQ(state_.code, SIGNET_CANCELLED);
 }
 
-TEST_F(RpcRaw, ACancelReachesTheServersHandler) {
+TEST_P(RpcRaw, ACancelReachesTheServersHandler) {
   auto l = listen();
   std::atomic<int> ended{0};
   ASSERT_TRUE((l->stream<Raw>("/t.T/Wait", [&](std::shared_ptr<ServerCall> c, const Raw&) {
@@ -215,7 +215,7 @@ TEST_F(RpcRaw, ACancelReachesTheServersHandler) {
   ASSERT_TRUE(wait([&] { return state_.done == 1; }));
 }
 
-TEST_F(RpcRaw, HangUpCancelsOpenCallsAndWaitsForTheirEnd) {
+TEST_P(RpcRaw, HangUpCancelsOpenCallsAndWaitsForTheirEnd) {
   auto l = listen();
   ASSERT_TRUE((l->stream<Raw>("/t.T/Wait", [](std::shared_ptr<ServerCall>, const Raw&) {})).ok());
   ASSERT_TRUE(l->serve().ok());
@@ -224,7 +224,7 @@ TEST_F(RpcRaw, HangUpCancelsOpenCallsAndWaitsForTheirEnd) {
   EXPECT_EQ(state_.done, 3);
 }
 
-TEST_F(RpcStream, TheDeadlineEndsACallOnBothSides) {
+TEST_P(RpcStream, TheDeadlineEndsACallOnBothSides) {
   auto l = listen();
   std::atomic<int> ended{0};
   std::atomic<int64_t> left{0};
@@ -241,7 +241,7 @@ TEST_F(RpcStream, TheDeadlineEndsACallOnBothSides) {
   EXPECT_LE(left, 320'000'000) << "gRPC rounds a time-out up";
 }
 
-TEST_F(RpcStream, AMessageOverTheLimitIsRefused) {
+TEST_P(RpcStream, AMessageOverTheLimitIsRefused) {
   auto l = listen();
   std::atomic<int> handled{0};
   ASSERT_TRUE((l->unary<Raw, Raw>("/t.T/Big", [&](ServerCall&, const Raw&) -> Result<Raw> {
@@ -256,7 +256,7 @@ TEST_F(RpcStream, AMessageOverTheLimitIsRefused) {
   EXPECT_TRUE(c->call<Raw>("/t.T/Big", Raw{std::string(4 * 1024 * 1024 - 100, 'x')}, soon()).ok());
 }
 
-TEST_F(RpcRaw, ASlowReaderCostsNoMoreThanTheHighMark) {
+TEST_P(RpcRaw, ASlowReaderCostsNoMoreThanTheHighMark) {
   auto l = listen();
   std::atomic<int> sent{0};
   std::atomic<int> writable{0};
@@ -294,7 +294,7 @@ TEST_F(RpcRaw, ASlowReaderCostsNoMoreThanTheHighMark) {
   EXPECT_GT(writable, 0);
 }
 
-TEST_F(RpcStream, SecretAnswersAreWipedOnceSent) {
+TEST_P(RpcStream, SecretAnswersAreWipedOnceSent) {
   auto l = listen();
   ASSERT_TRUE((l->stream<Raw>("/t.T/Key", [](std::shared_ptr<ServerCall> c, const Raw&) {
                 c->finish_message(Raw{std::string(2000, 'k')}, /*secret=*/true);
@@ -306,7 +306,7 @@ TEST_F(RpcStream, SecretAnswersAreWipedOnceSent) {
   EXPECT_TRUE(eventually([&] { return TestHost::wiped_blobs() == wiped + 1; }));
 }
 
-TEST_F(RpcStream, ClosingWaitsForCallsThenCancelsThem) {
+TEST_P(RpcStream, ClosingWaitsForCallsThenCancelsThem) {
   auto l = listen();
   std::atomic<int> ended{0};
   std::atomic<int> begun{0};
@@ -337,7 +337,7 @@ TEST_F(RpcStream, ClosingWaitsForCallsThenCancelsThem) {
   EXPECT_FALSE((*open)->finish().ok());
 }
 
-TEST_F(RpcStream, EachCallIsLoggedWithItsPeerAndAuditFields) {
+TEST_P(RpcStream, EachCallIsLoggedWithItsPeerAndAuditFields) {
   auto l = listen();
   ASSERT_TRUE((l->unary<Raw, Raw>("/t.T/Logged", [](ServerCall& c, const Raw&) -> Result<Raw> {
                 c.audit("entry_id", "e-1");
@@ -367,6 +367,9 @@ TEST(RpcStatusDetails, SurviveTheirOwnEncodingAndRefuseNonsense) {
   for (std::size_t n = 0; n < whole.size(); ++n) EXPECT_EQ(first_detail(whole.substr(0, n)), "");
   EXPECT_EQ(first_detail(std::string(20, '\xff')), "");
 }
+
+INSTANTIATE_TEST_SUITE_P(Servers, RpcStream, testing::Bool(), server_name);
+INSTANTIATE_TEST_SUITE_P(Servers, RpcRaw, testing::Bool(), server_name);
 
 }  // namespace
 }  // namespace signet::test

@@ -1,0 +1,267 @@
+// Our own HTTP/2 server against bytes that no proper client sends, and gRPC's rules on the wire.
+#include <nghttp2/nghttp2.h>
+
+#include "h2_connection.h"
+#include "h2_request.h"
+#include "h2_wire.h"
+#include "rpc_fixture.h"
+
+namespace signet::test {
+namespace {
+
+using namespace h2;
+
+// Response headers without indexing and mostly without Huffman are readable as they are; what is
+// Huffman-coded is shorter, so a small decoder would be needed. nghttp2's inflater does it.
+std::string decoded(const std::string& block) {
+  nghttp2_hd_inflater* inflater = nullptr;
+  nghttp2_hd_inflate_new(&inflater);
+  std::string out;
+  const auto* at = reinterpret_cast<const uint8_t*>(block.data());
+  std::size_t left = block.size();
+  for (;;) {
+    nghttp2_nv nv;
+    int flags = 0;
+    const ssize_t n = nghttp2_hd_inflate_hd2(inflater, &nv, &flags, at, left, 1);
+    if (n < 0) break;
+    at += n;
+    left -= static_cast<std::size_t>(n);
+    if (flags & NGHTTP2_HD_INFLATE_EMIT) {
+      out.append(reinterpret_cast<char*>(nv.name), nv.namelen);
+      out += "=";
+      out.append(reinterpret_cast<char*>(nv.value), nv.valuelen);
+      out += "\n";
+    }
+    if (flags & NGHTTP2_HD_INFLATE_FINAL) break;
+  }
+  nghttp2_hd_inflate_del(inflater);
+  return out;
+}
+
+class RpcH2 : public RpcTest {
+ protected:
+  RpcH2() {
+    listener_ = listen(R"({"max_streams":8})");
+    EXPECT_TRUE(
+        (listener_->unary<Raw, Raw>("/t.T/Echo", [](ServerCall&, const Raw& r) -> Result<Raw> {
+          return r;
+        })).ok());
+    EXPECT_TRUE(
+        (listener_->stream<Raw>("/t.T/Wait", [this](std::shared_ptr<ServerCall> c, const Raw& r) {
+          ++begun_;
+          c->on_done = [this] { ++ended_; };
+          if (!r.bytes.empty()) {
+            EXPECT_TRUE(c->send_message(Raw{r.bytes}).ok());
+          }
+          if (r.bytes.size() > 1) c->finish(Status());
+        })).ok());
+    EXPECT_TRUE(listener_->serve().ok());
+  }
+  ~RpcH2() override { listener_->close(1s).ok(); }
+
+  /// The header fields of what the server answers to this request.
+  std::string answer_to(const std::string& bytes) {
+    Socket s(socket());
+    EXPECT_TRUE(s.send(preface() + bytes));
+    return decoded(s.next(kHeaders).body);
+  }
+  bool logged(std::string_view words) {
+    return eventually([&] {
+      for (const std::string& line : test_host().log()) {
+        if (line.find(words) != line.npos) return true;
+      }
+      return false;
+    });
+  }
+  bool still_serves() { return connect()->call<Raw>("/t.T/Echo", Raw{"x"}, soon()).ok(); }
+
+  std::unique_ptr<RpcListener> listener_;
+  std::atomic<int> begun_{0};
+  std::atomic<int> ended_{0};
+};
+
+TEST_F(RpcH2, ABadPrefaceEndsTheConnectionAndIsNamed) {
+  Socket s(socket());
+  ASSERT_TRUE(s.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  EXPECT_TRUE(s.at_end());
+  EXPECT_TRUE(logged("Connection closed reason=Received bad client magic"));
+}
+
+TEST_F(RpcH2, AConnectionThatSaysNothingIsClosedInTime) {
+  const int64_t before = std::exchange(rpc_grpc::h2_preface_timeout_ns, 100'000'000);
+  Socket silent(socket());
+  Socket half(socket());
+  ASSERT_TRUE(half.send("PRI * HTTP/2.0\r\n"));
+  EXPECT_TRUE(silent.at_end());
+  EXPECT_TRUE(half.at_end());
+  EXPECT_TRUE(logged("no HTTP/2 preface in time"));
+  rpc_grpc::h2_preface_timeout_ns = before;
+}
+
+TEST_F(RpcH2, OnlyGrpcIsAnswered) {
+  EXPECT_NE(answer_to(request(1, "/t.T/Echo", {}, kEndStream, "GET")).find(":status=405"),
+            std::string::npos);
+  EXPECT_NE(answer_to(request(1, "/t.T/Echo", {}, 0, "POST", "text/plain")).find(":status=415"),
+            std::string::npos);
+  EXPECT_NE(answer_to(request(1, "/t.T/No", {}, kEndStream))
+                .find("grpc-status=12\ngrpc-message=unknown method No for service t.T"),
+            std::string::npos);
+  EXPECT_NE(answer_to(request(1, "nonsense", {}, kEndStream)).find(":status="), 0u);
+}
+
+TEST_F(RpcH2, HeadersOverTheLimitAreRefused) {
+  Fields many;  // each counts with 32 bytes more, as RFC 9113 has it
+  for (int i = 0; i < 350; ++i) many.emplace_back("k" + std::to_string(i), "v");
+  const std::string data = frame(kData, kEndStream, 1, message("x"));
+  EXPECT_NE(answer_to(request(1, "/t.T/Echo", many) + data).find(":status=200"), std::string::npos);
+  for (int i = 0; i < 150; ++i) many.emplace_back("l" + std::to_string(i), "v");
+  EXPECT_NE(answer_to(request(1, "/t.T/Wait", many) + data).find("grpc-status=8"),
+            std::string::npos);
+  EXPECT_EQ(begun_, 0);
+}
+
+TEST_F(RpcH2, CompressionIsUnimplementedAndBrokenFramingInternal) {
+  const auto with = [&](const std::string& data, const Fields& more = {}, char flags = 0) {
+    return answer_to(request(1, "/t.T/Echo", more) + frame(kData, flags, 1, data));
+  };
+  EXPECT_NE(with(message("x", 1), {{"grpc-encoding", "gzip"}}).find("grpc-status=12"),
+            std::string::npos);
+  EXPECT_NE(with(message("x", 1)).find("grpc-status=13"), std::string::npos);
+  EXPECT_NE(with(message("x", 2)).find("grpc-status=13"), std::string::npos);
+  EXPECT_NE(with(message("xyz").substr(0, 6), {}, kEndStream).find("grpc-status=13"),
+            std::string::npos);
+  EXPECT_NE(with(std::string("\0\x7f\xff\xff\xff", 5) + "abc").find("grpc-status=8"),
+            std::string::npos);
+}
+
+TEST_F(RpcH2, AMessageMayComeByteByByte) {
+  Socket s(socket());
+  ASSERT_TRUE(s.send(preface() + request(1, "/t.T/Echo")));
+  const std::string m = message("hello");
+  for (const char c : m) ASSERT_TRUE(s.send(frame(kData, 0, 1, std::string(1, c))));
+  EXPECT_EQ(s.next(kData).body, m);
+  const std::string trailers = decoded(s.next(kHeaders).body);
+  EXPECT_EQ(trailers, "grpc-status=0\n");
+  const Frame reset = s.next(kReset);
+  EXPECT_EQ(reset.body, u32(0)) << "NO_ERROR: the answer is complete, the request was not ended";
+}
+
+TEST_F(RpcH2, AResetInTheMiddleOfAMessageEndsTheCall) {
+  Socket s(socket());
+  ASSERT_TRUE(s.send(preface() + request(1, "/t.T/Wait") + frame(kData, 0, 1, message(""))));
+  ASSERT_TRUE(eventually([&] { return begun_ == 1; }));
+  ASSERT_TRUE(
+      s.send(frame(kData, 0, 1, message("abcdef").substr(0, 7)) + frame(kReset, 0, 1, u32(8))));
+  EXPECT_TRUE(eventually([&] { return ended_ == 1; }));
+}
+
+TEST_F(RpcH2, ADeadlineEndsACallInWordsOrByReset) {
+  const std::string words = answer_to(request(1, "/t.T/Wait", {{"grpc-timeout", "50m"}}) +
+                                      frame(kData, kEndStream, 1, message("")));
+  EXPECT_NE(words.find("grpc-status=4\n"), std::string::npos) << words;
+  EXPECT_TRUE(eventually([&] { return ended_ == 1; }));
+  // No window for the answer: it stays half out, and only a reset can end it.
+  Socket s(socket());
+  const std::string no_window = std::string("\0\4", 2) + u32(3);
+  ASSERT_TRUE(s.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(kSettings, 0, 0, no_window) +
+                     request(1, "/t.T/Wait", {{"grpc-timeout", "200000u"}}) +
+                     frame(kData, kEndStream, 1, message("y"))));
+  EXPECT_EQ(s.next(kReset).body, u32(8)) << "CANCEL";
+  EXPECT_TRUE(eventually([&] { return ended_ == 2; }));
+}
+
+TEST_F(RpcH2, AnExhaustedWindowHoldsTheAnswerBackUntilItOpens) {
+  Socket s(socket());
+  const std::string no_window = std::string("\0\4", 2) + u32(3);
+  ASSERT_TRUE(s.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(kSettings, 0, 0, no_window) +
+                     request(1, "/t.T/Wait") + frame(kData, kEndStream, 1, message("abcdef"))));
+  EXPECT_EQ(s.next(kData).body.size(), 3u);
+  ASSERT_TRUE(s.send(frame(kWindowUpdate, 0, 1, u32(100))));
+  EXPECT_EQ(s.next(kData).body.size(), message("abcdef").size() - 3);
+  EXPECT_EQ(decoded(s.next(kHeaders).body), "grpc-status=0\n");
+}
+
+TEST_F(RpcH2, FloodsOfPingAndSettingsEndTheConnection) {
+  for (const std::string& one :
+       {frame(kPing, 0, 0, std::string(8, 'p')), frame(kSettings, 0, 0, "")}) {
+    Socket s(socket());
+    std::string flood = preface();
+    for (int i = 0; i < 3000; ++i) flood += one;
+    s.send(flood);
+    EXPECT_TRUE(s.at_end());
+  }
+  EXPECT_TRUE(logged("Flooding was detected"));
+  EXPECT_TRUE(still_serves());
+}
+
+TEST_F(RpcH2, MoreStreamsThanAllowedAreRefused) {
+  std::string calls;
+  for (uint32_t i = 0; i < 9; ++i)
+    calls += request(2 * i + 1, "/t.T/Wait") + frame(kData, 0, 2 * i + 1, message(""));
+  Socket early(socket());  // may not know the limit yet
+  ASSERT_TRUE(early.send(preface() + calls));
+  const Frame reset = early.next(kReset);
+  EXPECT_EQ(reset.stream, 17u);
+  EXPECT_EQ(reset.body, u32(7)) << "REFUSED_STREAM";
+  EXPECT_TRUE(eventually([&] { return begun_ == 8; }));
+  Socket knowing(socket());
+  ASSERT_TRUE(knowing.send(preface() + frame(kSettings, 1, 0, "") + calls));
+  EXPECT_TRUE(knowing.at_end());
+}
+
+TEST_F(RpcH2, TrailersOfTheCallerEndItsSide) {
+  Socket s(socket());
+  ASSERT_TRUE(s.send(preface() + request(1, "/t.T/Echo") + frame(kData, 0, 1, message("m")) +
+                     frame(kHeaders, kEndHeaders | kEndStream, 1, fields({{"x", "y"}}))));
+  EXPECT_EQ(s.next(kData).body, message("m"));
+  EXPECT_EQ(decoded(s.next(kHeaders).body), "grpc-status=0\n");
+}
+
+TEST_F(RpcH2, DrainingSaysGoAwayAndLetsCallsEnd) {
+  Socket s(socket());
+  ASSERT_TRUE(s.send(preface() + request(1, "/t.T/Wait") + frame(kData, 0, 1, message(""))));
+  ASSERT_TRUE(eventually([&] { return begun_ == 1; }));
+  std::thread closer([&] { EXPECT_TRUE(listener_->close(300ms).ok()); });
+  const Frame goaway = s.next(kGoAway);
+  EXPECT_EQ(goaway.body.substr(0, 8), u32(1) + u32(0));
+  EXPECT_TRUE(s.at_end());
+  closer.join();
+  EXPECT_EQ(ended_, 1);
+}
+
+TEST(RpcH2Texts, TimeoutsHaveEveryUnitAndNoOther) {
+  int64_t ns = 0;
+  for (const auto& [text, expected] : {std::pair{"1H", INT64_C(3600'000'000'000)},
+                                       {"2M", INT64_C(120'000'000'000)},
+                                       {"3S", INT64_C(3'000'000'000)},
+                                       {"4m", INT64_C(4'000'000)},
+                                       {"5u", INT64_C(5000)},
+                                       {"6n", INT64_C(6)},
+                                       {"99999999H", INT64_MAX}}) {
+    ASSERT_TRUE(rpc_grpc::parse_grpc_timeout(text, &ns)) << text;
+    EXPECT_EQ(ns, expected) << text;
+  }
+  for (const char* text : {"", "1", "S", "-1S", "123456789S", "1s", "1 S"})
+    EXPECT_FALSE(rpc_grpc::parse_grpc_timeout(text, &ns)) << text;
+}
+
+TEST(RpcH2Texts, MessagesAndBinaryValuesAreEncoded) {
+  EXPECT_EQ(rpc_grpc::percent_encoded("a b%\n\xc3\xa4"), "a b%25%0A%C3%A4");
+  EXPECT_EQ(rpc_grpc::base64_unpadded(""), "");
+  EXPECT_EQ(rpc_grpc::base64_unpadded("a"), "YQ");
+  EXPECT_EQ(rpc_grpc::base64_unpadded("abc"), "YWJj");
+  rpc_grpc::H2Request r;
+  r.add("x-bin", "YWI");
+  r.add("y", "1");
+  r.add("y", "2");
+  const std::string packed = r.take_metadata();
+  signet_str values[4];
+  ASSERT_EQ(rpc_grpc::find_metadata(packed, "x-bin", values, 4), 1u);
+  EXPECT_EQ(view(values[0]), "ab");
+  ASSERT_EQ(rpc_grpc::find_metadata(packed, "y", values, 4), 2u);
+  EXPECT_EQ(view(values[1]), "2");
+  EXPECT_EQ(rpc_grpc::find_metadata(packed, "z", values, 4), 0u);
+}
+
+}  // namespace
+}  // namespace signet::test

@@ -1,0 +1,136 @@
+// HTTP/2 by hand, for the tests of what no proper client sends.
+#pragma once
+
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+namespace signet::test::h2 {
+
+constexpr char kData = 0, kHeaders = 1, kReset = 3, kSettings = 4, kPing = 6, kGoAway = 7,
+               kWindowUpdate = 8;
+constexpr char kEndStream = 1, kEndHeaders = 4;
+
+inline std::string u32(uint32_t n) {
+  return {static_cast<char>(n >> 24), static_cast<char>(n >> 16), static_cast<char>(n >> 8),
+          static_cast<char>(n)};
+}
+
+inline std::string frame(char type, char flags, uint32_t stream, std::string_view body) {
+  std::string out = u32(static_cast<uint32_t>(body.size())).substr(1);
+  out.push_back(type);
+  out.push_back(flags);
+  return out + u32(stream) + std::string(body);
+}
+
+inline std::string preface() {
+  return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(kSettings, 0, 0, "");
+}
+
+using Fields = std::vector<std::pair<std::string, std::string>>;
+
+// Literals without indexing; an integer of HPACK with a prefix of 7 bits.
+inline std::string fields(const Fields& all) {
+  const auto text = [](const std::string& s) {
+    std::string out;
+    std::size_t n = s.size();
+    if (n < 127) {
+      out.push_back(static_cast<char>(n));
+    } else {
+      out.push_back(127);
+      for (n -= 127; n >= 128; n >>= 7) out.push_back(static_cast<char>(n | 128));
+      out.push_back(static_cast<char>(n));
+    }
+    return out + s;
+  };
+  std::string out;
+  for (const auto& [k, v] : all) out += '\0' + text(k) + text(v);
+  return out;
+}
+
+inline std::string request(uint32_t stream, const std::string& path, const Fields& more = {},
+                           char flags = 0, const std::string& method = "POST",
+                           const std::string& type = "application/grpc") {
+  Fields all = {{":method", method}, {":scheme", "http"}, {":path", path},
+                {":authority", "x"}, {"te", "trailers"},  {"content-type", type}};
+  all.insert(all.end(), more.begin(), more.end());
+  return frame(kHeaders, static_cast<char>(kEndHeaders | flags), stream, fields(all));
+}
+
+inline std::string message(std::string_view bytes, char compressed = 0) {
+  return compressed + u32(static_cast<uint32_t>(bytes.size())) + std::string(bytes);
+}
+
+struct Frame {
+  char type = -1;  // -1: the connection ended
+  char flags = 0;
+  uint32_t stream = 0;
+  std::string body;
+};
+
+class Socket {
+ public:
+  explicit Socket(const std::string& path) : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un a{};
+    a.sun_family = AF_UNIX;
+    std::memcpy(a.sun_path, path.data(), path.size());
+    const timeval limit{5, 0};
+    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    connected_ = connect(fd_, reinterpret_cast<const sockaddr*>(&a), sizeof a) == 0;
+  }
+  ~Socket() { close(fd_); }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+
+  bool connected() const { return connected_; }
+  bool send(std::string_view bytes) {
+    return ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(bytes.size());
+  }
+  Frame next() {
+    Frame f;
+    std::string head;
+    if (!take(9, &head)) return f;
+    const auto byte = [&](int i) { return static_cast<uint32_t>(static_cast<uint8_t>(head[i])); };
+    if (!take(byte(0) << 16 | byte(1) << 8 | byte(2), &f.body)) return f;
+    f.type = head[3];
+    f.flags = head[4];
+    f.stream = byte(5) << 24 | byte(6) << 16 | byte(7) << 8 | byte(8);
+    return f;
+  }
+  /// The next frame of that type, or the end of the connection.
+  Frame next(char type) {
+    for (;;) {
+      Frame f = next();
+      if (f.type == type || f.type == -1) return f;
+    }
+  }
+  bool at_end() { return next(127).type == -1 && ended_; }
+
+ private:
+  bool take(std::size_t n, std::string* out) {
+    out->resize(n);
+    for (std::size_t have = 0; have < n;) {
+      const ssize_t got = recv(fd_, out->data() + have, n - have, 0);
+      if (got <= 0) {
+        ended_ = got == 0 || (errno != EAGAIN && errno != EINTR);
+        return false;
+      }
+      have += static_cast<std::size_t>(got);
+    }
+    return true;
+  }
+  const int fd_;
+  bool connected_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace signet::test::h2
