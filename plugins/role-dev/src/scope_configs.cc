@@ -19,9 +19,9 @@ std::string server_config(const StateFolder& folder, const TrustDomain& trust_do
       {"bind_port", port},
       {"socket_path", folder.admin_socket()},
       {"data_dir", folder.server_data()},
-      // A pause over night or a weekend does not cost the authorities, nor the agent its SVID.
+      // A weekend does not cost the authorities, nor a night the agent its SVID.
       {"ca_ttl", "168h"},
-      {"agent_ttl", "72h"},
+      {"agent_ttl", "24h"},
       {"log_file", folder.server_log()},
   };
   const json plugins = {
