@@ -295,7 +295,7 @@ TEST(KernelProcess, ValidateNamesEveryProblemWithItsPosition) {
   EXPECT_THAT(text, HasSubstr("bad.conf:3:1: test.relm: unknown key"));
   EXPECT_THAT(text, HasSubstr("bad.conf:6:"));
   EXPECT_THAT(text, HasSubstr("plugins.Widget.good: is not wanted here"));
-  EXPECT_THAT(text, HasSubstr("plugins.Gadget: no Gadget plugin exists yet"));
+  EXPECT_THAT(text, HasSubstr("plugins.Gadget.x: is accepted but has no effect yet: no Gadget"));
   EXPECT_THAT(text, HasSubstr("plugins.Widgit: unknown plugin type; did you mean \"Widget\"?"));
   EXPECT_THAT(text, HasSubstr("plugins.Widget.gone: no widget-gone.so in " + prefix.plugin_dir()));
 }

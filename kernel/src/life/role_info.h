@@ -26,7 +26,7 @@ struct RoleInfo {
   std::string invalid_text;  // printed before the findings when it is not
   std::vector<std::string> share;
   std::vector<Type> types;
-  std::map<std::string, std::string> later;                   // type -> why it is refused
+  std::map<std::string, std::string> later;                   // type -> why it has no effect yet
   std::vector<std::pair<std::string, std::string>> defaults;  // type, name
   std::chrono::milliseconds drain{10'000};
 

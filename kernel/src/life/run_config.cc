@@ -141,11 +141,14 @@ std::vector<PluginBlock> read_plugin_blocks(const ConfigNode& root, const RoleIn
       named.emplace(type, source.labels.at(1));
       if (role.type(type) == nullptr) {
         const auto later = role.later.find(type);
-        std::string message = "unknown plugin type";
         if (later != role.later.end()) {
-          message = later->second;
-        } else if (const std::string near = config::nearest_name(type, type_names(role));
-                   !near.empty()) {
+          findings.warnings.push_back(at(source.position,
+                                         "plugins." + type + "." + source.labels.at(1),
+                                         "is accepted but has no effect yet: " + later->second));
+          continue;
+        }
+        std::string message = "unknown plugin type";
+        if (const std::string near = config::nearest_name(type, type_names(role)); !near.empty()) {
           message += "; did you mean \"" + near + "\"?";
         }
         findings.errors.push_back(at(source.position, "plugins." + type, message));

@@ -25,7 +25,7 @@ extern "C" {
  * block: the top-level block that names the role in a file and holds log_level, log_file,
  * log_format. types: the plugin blocks; `Type "some_name"` loads <type in lower case>-some-name.so
  * unless plugin_cmd says another. share: keys of the block given to all plugins of the scope.
- * later: block types that are refused with that reason. */
+ * later: block types that are accepted with one warning that gives the reason. */
 typedef struct signet_role {
   uint32_t struct_size;
   uint32_t reserved;
