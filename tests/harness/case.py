@@ -78,6 +78,26 @@ class TestCase(unittest.TestCase):
             copy.chmod(0o755)
         return copy
 
+    def ours_path(self):
+        """A copy of workload-mtls, our own C++ program on libs/workload-client, for other uids."""
+        copy = self.folder / "ours" / "bin" / "workload-mtls"
+        if not copy.exists():
+            copy.parent.mkdir(parents=True)
+            shutil.copy(paths.BUILD / "bin" / "workload-mtls", copy)
+            for library in (paths.BUILD / "lib").glob("libsignet-*"):
+                (copy.parent.parent / "lib").mkdir(exist_ok=True)
+                shutil.copy(library, copy.parent.parent / "lib")
+        return copy
+
+    def ours(self, name, agent, *words, uid=None):
+        """Starts it as a workload of `agent`."""
+        path = self.ours_path()
+        process = Process(name, [path, *words], self.folder / f"{name}.log", uid=uid,
+                          env={"SPIFFE_ENDPOINT_SOCKET": f"unix://{agent.socket}",
+                               "LD_LIBRARY_PATH": str(path.parent.parent / "lib")})
+        self.nodes.append(process)
+        return process
+
     def probe(self, *words, uid=None, stdin="", seconds=30.0):
         """Runs the probe; returns (exit code, its JSON lines)."""
         result = run([self.probe_path(), *words], uid=uid, stdin=stdin, seconds=seconds)

@@ -124,6 +124,31 @@ class Pair:
                               f"{TD}/a", "-count", "1", uid=UID_A)
         self.assertEqual((lines[-1]["ok"], lines[-1]["failed"]), (0, 1))
 
+    @needs_signet
+    def test_mutual_tls_between_go_and_our_own_client(self):
+        """go-spiffe on one side and libs/workload-client on the other, in both directions."""
+        server, agent = self.deploy()
+        server.create_entry("/a", "/node", [f"unix:uid:{UID_A}"])
+        server.create_entry("/b", "/node", [f"unix:uid:{UID_B}"])
+        self.wait_ids(agent, [f"{TD}/a"], uid=UID_A)
+        self.wait_ids(agent, [f"{TD}/b"], uid=UID_B)
+        listener = self.watch("go-server", "mtls-server", "-socket", agent.socket, "-authorize",
+                              f"{TD}/b", uid=UID_A)
+        address = wait_until("the listener", lambda: self.json_lines(listener))[0]["listening"]
+        client = self.ours("our-client", agent, "client", address, "20", "1", uid=UID_B)
+        self.assertEqual(client.wait_exit(), 0, client.text())
+        self.assertEqual(self.json_lines(client)[-1]["handshakes"], 20)
+
+        where = self.folder / "listening"
+        where.mkdir()
+        where.chmod(0o777)
+        self.ours("our-server", agent, "server", where / "address", uid=UID_A)
+        wait_until("our listener", (where / "address").exists)
+        _, lines = self.probe("mtls-client", "-socket", agent.socket, "-addr",
+                              (where / "address").read_text().strip(), "-authorize", f"{TD}/a",
+                              "-count", "5", uid=UID_B)
+        self.assertEqual((lines[-1]["ok"], lines[-1]["failed"]), (5, 0), lines[-1])
+
     def test_a_new_entry_reaches_an_open_stream_and_its_deletion_ends_it(self):
         server, agent = self.deploy()
         first = server.create_entry("/a", "/node", [f"unix:uid:{UID_A}"])

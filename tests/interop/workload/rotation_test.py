@@ -13,6 +13,7 @@ from harness.process import wait_until
 
 TD = "spiffe://example.org"
 RATE = 20
+SECONDS = 70  # two rotations of a 60 s SVID take some fifty
 PAIRS = [("signet", "spire"), ("spire", "signet"), ("signet", "signet")]
 if os.environ.get("SIGNET_TEST_BASELINE") or not paths.have_signet():
     PAIRS = [("spire", "spire")] + (PAIRS if paths.have_signet() else [])
@@ -39,6 +40,10 @@ class Run:
         self.began = time.monotonic()
         self.client = case.watch(f"client-{self.name}", "mtls-client", "-socket", agent.socket, "-addr",
                                  address, "-authorize", f"{TD}/a", "-rate", str(RATE), uid=UID_B)
+        # Beside go-spiffe's client our own, at the same rate; it prints its counts at its end.
+        self.ours = None
+        if paths.have_signet():
+            self.ours = case.ours(f"ours-{self.name}", agent, "client", address, RATE, SECONDS, uid=UID_B)
 
     def rotations(self):
         """How often the slower of the two streams has had a new certificate."""
@@ -48,12 +53,14 @@ class Run:
         return min(map(count, self.watchers))
 
     def finish(self):
-        seconds = time.monotonic() - self.began
         tallies = []
+        if self.ours:
+            self.ours.wait_exit(SECONDS + 30)
         for process in (self.client, self.listener):  # the client first, so that it sees no closing
             process.popen.send_signal(signal.SIGTERM)
             process.wait_exit()
             tallies.append(self.case.json_lines(process)[-1])
+        seconds = time.monotonic() - self.began
         errors = [line for w in self.watchers for line in self.case.json_lines(w) if "error" in line]
         return seconds, tallies, errors
 
@@ -72,6 +79,10 @@ class Rotation(TestCase):
                 self.assertGreater(client["ok"], RATE * seconds * 0.5, "the load was there")
                 self.assertGreaterEqual(len(client["peer_serials"]), 3, "the server's new certificates")
                 self.assertGreaterEqual(len(server["peer_serials"]), 3, "the client's new certificates")
+                if run.ours:
+                    ours = self.json_lines(run.ours)[-1]
+                    self.assertEqual(ours["failures"], 0, ours)
+                    self.assertGreaterEqual(ours["own_serials"], 3, "our client's new certificates")
                 print(f"    {run.name}: {client['ok']} handshakes in {seconds:.0f} s, "
                       f"{len(client['peer_serials'])} and {len(server['peer_serials'])} certificates")
 

@@ -88,7 +88,10 @@ func ownSerial(s *workloadapi.X509Source) string {
 	return svid.Certificates[0].SerialNumber.String()
 }
 
-// mtlsServer prints {"listening": ADDRESS} when ready, answers each byte with one, and prints its
+// exchange4 bytes go each way on every connection, as our own C++ program does it.
+const exchange4 = 4
+
+// mtlsServer prints {"listening": ADDRESS} when ready, answers what it reads with the same, and prints its
 // tally when the time is over or it is told to stop.
 func mtlsServer(ctx context.Context, args []string) error {
 	fs, socket, rule, duration := mtlsFlags("mtls-server")
@@ -128,7 +131,7 @@ func mtlsServer(ctx context.Context, args []string) error {
 				t.add(nil, "", err)
 				return
 			}
-			b := make([]byte, 1)
+			b := make([]byte, exchange4)
 			if _, err := io.ReadFull(conn, b); err == nil {
 				conn.Write(b)
 			}
@@ -137,7 +140,7 @@ func mtlsServer(ctx context.Context, args []string) error {
 	}
 }
 
-// mtlsClient makes a new connection for each handshake, `-rate` a second, and sends one byte both
+// mtlsClient makes a new connection for each handshake, `-rate` a second, and sends some bytes both
 // ways: with TLS 1.3 the client's certificate is judged only after its side of the handshake ends.
 func mtlsClient(ctx context.Context, args []string) error {
 	fs, socket, rule, duration := mtlsFlags("mtls-client")
@@ -183,7 +186,7 @@ func mtlsClient(ctx context.Context, args []string) error {
 			c.SetDeadline(time.Now().Add(5 * time.Second))
 			conn := tls.Client(c, config)
 			if err = conn.Handshake(); err == nil {
-				b := []byte{'x'}
+				b := make([]byte, exchange4)
 				if _, err = conn.Write(b); err == nil {
 					_, err = io.ReadFull(conn, b)
 				}
