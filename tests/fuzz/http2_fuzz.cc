@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "../../plugins/rpc-grpc/src/h2_connection.h"
+#include "../../plugins/rpc-grpc/src/stream.h"
 #include "../../plugins/rpc-grpc/test/test_host.h"
 
 namespace signet::rpc_grpc {
