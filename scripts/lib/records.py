@@ -25,7 +25,9 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "docs" / "results"
 
-# case: the script whose content is the case, and the command that runs it.
+# case: the script whose content is the case, and the command that runs it. CI asks for a record of
+# those in REQUIRED; the others are for when their room changes.
+REQUIRED = ["kill9"]
 CASES = {
     "kill9": ("tests/integration/crash/kill_test.py",
               ["tests/run.py", "tests/integration/crash/kill_test.py"]),
@@ -86,7 +88,7 @@ def main():
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--summary")
     args = parser.parse_args()
-    cases = args.case or list(CASES)
+    cases = args.case or (REQUIRED if args.what == "check" else list(CASES))
     for case in cases:
         if case not in CASES:
             parser.error(f"no case {case}; there are: {', '.join(CASES)}")
