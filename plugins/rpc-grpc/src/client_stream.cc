@@ -104,7 +104,7 @@ void ClientStream::OnWriteDone(bool ok) {
     std::lock_guard lock(mutex_);
     const bool writable = write_finished() && ok && !ended_;
     if (!ok) {
-      closed_ = true;
+      closed_ = half_closed_ = true;  // a write that failed leaves nothing to close
       drop_queue();
     }
     advance();
@@ -123,7 +123,7 @@ void ClientStream::advance() {
     } else {
       StartWrite(&out_);
     }
-  } else if (half_close_wanted_ && !closed_) {
+  } else if (half_close_wanted_) {
     half_closed_ = true;
     StartWritesDone();
   }
