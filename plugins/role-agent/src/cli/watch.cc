@@ -2,8 +2,6 @@
 #include <condition_variable>
 #include <mutex>
 #include <signal.h>
-#include <thread>
-#include <time.h>
 
 #include "cli/agent_socket.h"
 #include "cli/workload_command.h"
@@ -12,22 +10,22 @@
 namespace signet::agent::cli {
 namespace {
 
-// Takes SIGINT while it lives: cancels the stream of the moment and ends waits.
+// Ctrl-C, which the kernel turns into a cancelled call: ends the stream of the moment and waits.
 class Interrupt {
  public:
-  Interrupt() {
-    sigemptyset(&set_);
-    sigaddset(&set_, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-    thread_ = std::thread([this] { wait_for_signal(); });
+  explicit Interrupt(const Call& call) : call_(call.abi()) {
+    // This command ends by itself, with its own words and exit code.
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGINT, SIGTERM}) sigaddset(&set, signal);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    call_->ops->on_cancel(
+        call_, [](void* self) { static_cast<Interrupt*>(self)->arrive(); }, this);
   }
-  ~Interrupt() {
-    {
-      const std::lock_guard lock(mutex_);
-      over_ = true;
-    }
-    thread_.join();
-  }
+  Interrupt(const Interrupt&) = delete;
+  Interrupt& operator=(const Interrupt&) = delete;
+  ~Interrupt() { call_->ops->on_cancel(call_, nullptr, nullptr); }
+
   /// The stream to cancel; null for none. True when the signal has come already.
   bool watch(ClientCall* stream) {
     const std::lock_guard lock(mutex_);
@@ -41,24 +39,16 @@ class Interrupt {
   }
 
  private:
-  void wait_for_signal() {
-    constexpr timespec kLook = {0, 100'000'000};
-    for (;;) {
-      const int signal = sigtimedwait(&set_, nullptr, &kLook);
-      const std::lock_guard lock(mutex_);
-      if (over_) return;
-      if (signal != SIGINT) continue;
-      come_ = true;
-      changed_.notify_all();
-      if (stream_ != nullptr) stream_->cancel();
-    }
+  void arrive() {
+    const std::lock_guard lock(mutex_);
+    come_ = true;
+    changed_.notify_all();
+    if (stream_ != nullptr) stream_->cancel();
   }
-  sigset_t set_{};
-  std::thread thread_;
+  signet_call* const call_;
   std::mutex mutex_;
   std::condition_variable changed_;
   ClientCall* stream_ = nullptr;
-  bool over_ = false;
   bool come_ = false;
 };
 
@@ -75,7 +65,8 @@ void adapt(X509Answer& answer) {
 
 class Watch {
  public:
-  Watch(Context& context, const Client& client) : context_(context), client_(client) {}
+  Watch(Context& context, const Client& client)
+      : context_(context), client_(client), interrupt_(context.call) {}
 
   /// Why it ended; never ok.
   Status run() {
