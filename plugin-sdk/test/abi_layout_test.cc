@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -24,55 +25,48 @@ namespace {
 
 static_assert(sizeof(void*) == 8 && sizeof(size_t) == 8, "the table is for 64-bit targets");
 
+// One line of the table, and the same line as the headers have it. Plain data: what builds strings
+// here makes a function that takes compilers minutes.
 struct Row {
-  std::string what;     // "FIELD(signet_str, len, 8, 8)" as the table has it
-  std::string correct;  // and as the headers have it
+  std::string_view kind, name, field, text, real_text;
+  long long offset, size, real_offset, real_size;
 };
-struct Field {
-  std::string owner;
-  std::size_t offset, size;
-};
-struct Table {
-  std::vector<Row> rows;
-  std::map<std::string, std::size_t> structs;
-  std::vector<Field> fields;
-  std::set<std::string> macros;
-};
-
-std::string args(std::initializer_list<std::string> parts) {
-  std::string out = "(";
-  for (const std::string& part : parts) out += (out.size() > 1 ? ", " : "") + part;
-  return out + ")";
-}
-
-const Table& table() {
-  static const Table kTable = [] {
-    Table t;
-    const auto number = [](auto n) { return std::to_string(static_cast<long long>(n)); };
-#define STRUCT(name, size)                                                                       \
-  t.rows.push_back(                                                                              \
-      {"STRUCT" + args({#name, number(size)}), "STRUCT" + args({#name, number(sizeof(name))})}); \
-  t.structs[#name] = sizeof(name);
-#define FIELD(name, field, offset, size)                                           \
-  t.rows.push_back({"FIELD" + args({#name, #field, number(offset), number(size)}), \
-                    "FIELD" + args({#name, #field, number(offsetof(name, field)),  \
-                                    number(sizeof(name::field))})});               \
-  t.fields.push_back({#name, offsetof(name, field), sizeof(name::field)});
-#define NUMBER(name, value)                                                               \
-  t.rows.push_back(                                                                       \
-      {"NUMBER" + args({#name, number(value)}), "NUMBER" + args({#name, number(name)})}); \
-  t.macros.insert(#name);
-#define TEXT(name, value)                                                                       \
-  t.rows.push_back({"TEXT" + args({#name, value}), "TEXT" + args({#name, std::string(name)})}); \
-  t.macros.insert(#name);
+constexpr Row kRows[] = {
+#define STRUCT(name, size) {"STRUCT", #name, "", "", "", 0, size, 0, sizeof(name)},
+#define FIELD(name, field, offset, size) \
+  {"FIELD", #name, #field, "", "", offset, size, offsetof(name, field), sizeof(name::field)},
+#define NUMBER(name, value) \
+  {"NUMBER", #name, "", "", "", 0, value, 0, static_cast<long long>(name)},
+#define TEXT(name, value) {"TEXT", #name, "", value, name, 0, 0, 0, 0},
 #include "abi_layout.inc"
 #undef STRUCT
 #undef FIELD
 #undef NUMBER
 #undef TEXT
-    return t;
-  }();
-  return kTable;
+};
+
+// "FIELD(signet_str, len, 8, 8)", so that a difference can be pasted into the table.
+std::string line(const Row& row, bool real) {
+  const auto number = [](long long n) { return ", " + std::to_string(n); };
+  std::string out = std::string(row.kind) + "(" + std::string(row.name);
+  if (row.kind == "FIELD") {
+    out += ", " + std::string(row.field) + number(real ? row.real_offset : row.offset);
+  }
+  if (row.kind == "TEXT") {
+    out += ", " + std::string(real ? row.real_text : row.text);
+  } else {
+    out += number(real ? row.real_size : row.size);
+  }
+  return out + ")";
+}
+
+// The table's structs and their sizes.
+std::map<std::string, long long> structs() {
+  std::map<std::string, long long> out;
+  for (const Row& row : kRows) {
+    if (row.kind == "STRUCT") out.emplace(row.name, row.real_size);
+  }
+  return out;
 }
 
 // The text of all ABI headers, without comments.
@@ -104,34 +98,39 @@ std::vector<std::string> matches(const std::string& text, const char* pattern) {
 }
 
 TEST(AbiLayout, IsWhatTheTableSays) {
-  for (const Row& row : table().rows) EXPECT_EQ(row.what, row.correct);
+  for (const Row& row : kRows) EXPECT_EQ(line(row, false), line(row, true));
 }
 
 TEST(AbiLayout, TheTableNamesEveryStruct) {
   const auto names = matches(headers(), R"(struct (signet_\w+)\s*\{)");
   EXPECT_GE(names.size(), 50u);
+  const auto listed = structs();
   for (const std::string& name : names) {
-    EXPECT_TRUE(table().structs.contains(name)) << "add " << name << " to abi_layout.inc";
+    EXPECT_TRUE(listed.contains(name)) << "add " << name << " to abi_layout.inc";
   }
 }
 
 // With no hole (headers_test.sh, -Wpadded) a field that is not listed shows as a gap.
 TEST(AbiLayout, TheTableNamesEveryField) {
-  std::map<std::string, std::size_t> covered;
-  for (const Field& field : table().fields) {
-    EXPECT_EQ(covered[field.owner], field.offset) << "a field is missing in " << field.owner;
-    covered[field.owner] = field.offset + field.size;
+  std::map<std::string, long long> covered;
+  for (const Row& row : kRows) {
+    if (row.kind != "FIELD") continue;
+    long long& end = covered[std::string(row.name)];
+    EXPECT_EQ(end, row.real_offset) << "a field is missing in " << row.name;
+    end = row.real_offset + row.real_size;
   }
-  for (const auto& [name, size] : table().structs) {
+  for (const auto& [name, size] : structs()) {
     EXPECT_EQ(covered[name], size) << "the last fields of " << name << " are missing";
   }
 }
 
 TEST(AbiLayout, TheTableNamesEveryConstant) {
-  const std::set<std::string> others = {"SIGNET_EXPORT"};
+  std::set<std::string_view> listed = {"SIGNET_EXPORT"};
+  for (const Row& row : kRows) {
+    if (row.kind == "NUMBER" || row.kind == "TEXT") listed.insert(row.name);
+  }
   for (const std::string& name : matches(headers(), R"(#define (SIGNET_\w+) )")) {
-    EXPECT_TRUE(table().macros.contains(name) || others.contains(name))
-        << "add " << name << " to abi_layout.inc";
+    EXPECT_TRUE(listed.contains(name)) << "add " << name << " to abi_layout.inc";
   }
 }
 
@@ -140,7 +139,7 @@ TEST(AbiLayout, EveryStructThatIsPassedByPointerBeginsWithItsSize) {
   const std::set<std::string> values = {"signet_str",   "signet_bytes",     "signet_service_ref",
                                         "signet_field", "signet_index_key", "signet_rpc_header"};
   const std::string text = headers();
-  for (const auto& [name, size] : table().structs) {
+  for (const auto& [name, size] : structs()) {
     if (values.contains(name)) continue;
     const std::regex first("struct " + name + R"(\s*\{\s*uint32_t struct_size;)");
     EXPECT_TRUE(std::regex_search(text, first)) << name;
