@@ -4,7 +4,7 @@
 namespace signet::agent {
 
 /// Of the top-level blocks `agent`, `telemetry` and `health_checks`.
-extern const char kConfigSchema[];
+extern const char* const kConfigSchema;
 /// Answer of signet_role.describe().
 extern const char kRoleDescription[];
 

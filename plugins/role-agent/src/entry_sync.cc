@@ -1,7 +1,7 @@
 #include "entry_sync.h"
 
 #include <algorithm>
-#include <set>
+#include <unordered_set>
 
 #include "wire.h"
 
@@ -25,26 +25,36 @@ Result<EntrySync::Changes> EntrySync::run_by_revision(ServerApi& server) {
   // The first page's length tells how many the server likes to send at once.
   const auto page = static_cast<std::size_t>(message.entry_revisions_size());
   Changes changes;
-  std::set<std::string, std::less<>> there;
-  std::vector<std::string> wanted;
+  const std::size_t had = entries_.size();
+  std::unordered_set<const Entry*> kept;
+  kept.reserve(had);
+  std::vector<std::string> wanted;  // missing or stale
   while (true) {
     if (!message.entries().empty())
       return Status::internal("unexpected entry in response receiving entry revisions");
     for (const auto& revision : message.entry_revisions()) {
-      there.insert(revision.id());
       const auto known = entries_.find(revision.id());
       if (known == entries_.end()) {
         ++changes.missing;
         wanted.push_back(revision.id());
-      } else if (known->second->revision_number != revision.revision_number() ||
-                 (revision.created_at() != 0 &&
-                  known->second->created_at != revision.created_at())) {
+        continue;
+      }
+      kept.insert(known->second.get());
+      if (known->second->revision_number != revision.revision_number() ||
+          (revision.created_at() != 0 && known->second->created_at != revision.created_at())) {
         ++changes.stale;
         wanted.push_back(revision.id());
       }
     }
     if (!message.more()) break;
     SIGNET_TRY(message, stream->read());
+  }
+  // What is gone is dropped at the end only, but found now, as long as `kept` points at what is.
+  std::vector<std::string> gone;
+  if (kept.size() < had) {
+    for (const auto& [id, entry] : entries_) {
+      if (!kept.contains(entry.get())) gone.push_back(id);
+    }
   }
   std::sort(wanted.begin(), wanted.end());
   for (std::size_t at = 0; at < wanted.size();) {
@@ -56,11 +66,13 @@ Result<EntrySync::Changes> EntrySync::run_by_revision(ServerApi& server) {
       SIGNET_TRY(message, stream->read());
       if (!message.entry_revisions().empty())
         return Status::internal("unexpected entry revisions in response while requesting entries");
-      for (const types::Entry& wire : message.entries()) take(wire, entries_);
+      for (const types::Entry& wire : message.entries()) {
+        if (take(wire, entries_)) ++version_;
+      }
     } while (message.more());
   }
-  changes.dropped =
-      std::erase_if(entries_, [&](const auto& known) { return !there.contains(known.first); });
+  for (const std::string& id : gone) changes.dropped += entries_.erase(id);
+  if (changes.dropped > 0) ++version_;
   return changes;
 }
 
@@ -82,6 +94,7 @@ Result<EntrySync::Changes> EntrySync::replace_all(
   }
   for (const auto& known : entries_) changes.dropped += next.contains(known.first) ? 0 : 1;
   entries_ = std::move(next);
+  if (changes.missing + changes.stale + changes.dropped > 0) ++version_;
   return changes;
 }
 

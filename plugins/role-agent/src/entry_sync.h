@@ -24,6 +24,8 @@ class EntrySync {
   Result<Changes> run(ServerApi& server);
   /// What is known now. An entry keeps its pointer until it changes.
   const EntryMap& entries() const { return entries_; }
+  /// Grows with every change of entries(), also in a run that fails later.
+  std::uint64_t version() const { return version_; }
 
  private:
   Result<Changes> run_by_revision(ServerApi& server);
@@ -33,6 +35,7 @@ class EntrySync {
   const Host host_;
   const bool by_revision_;
   EntryMap entries_;
+  std::uint64_t version_ = 0;
 };
 
 }  // namespace signet::agent

@@ -1,36 +1,20 @@
 // IdentityStore: the IdentityTable itself, filled by the synchroniser.
 //
-// Entries are found through an index by selector: each entry is filed under the one of its
-// selectors that holds fewest others, so that looking up a caller touches hardly more than what
-// matches. A View is what one set of selectors sees; it is made anew only when something in it
-// changed, kept while anybody is subscribed, and for the recently asked ones also beyond that.
+// A view's picture is made anew only when something in it changed; it is kept while anybody is
+// subscribed, and for the recently asked ones also beyond that.
 //
 // Locks: the store's before a view's. Callbacks run with neither.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <shared_mutex>
-#include <unordered_map>
-#include <unordered_set>
 
-#include "identity_table.h"
+#include "workload_view.h"
 #include "x509/verify.h"
 
 namespace signet::agent {
 
-using EntryMap = std::map<std::string, EntryPtr, std::less<>>;  // by entry ID
-
-struct SelectorHash {
-  std::size_t operator()(const Selector& s) const {
-    return std::hash<std::string>{}(s.value) * 31 + std::hash<std::string>{}(s.type);
-  }
-  std::size_t operator()(const SelectorSet& set) const {
-    std::size_t h = set.size();
-    for (const Selector& s : set) h = h * 0x9e3779b97f4a7c15 + (*this)(s);
-    return h;
-  }
-};
+using EntryMap = std::unordered_map<std::string, EntryPtr>;  // by entry ID
 
 class IdentityStore final : public IdentityTable {
  public:
@@ -78,37 +62,30 @@ class IdentityStore final : public IdentityTable {
     EntryPtr entry;
     X509SvidPtr svid;
     bool tainted = false;
-    const Selector* filed_under = nullptr;  // into entry->selectors
-    std::int64_t used_ns = 0;               // by a subscriber
+    const Selector* place = nullptr;  // in the index
+    std::int64_t used_ns = 0;         // by a subscriber
   };
-  struct Subscriber;
-  struct View;
-  class ViewSubscription;
-  using ViewPtr = std::shared_ptr<View>;
-  using Views = std::unordered_set<View*>;
+  using RecordSet = std::unordered_set<const Record*>;
 
-  ViewPtr view_of(const SelectorSet& selectors);
-  void make_room_locked();
+  WorkloadView& view_of_locked(const SelectorSet& selectors);
   void file_locked(Record& record);
   void unfile_locked(Record& record);
-  void touched_locked(const Entry& entry, Views& out) const;
+  void drop_svid_locked(Record& record);
   std::vector<Record*> match_locked(const SelectorSet& selectors) const;
-  /// Makes the view's picture anew; true when it differs from the one before.
-  bool refresh_locked(View& view);
-  std::vector<ViewPtr> refresh_all_locked(const Views& views);
-  std::unordered_set<const Record*> subscribed_locked() const;
+  std::shared_ptr<WorkloadUpdate> picture_locked(const SelectorSet& selectors) const;
+  /// Those whose picture is another one now.
+  std::vector<ViewPtr> refresh_locked(const ViewSet& views);
+  RecordSet subscribed_locked() const;
   bool stale(const Record& record, double now) const;
-  static void notify(const Host& host, const ViewPtr& view);
-  void notify_all(const std::vector<ViewPtr>& views) const;
+  void notify(const std::vector<ViewPtr>& views) const;
 
   const Host host_;
   const Options options_;
   std::function<void()> on_missing_;
   mutable std::shared_mutex mutex_;
-  std::unordered_map<std::string, Record> records_;                             // by entry ID
-  std::unordered_map<Selector, std::vector<Record*>, SelectorHash> filed_;      // by selector
-  std::unordered_map<SelectorSet, ViewPtr, SelectorHash> views_;                // by selectors
-  std::unordered_map<Selector, std::vector<View*>, SelectorHash> views_under_;  // by selector
+  std::unordered_map<std::string, Record> records_;  // by entry ID
+  SelectorIndex<Record> index_;
+  WorkloadViews views_;
   std::size_t svids_ = 0;
   std::uint64_t version_ = 0;
   BundlePtr own_;

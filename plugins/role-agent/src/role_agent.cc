@@ -1,87 +1,33 @@
 #include "role_agent.h"
 
-#include <filesystem>
-
-#include "signet/abi/role.h"
-
 #include "cli/command.h"
-#include "config_schema.h"
 #include "running_agent.h"
 
 namespace signet::agent {
-namespace {
 
-constexpr std::chrono::seconds kDrainTime{5};
-
-const signet_role kRole = {sizeof(signet_role), 0,
-                           [] { return to_abi(std::string_view(kRoleDescription)); }};
-
-const signet_command kCommand = {
-    sizeof(signet_command), 0,
-    [](signet_instance* instance, signet_call* abi_call, const signet_str* argv, size_t argc,
-       const int32_t fds[3], int32_t* exit_code) {
-      return guarded(abi_call, [&]() -> Status {
-        const Call call(abi_call);
-        std::vector<std::string> words;
-        for (size_t i = 0; i < argc; ++i) words.emplace_back(view(argv[i]));
-        *exit_code = cli::run(plugin_cast<RoleAgent>(instance).host(), call, words, fds);
-        return {};
-      });
-    }};
-
-}  // namespace
-
-RoleAgent::RoleAgent(Host host, std::string name) : Plugin(std::move(host), std::move(name)) {}
+RoleAgent::RoleAgent(Host host, std::string name)
+    : Role(std::move(host), std::move(name), {"agent", std::chrono::seconds(5)}) {}
 RoleAgent::~RoleAgent() = default;
 
-const void* RoleAgent::service(std::string_view id) {
-  if (id == SIGNET_ROLE) return &kRole;
-  if (id == SIGNET_COMMAND) return &kCommand;
-  return nullptr;
+Result<int> RoleAgent::run_command(const Call& call, const std::vector<std::string>& argv,
+                                   const int fds[3]) {
+  return cli::run(host(), call, argv, fds);
 }
 
-Status RoleAgent::validate(Call& call, std::string_view config) {
-  const auto parsed = AgentConfig::from_json(config);
-  if (!parsed) return parsed.status();
-  for (const std::string& warning : parsed->warnings) call.note("/agent", warning, false);
+Status RoleAgent::prepare(const AgentConfig& config) {
+  return make_data_dir("agent.data_dir", config.data_dir);
+}
+
+Status RoleAgent::bring_up(const Call&) {
+  host().info("Starting agent", {{"data_dir", config().data_dir}, {"version", SIGNET_VERSION}});
+  SIGNET_TRY(running_, RunningAgent::start(host(), config()));
   return {};
 }
 
-Status RoleAgent::configure(Call&, std::string_view config) {
-  SIGNET_TRY(AgentConfig parsed, AgentConfig::from_json(config));
-  if (running_) {
-    return Status::failed_precondition("the agent's own settings change with a restart only");
-  }
-  std::error_code error;
-  std::filesystem::create_directories(parsed.data_dir, error);
-  if (error) {
-    return Status::failed_precondition("agent.data_dir: cannot create " + parsed.data_dir + ": " +
-                                       error.message());
-  }
-  config_ = std::move(parsed);
-  return {};
+void RoleAgent::finish_calls(std::chrono::nanoseconds time) {
+  if (running_) running_->drain(time);
 }
 
-Status RoleAgent::start(Call&) {
-  if (!config_) return Status::failed_precondition("the agent is not configured");
-  host().info("Starting agent", {{"data_dir", config_->data_dir}, {"version", SIGNET_VERSION}});
-  SIGNET_TRY(running_, RunningAgent::start(host(), *config_));
-  return {};
-}
-
-Status RoleAgent::drain(Call& call) {
-  if (!running_) return {};
-  std::chrono::nanoseconds time = kDrainTime;
-  if (call.deadline_ns() != INT64_MAX) {
-    time = std::min(time, std::chrono::nanoseconds(call.deadline_ns() - host().monotonic_ns()));
-  }
-  running_->drain(std::max(time, std::chrono::nanoseconds(0)));
-  return {};
-}
-
-Status RoleAgent::stop(Call&) {
-  running_.reset();
-  return {};
-}
+void RoleAgent::take_down() { running_.reset(); }
 
 }  // namespace signet::agent

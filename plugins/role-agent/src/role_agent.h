@@ -2,31 +2,34 @@
 #pragma once
 
 #include <memory>
-#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
-#include "signet/plugin.h"
+#include "signet/role.h"
 
 #include "config.h"
+#include "config_schema.h"
 
 namespace signet::agent {
 
 class RunningAgent;
 
-class RoleAgent final : public Plugin {
+class RoleAgent final : public Role<AgentConfig> {
  public:
   RoleAgent(Host host, std::string name);
   ~RoleAgent() override;
 
-  static const void* service(std::string_view id);
-
-  Status validate(Call& call, std::string_view config) override;
-  Status configure(Call& call, std::string_view config) override;
-  Status start(Call& call) override;
-  Status drain(Call& call) override;
-  Status stop(Call& call) override;
+  static const void* service(std::string_view id) { return service_of<kRoleDescription>(id); }
 
  private:
-  std::optional<AgentConfig> config_;
+  Result<int> run_command(const Call& call, const std::vector<std::string>& argv,
+                          const int fds[3]) override;
+  Status prepare(const AgentConfig& config) override;
+  Status bring_up(const Call& call) override;
+  void finish_calls(std::chrono::nanoseconds time) override;
+  void take_down() override;
+
   std::unique_ptr<RunningAgent> running_;
 };
 

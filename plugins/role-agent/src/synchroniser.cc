@@ -99,7 +99,10 @@ bool Synchroniser::tainted(const std::vector<x509::Certificate>& chain) const {
 // Bundles go out before what is signed under them, and entries last: nobody gets an SVID that its
 // peers cannot verify yet.
 Status Synchroniser::sync() {
+  const std::int64_t began = host_.monotonic_ns();
   SIGNET_TRY(const EntrySync::Changes changes, entries_.run(server_));
+  const bool changed = entries_.version() != published_;
+  if (changed) note_federation();
   SIGNET_TRY(const types::Bundle wire, server_.bundle());
   SIGNET_TRY(BundleMap federated, federated_bundles());
   if (const auto own = bundle_from_wire(wire); !own) {
@@ -109,12 +112,15 @@ Status Synchroniser::sync() {
   }
   federated_ = std::move(federated);
   store_.set_bundles(own_, federated_);
-  store_.set_entries(entries_.entries());
+  if (changed) store_.set_entries(entries_.entries());
+  published_ = entries_.version();
   store_.shed();
   if (changes.missing + changes.stale + changes.dropped > 0) {
-    host_.debug(
-        "Entries synchronised",
-        {{"missing", changes.missing}, {"stale", changes.stale}, {"dropped", changes.dropped}});
+    host_.debug("Entries synchronised",
+                {{"missing", changes.missing},
+                 {"stale", changes.stale},
+                 {"dropped", changes.dropped},
+                 {"elapsed_time", nanoseconds(host_.monotonic_ns() - began)}});
   }
   host_.gauge("sync_entries_total", static_cast<double>(entries_.entries().size()));
   return {};
@@ -169,11 +175,15 @@ void Synchroniser::process_taints(const x509::Bundle& bundle) {
              {{"tainted_jwt_svids", jwt_.taint(keys)}});
 }
 
-Result<BundleMap> Synchroniser::federated_bundles() {
-  std::set<std::string> wanted;
+void Synchroniser::note_federation() {
+  std::set<std::string> names;
   for (const auto& [id, entry] : entries_.entries())
-    wanted.insert(entry->federates_with.begin(), entry->federates_with.end());
-  const std::vector<std::string> names(wanted.begin(), wanted.end());
+    names.insert(entry->federates_with.begin(), entry->federates_with.end());
+  federates_.assign(names.begin(), names.end());
+}
+
+Result<BundleMap> Synchroniser::federated_bundles() {
+  const std::vector<std::string>& names = federates_;
   std::vector<Result<BundlePtr>> answers(names.size(), Result<BundlePtr>(BundlePtr()));
   side_by_side(host_, names.size(),
                [&](std::size_t i) { answers[i] = federated_bundle(names[i]); });

@@ -40,6 +40,7 @@ class Synchroniser {
 
  private:
   Status sync();
+  void note_federation();
   Result<BundleMap> federated_bundles();
   Result<BundlePtr> federated_bundle(const std::string& trust_domain);
   Status take_own(const x509::Bundle& bundle);
@@ -59,6 +60,8 @@ class Synchroniser {
   std::optional<x509::Bundle> bundle_;
   BundlePtr own_;
   BundleMap federated_;
+  std::uint64_t published_ = 0;         // the version of entries_ that the store has
+  std::vector<std::string> federates_;  // trust domains that those entries name
   std::set<std::string> tainted_x509_;  // subject key IDs seen, each is processed once
   std::set<std::string> tainted_jwt_;   // key IDs
   Backoff sync_backoff_;

@@ -13,7 +13,7 @@ namespace health = ::grpc::health::v1;
 Status check(Context& context, const AgentSocket& socket, bool verbose) {
   if (verbose) context.io.out("Checking agent health...\n");
   SIGNET_TRY(std::string path, socket.resolve());
-  SIGNET_TRY(const auto client, signet::cli::Client::open(context.host, std::move(path)));
+  SIGNET_TRY(const auto client, signet::cli::Client::open(context, std::move(path)));
   const auto answer = client.call<health::HealthCheckResponse>("/grpc.health.v1.Health/Check",
                                                                health::HealthCheckRequest());
   if (!answer) {

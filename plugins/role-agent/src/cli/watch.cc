@@ -1,56 +1,10 @@
 // api watch: prints every answer of the X509-SVID stream until Ctrl-C.
-#include <condition_variable>
-#include <mutex>
-#include <signal.h>
-
 #include "cli/agent_socket.h"
 #include "cli/workload_command.h"
 #include "cli/x509_answer.h"
 
 namespace signet::agent::cli {
 namespace {
-
-// Ctrl-C, which the kernel turns into a cancelled call: ends the stream of the moment and waits.
-class Interrupt {
- public:
-  explicit Interrupt(const Call& call) : call_(call.abi()) {
-    // This command ends by itself, with its own words and exit code.
-    sigset_t set;
-    sigemptyset(&set);
-    for (const int signal : {SIGINT, SIGTERM}) sigaddset(&set, signal);
-    pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    call_->ops->on_cancel(
-        call_, [](void* self) { static_cast<Interrupt*>(self)->arrive(); }, this);
-  }
-  Interrupt(const Interrupt&) = delete;
-  Interrupt& operator=(const Interrupt&) = delete;
-  ~Interrupt() { call_->ops->on_cancel(call_, nullptr, nullptr); }
-
-  /// The stream to cancel; null for none. True when the signal has come already.
-  bool watch(ClientCall* stream) {
-    const std::lock_guard lock(mutex_);
-    stream_ = stream;
-    return come_;
-  }
-  /// True when the signal came in that time or before.
-  bool wait(std::chrono::seconds time) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, time, [this] { return come_; });
-  }
-
- private:
-  void arrive() {
-    const std::lock_guard lock(mutex_);
-    come_ = true;
-    changed_.notify_all();
-    if (stream_ != nullptr) stream_->cancel();
-  }
-  signet_call* const call_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  ClientCall* stream_ = nullptr;
-  bool come_ = false;
-};
 
 // Domains by name, without the scheme; the hint is not part of this text.
 void adapt(X509Answer& answer) {
@@ -65,8 +19,7 @@ void adapt(X509Answer& answer) {
 
 class Watch {
  public:
-  Watch(Context& context, const Client& client)
-      : context_(context), client_(client), interrupt_(context.call) {}
+  Watch(Context& context, const Client& client) : context_(context), client_(client) {}
 
   /// Why it ended; never ok.
   Status run() {
@@ -79,7 +32,7 @@ class Watch {
       if (status.code() == Code::kCancelled || status.code() == Code::kInvalidArgument)
         return status;
       if (received) delay = std::chrono::seconds(1);
-      if (interrupt_.wait(delay)) return Status::cancelled("context canceled");
+      if (context_.interrupt.wait(delay)) return Status::cancelled("context canceled");
     }
   }
 
@@ -88,11 +41,9 @@ class Watch {
     auto stream = client_.connection().open(kFetchX509Svid, ::X509SVIDRequest(), INT64_MAX,
                                             workload_headers());
     if (!stream) return client_.error(stream.status());
+    const signet::cli::Interrupt::Cancels cancels(context_.interrupt, **stream);
     (*stream)->half_close();
-    if (interrupt_.watch(stream->get())) (*stream)->cancel();
-    const Status status = read_all(**stream, received);
-    interrupt_.watch(nullptr);
-    return status;
+    return read_all(**stream, received);
   }
 
   Status read_all(ClientCall& stream, bool& received) {
@@ -116,7 +67,6 @@ class Watch {
 
   Context& context_;
   const Client& client_;
-  Interrupt interrupt_;
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
@@ -131,7 +81,7 @@ int watch(Context& context, const Args& args) {
   const Status status = [&]() -> Status {
     if (outcome == FlagSet::Outcome::kBad) return Status::invalid_argument(flags.error());
     SIGNET_TRY(std::string path, socket.resolve());
-    SIGNET_TRY(const Client client, Client::open(context.host, std::move(path)));
+    SIGNET_TRY(const Client client, Client::open(context, std::move(path)));
     return Watch(context, client).run();
   }();
   context.io.err(status.message() + "\n");

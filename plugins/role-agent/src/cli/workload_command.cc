@@ -11,7 +11,7 @@ namespace {
 Status run_connected(Context& context, WorkloadCommand& command, const AgentSocket& socket,
                      const Output& output, std::chrono::nanoseconds timeout) {
   SIGNET_TRY(std::string path, socket.resolve());
-  SIGNET_TRY(const Client client, Client::open(context.host, std::move(path)));
+  SIGNET_TRY(const Client client, Client::open(context, std::move(path)));
   Workload workload{context.io, client, output, timeout};
   SIGNET_RETURN_IF_ERROR(command.run(workload));
   if (context.io.failed()) return Status(Code::kUnknown, "cannot write to standard output");
