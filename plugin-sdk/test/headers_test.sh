@@ -62,12 +62,12 @@ check "$folder/all.cc" "$cxx" -std=c++20 $strict
 
 # Each alone costs seconds, and once is enough to see that it includes what it needs.
 if [ "$family" = gcc ]; then
-  for header in signet/*.h signet/testing/*.h; do
+  for header in signet/*.h signet/rpc/*.h signet/testing/*.h; do
     printf '#include "%s"\n' "$header" > "$folder/one.cc"
     check "$folder/one.cc" "$cxx" -std=c++20 -Wall -Wextra -Werror -fsyntax-only
   done
 else
-  for header in signet/*.h signet/testing/*.h; do
+  for header in signet/*.h signet/rpc/*.h signet/testing/*.h; do
     printf '#include "%s"\n' "$header"
   done > "$folder/layer.cc"
   check "$folder/layer.cc" "$cxx" -std=c++20 -Wall -Wextra -Werror -fsyntax-only

@@ -96,7 +96,7 @@ class Transaction {
     sink_->records.clear();
     SIGNET_RETURN_IF_ERROR(
         run_query(query, query.headers_only ? SIGNET_WANT_HEADERS : SIGNET_WANT_RECORDS));
-    return std::move(sink_->records);
+    return std::exchange(sink_->records, {});
   }
   /// Each record to fn as it is read; nothing is collected. The views die with fn.
   Status for_each(const Query& query, const std::function<void(const signet_record&)>& fn) {

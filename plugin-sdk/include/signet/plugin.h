@@ -30,6 +30,9 @@ class Call {
   signet_call* abi() const { return call_; }
   int64_t deadline_ns() const { return call_->deadline_ns; }
   bool cancelled() const { return call_->ops->cancelled(call_) != 0; }
+  /// fn(arg) is called once when the call is cancelled, at once if it was; nullptr takes it back
+  /// and waits until fn does not run. From any thread.
+  void on_cancel(void (*fn)(void*), void* arg) const { call_->ops->on_cancel(call_, fn, arg); }
   /// Hands a result struct to the caller, which copies it. False: the caller lags or is gone.
   template <typename T>
   bool emit(uint32_t kind, const T& message) const {

@@ -7,7 +7,7 @@
 //   id->trust_domain().name() == "example.org"    id->path() == "/ns/shop/sa/cart"
 //
 // Source: SPIFFE-ID 2 (syntax), 2.3 (length). Numbers in the body are those of the
-// conformance list in tests/conformance.
+// list that plugin-sdk/test/spiffe_id_conformance_test.cc goes through.
 #pragma once
 
 #include <algorithm>

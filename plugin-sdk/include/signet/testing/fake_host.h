@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "signet/abi/host.h"
@@ -35,6 +36,10 @@ class FakeCall {
 
   signet_call* abi() { return &call_; }
   const std::string& message() const { return message_; }  // words of the last fail()
+  void cancel() {
+    cancelled_ = true;
+    if (cancel_fn_ != nullptr) std::exchange(cancel_fn_, nullptr)(cancel_arg_);
+  }
 
  private:
   static FakeCall& self(const signet_call* call) { return *static_cast<FakeCall*>(call->impl); }
@@ -42,8 +47,13 @@ class FakeCall {
     static constexpr signet_call_ops kOps = {
         sizeof(signet_call_ops),
         0,
-        [](const signet_call*) -> std::uint32_t { return 0; },
-        [](signet_call*, void (*)(void*), void*) -> signet_status { return SIGNET_OK; },
+        [](const signet_call* c) -> std::uint32_t { return self(c).cancelled_ ? 1 : 0; },
+        [](signet_call* c, void (*fn)(void*), void* arg) -> signet_status {
+          self(c).cancel_fn_ = fn;
+          self(c).cancel_arg_ = arg;
+          if (fn != nullptr && self(c).cancelled_) self(c).cancel();
+          return SIGNET_OK;
+        },
         [](signet_call* c, std::uint32_t kind, const void* msg, std::size_t size) -> signet_status {
           if (self(c).on_emit_) self(c).on_emit_(kind, msg, size);
           return SIGNET_OK;
@@ -58,6 +68,9 @@ class FakeCall {
   }
 
   OnEmit on_emit_;
+  bool cancelled_ = false;
+  void (*cancel_fn_)(void*) = nullptr;
+  void* cancel_arg_ = nullptr;
   std::string message_;
   signet_call call_{};
 };
