@@ -53,16 +53,17 @@ Status rpc_error(const Status& status, const std::string& socket_path,
               " desc = " + message};
 }
 
-Result<Client> Client::open(const Host& host, std::string socket_path, const char* shown_prefix) {
+Result<Client> Client::open(const Context& context, std::string socket_path,
+                            const char* shown_prefix) {
   const bool absolute = socket_path.starts_with('/');
   std::error_code error;
   std::string target = std::filesystem::absolute(socket_path, error).string();
   // The transport refuses such a path at once; the first call shall say so in the peer's words.
   if (socket_path.empty() || error || target.size() >= sizeof sockaddr_un::sun_path)
     target = "/dev/null/no-socket";
-  SIGNET_TRY(auto connection, RpcConnection::create(host, "unix:" + target, "{}", nullptr));
+  SIGNET_TRY(auto connection, RpcConnection::create(context.host, "unix:" + target, "{}", nullptr));
   std::string shown = absolute ? shown_prefix + socket_path : socket_path;
-  return Client(host, std::move(socket_path), std::move(shown), std::move(connection));
+  return Client(context, std::move(socket_path), std::move(shown), std::move(connection));
 }
 
 }  // namespace signet::cli

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/go_text.h"
+#include "cli/interrupt.h"
 
 namespace signet::cli {
 namespace {
@@ -25,10 +26,20 @@ bool write_all(int fd, std::string_view text) {
   return true;
 }
 
-Result<std::string> read_all(int fd, std::size_t limit, const std::string& name) {
+// Waits until `fd` can be read. False: the interrupt came first.
+bool wait_to_read(int fd, const Interrupt* interrupt) {
+  if (interrupt == nullptr) return true;
+  pollfd fds[2] = {{fd, POLLIN, 0}, {interrupt->fd(), POLLIN, 0}};
+  while (poll(fds, 2, -1) < 0 && errno == EINTR) continue;
+  return fds[1].revents == 0;
+}
+
+Result<std::string> read_all(int fd, std::size_t limit, const std::string& name,
+                             const Interrupt* interrupt = nullptr) {
   std::string text;
   char chunk[64 * 1024];
   for (;;) {
+    if (!wait_to_read(fd, interrupt)) return Status::cancelled("read " + name + ": interrupted");
     const ssize_t n = read(fd, chunk, sizeof chunk);
     if (n == 0) return text;
     if (n < 0) {
@@ -51,7 +62,9 @@ void Io::out(std::string_view text) {
 
 void Io::err(std::string_view text) const { static_cast<void>(write_all(err_, text)); }
 
-Result<std::string> Io::read_in(std::size_t limit) const { return read_all(in_, limit, "stdin"); }
+Result<std::string> Io::read_in(std::size_t limit) const {
+  return read_all(in_, limit, "stdin", interrupt_);
+}
 
 bool Io::err_is_terminal() const { return isatty(err_) == 1; }
 

@@ -13,22 +13,61 @@
 namespace signet::cli {
 namespace {
 
-// One flag's effect on the settings. A zero value takes back what the flag said before.
-Status apply(const RunFlag& flag, std::string_view value, nlohmann::json& settings) {
-  nlohmann::json setting = std::string(value);
-  bool zero = value.empty();
-  if (flag.kind == RunFlag::Kind::kInteger) {
-    SIGNET_TRY(const std::int64_t number, go_parse_int(value));
-    setting = number;
-    zero = number == 0;
+constexpr RunFlag kLogFlags[] = {
+    {"logFile", "log_file", RunFlag::Kind::kText, "file that the log goes to"},
+    {"logFormat", "log_format", RunFlag::Kind::kText, "text or json"},
+    {"logLevel", "log_level", RunFlag::Kind::kText, "debug, info, warn or error"},
+    {"logSourceLocation", "log_source_location", RunFlag::Kind::kSwitch,
+     "log file and line of each message"},
+};
+
+// What the flags say, as a JSON merge patch of the role's block.
+class Overrides {
+ public:
+  void declare(FlagSet& flags, std::span<const RunFlag> table) {
+    for (const RunFlag& flag : table) {
+      if (flag.kind == RunFlag::Kind::kSwitch) {
+        bool& on = switches_.emplace_back(flag.key, false).second;
+        flags.boolean(flag.name, &on, flag.help);
+        continue;
+      }
+      flags.custom(
+          flag.name, [this, &flag](std::string_view value) { return set(flag, value); }, flag.help,
+          flag.kind == RunFlag::Kind::kInteger ? "int" : "string");
+    }
   }
-  if (zero) {
-    settings.erase(flag.key);
-  } else {
-    settings[flag.key] = std::move(setting);
+  /// "" when there is nothing to override.
+  std::string patch(const char* block) const {
+    nlohmann::json settings = settings_;
+    for (const auto& [key, on] : switches_) {
+      if (on) settings[key] = true;
+    }
+    if (settings.empty()) return {};
+    return nlohmann::json{{block, std::move(settings)}}.dump(
+        -1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
-  return {};
-}
+
+ private:
+  // A zero value takes back what the flag said before.
+  Status set(const RunFlag& flag, std::string_view value) {
+    nlohmann::json setting = std::string(value);
+    bool zero = value.empty();
+    if (flag.kind == RunFlag::Kind::kInteger) {
+      SIGNET_TRY(const std::int64_t number, go_parse_int(value));
+      setting = number;
+      zero = number == 0;
+    }
+    if (zero) {
+      settings_.erase(flag.key);
+    } else {
+      settings_[flag.key] = std::move(setting);
+    }
+    return {};
+  }
+
+  nlohmann::json settings_ = nlohmann::json::object();
+  std::deque<std::pair<const char*, bool>> switches_;  // key, given; its items stay in place
+};
 
 }  // namespace
 
@@ -41,29 +80,16 @@ int plan_run(Context& context, const Args& args, const RunSpec& spec, bool valid
   };
   std::string config = spec.default_config;
   bool expand_env = false;
-  nlohmann::json settings = nlohmann::json::object();
-  std::deque<bool> switches(spec.flags.size());  // a vector's bools have no address
+  Overrides overrides;
   FlagSet flags(validate_only ? "validate" : "run");
   flags.text("config", &config, "configuration file");
   flags.boolean("expandEnv", &expand_env,
                 "replace $NAME and ${NAME} in the file by the environment's");
-  for (std::size_t i = 0; i < spec.flags.size(); ++i) {
-    const RunFlag& flag = spec.flags[i];
-    if (flag.kind == RunFlag::Kind::kSwitch) {
-      flags.boolean(flag.name, &switches[i], flag.help);
-    } else {
-      flags.custom(
-          flag.name,
-          [&settings, &flag](std::string_view value) { return apply(flag, value, settings); },
-          flag.help, flag.kind == RunFlag::Kind::kInteger ? "int" : "string");
-    }
-  }
+  overrides.declare(flags, kLogFlags);
+  overrides.declare(flags, spec.flags);
   const FlagSet::Outcome outcome = flags.parse(args, context.io);
   if (outcome == FlagSet::Outcome::kHelp) return 0;
   if (outcome == FlagSet::Outcome::kBad) return fail(flags.error());
-  for (std::size_t i = 0; i < spec.flags.size(); ++i) {
-    if (switches[i]) settings[spec.flags[i].key] = true;
-  }
 
   if (config.empty()) config = spec.default_config;
   std::error_code error;
@@ -72,11 +98,7 @@ int plan_run(Context& context, const Args& args, const RunSpec& spec, bool valid
                 std::filesystem::absolute(config, error).lexically_normal().string() +
                 ": please use the -config flag");
   }
-  std::string patch;
-  if (!settings.empty()) {
-    patch = nlohmann::json{{spec.role, std::move(settings)}}.dump(
-        -1, ' ', false, nlohmann::json::error_handler_t::replace);
-  }
+  const std::string patch = overrides.patch(spec.role);
   context.call.emit(SIGNET_KIND_RUN_PLAN,
                     signet_run_plan{sizeof(signet_run_plan), expand_env ? 1u : 0u, to_abi(config),
                                     patch.empty() ? signet_bytes{} : bytes_to_abi(patch),

@@ -101,8 +101,8 @@ void show_help(std::span<const Row> table, Context& context, const std::string& 
 
 }  // namespace
 
-int dispatch(std::string_view program, std::span<const Row> table, Context& context,
-             const Args& args) {
+Result<int> dispatch(std::string_view program, std::span<const Row> table, Context& context,
+                     const Args& args) {
   const Request request = read(table, args);
   if (request.version) {
     context.io.err(SIGNET_VERSION "\n");
@@ -128,7 +128,21 @@ int dispatch(std::string_view program, std::span<const Row> table, Context& cont
     show_help(table, context, request.command);
     return 1;
   }
-  return row->run(context, request.args);
+  const int code = row->run(context, request.args);
+  if (code != 0 && !row->answers_interrupt && context.interrupt.come()) {
+    return Status::cancelled("ended by a signal");
+  }
+  return code;
+}
+
+Result<int> run_command_line(std::string_view role, std::span<const Row> table, const Host& host,
+                             const Call& call, const Args& argv, const int fds[3]) {
+  Interrupt interrupt(call);
+  Io io(fds, &interrupt);
+  Context context{host, call, interrupt, io};
+  const bool by_program = !argv.empty() && argv[0] != role;
+  const std::string program = by_program ? argv[0] : "signet " + std::string(role);
+  return dispatch(program, table, context, Args(argv.begin() + (argv.empty() ? 0 : 1), argv.end()));
 }
 
 }  // namespace signet::cli

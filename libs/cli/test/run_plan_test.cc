@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "signet/abi/role.h"
+#include "signet/testing/fake_host.h"
 
 #include "support.h"
 
@@ -35,31 +36,22 @@ class RunPlanTest : public testing::Test {
   ~RunPlanTest() override { unlink(file.c_str()); }
 
   int go(const Args& args, bool validate_only = false) {
-    static const signet_call_ops kOps = {
-        sizeof(signet_call_ops),
-        0,
-        [](const signet_call*) { return 0u; },
-        [](signet_call*, void (*)(void*), void*) -> signet_status { return SIGNET_OK; },
-        [](signet_call* call, uint32_t kind, const void* message, size_t) -> signet_status {
-          EXPECT_EQ(kind, SIGNET_KIND_RUN_PLAN);
-          const auto& sent = *static_cast<const signet_run_plan*>(message);
-          auto& plan = *static_cast<Plan*>(call->impl);
-          ++plan.count;
-          plan.config = view(sent.config_path);
-          plan.has_overrides = sent.overrides.ptr != nullptr;
-          if (plan.has_overrides) plan.overrides = view(sent.overrides);
-          plan.expand_env = sent.expand_env != 0;
-          plan.validate_only = sent.validate_only != 0;
-          return SIGNET_OK;
-        },
-        [](signet_call*, signet_status code, signet_str) { return code; },
-        [](signet_call*, signet_status) {}};
     plan = {};
-    signet_call call = {sizeof(signet_call), 0, &kOps, INT64_MAX, {nullptr, 0}, &plan};
+    fakes::FakeCall abi_call([this](std::uint32_t kind, const void* message, std::size_t) {
+      EXPECT_EQ(kind, SIGNET_KIND_RUN_PLAN);
+      const auto& sent = *static_cast<const signet_run_plan*>(message);
+      ++plan.count;
+      plan.config = view(sent.config_path);
+      plan.has_overrides = sent.overrides.ptr != nullptr;
+      if (plan.has_overrides) plan.overrides = view(sent.overrides);
+      plan.expand_env = sent.expand_env != 0;
+      plan.validate_only = sent.validate_only != 0;
+    });
     captured = std::make_unique<CapturedIo>();
-    Host host;
-    const Call wrapped(&call);
-    Context context{host, wrapped, captured->io()};
+    const Host host;
+    const Call call(abi_call.abi());
+    Interrupt interrupt(call);
+    Context context{host, call, interrupt, captured->io()};
     return plan_run(context, args, {"server", "conf/none/server.conf", kFlags}, validate_only);
   }
   std::string file;
@@ -74,6 +66,11 @@ TEST_F(RunPlanTest, FlagsBecomeAMergePatchOfTheRolesBlock) {
   EXPECT_EQ(plan.overrides, R"({"server":{"bind_port":8082,"data_dir":"/d","debug":true}})");
   EXPECT_TRUE(plan.expand_env);
   EXPECT_FALSE(plan.validate_only);
+}
+
+TEST_F(RunPlanTest, TheFlagsOfTheLogAreThereForEveryRole) {
+  EXPECT_EQ(go({"-config", file, "-logLevel", "debug", "-logSourceLocation"}), 0);
+  EXPECT_EQ(plan.overrides, R"({"server":{"log_level":"debug","log_source_location":true}})");
 }
 
 TEST_F(RunPlanTest, AZeroValueOverridesNothing) {

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "signet/testing/fake_host.h"
+
 #include "support.h"
 
 namespace signet::cli {
@@ -19,19 +21,27 @@ int echo(Context& context, const Args& args) {
   context.io.out(joined(Code == 1 ? "fetch" : Code == 2 ? "jwt" : "run", args));
   return Code;
 }
+int fail(Context&, const Args&) { return 1; }
+
 constexpr Row kRows[] = {{"api fetch", "fetches", echo<1>},
                          {"api fetch jwt", "fetches tokens", echo<2>},
                          {"run", "runs", echo<3>}};
+constexpr Row kWaiting[] = {{"list", "lists", fail},
+                            {"quick", "is done before a signal can stop it", echo<0>},
+                            {"watch", "says itself how it ends", fail, true}};
 
 class TableTest : public testing::Test {
  protected:
-  int go(const Args& args) {
+  Result<int> run(const Args& args, std::span<const Row> rows = kRows) {
     captured = std::make_unique<CapturedIo>();
-    Host host;
-    const Call call(nullptr);
-    Context context{host, call, captured->io()};
-    return dispatch("prog", kRows, context, args);
+    const Host host;
+    const Call call(abi_call.abi());
+    Interrupt interrupt(call);
+    Context context{host, call, interrupt, captured->io()};
+    return dispatch("prog", rows, context, args);
   }
+  int go(const Args& args) { return run(args).value(); }
+  fakes::FakeCall abi_call;
   std::unique_ptr<CapturedIo> captured;
 };
 
@@ -78,6 +88,14 @@ TEST_F(TableTest, VersionCountsBeforeACommandOnly) {
 }
 
 TEST_F(TableTest, AFlagBeforeTheCommandIsRefused) { EXPECT_EQ(go({"-x", "run"}), 1); }
+
+TEST_F(TableTest, ACommandThatCtrlCMadeFailEndsAsCancelled) {
+  EXPECT_EQ(run({"list"}, kWaiting).value(), 1);
+  abi_call.cancel();
+  EXPECT_EQ(run({"list"}, kWaiting).status().code(), Code::kCancelled);
+  EXPECT_EQ(run({"quick"}, kWaiting).value(), 0);
+  EXPECT_EQ(run({"watch"}, kWaiting).value(), 1);
+}
 
 }  // namespace
 }  // namespace signet::cli

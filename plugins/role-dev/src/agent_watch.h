@@ -4,7 +4,7 @@
 #include <chrono>
 #include <string>
 
-#include "signet/rpc.h"
+#include "signet/rpc/client.h"
 
 namespace signet::dev {
 

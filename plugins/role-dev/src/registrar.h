@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "signet/rpc.h"
+#include "signet/rpc/client.h"
 #include "signet/spiffe_id.h"
 
 namespace signet::dev {

@@ -1,18 +1,14 @@
 #include "role_dev.h"
 
-#include <cerrno>
-#include <cstring>
 #include <unistd.h>
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-#include "signet/abi/role.h"
+#include "signet/local_call.h"
 
 #include "agent_watch.h"
 #include "cli/io.h"
 #include "command.h"
 #include "greeting.h"
+#include "held_port.h"
 #include "keymanager/private_file.h"
 #include "registrar.h"
 #include "scope_configs.h"
@@ -22,117 +18,22 @@ namespace {
 
 constexpr std::chrono::seconds kAgentTime{60};
 
-const signet_role kRole = {sizeof(signet_role), 0,
-                           [] { return to_abi(std::string_view(kRoleDescription)); }};
-
-const signet_command kCommand = {sizeof(signet_command), 0,
-                                 [](signet_instance*, signet_call* abi_call, const signet_str* argv,
-                                    size_t argc, const int32_t fds[3], int32_t* exit_code) {
-                                   return guarded(abi_call, [&]() -> Status {
-                                     std::vector<std::string> words;
-                                     for (size_t i = 0; i < argc; ++i)
-                                       words.emplace_back(view(argv[i]));
-                                     *exit_code = run_command(Call(abi_call), words, fds);
-                                     return {};
-                                   });
-                                 }};
-
-// A port of 127.0.0.1 that is free and stays so until the server has it: Linux lets two sockets
-// with SO_REUSEADDR have one port as long as neither listens, and gives it to nobody else.
-class HeldPort {
- public:
-  static Result<HeldPort> take() {
-    HeldPort held;
-    held.fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const int on = 1;
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* const any = reinterpret_cast<sockaddr*>(&address);
-    if (held.fd_ < 0 || setsockopt(held.fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        bind(held.fd_, any, size) != 0 || getsockname(held.fd_, any, &size) != 0) {
-      return Status::failed_precondition(std::string("no free port on 127.0.0.1: ") +
-                                         std::strerror(errno));
-    }
-    held.port_ = ntohs(address.sin_port);
-    return held;
-  }
-  HeldPort(HeldPort&& o) noexcept : fd_(std::exchange(o.fd_, -1)), port_(o.port_) {}
-  HeldPort& operator=(HeldPort&&) = delete;
-  ~HeldPort() {
-    if (fd_ >= 0) close(fd_);
-  }
-  std::uint16_t port() const { return port_; }
-
- private:
-  HeldPort() = default;
-  int fd_ = -1;
-  std::uint16_t port_ = 0;
-};
-
-// The call that start_scope gets, so that its words reach us and not the caller of start().
-class ScopeCall {
- public:
-  explicit ScopeCall(const Call& outer) : outer_(outer) {
-    call_ = {sizeof(signet_call), 0, ops(), outer.deadline_ns(), {nullptr, 0}, this};
-  }
-  ScopeCall(const ScopeCall&) = delete;
-  ScopeCall& operator=(const ScopeCall&) = delete;
-  signet_call* abi() { return &call_; }
-  const std::string& message() const { return message_; }
-
- private:
-  static const signet_call_ops* ops() {
-    static constexpr signet_call_ops kOps = {
-        sizeof(signet_call_ops),
-        0,
-        [](const signet_call* c) -> uint32_t {
-          return static_cast<ScopeCall*>(c->impl)->outer_.cancelled() ? 1 : 0;
-        },
-        [](signet_call*, void (*)(void*), void*) -> signet_status { return SIGNET_OK; },
-        [](signet_call*, uint32_t, const void*, size_t) -> signet_status { return SIGNET_OK; },
-        [](signet_call* c, signet_status code, signet_str message) -> signet_status {
-          static_cast<ScopeCall*>(c->impl)->message_ = view(message);
-          return code;
-        },
-        [](signet_call*, signet_status) {},
-    };
-    return &kOps;
-  }
-  const Call& outer_;
-  std::string message_;
-  signet_call call_{};
-};
-
 }  // namespace
 
-const void* RoleDev::service(std::string_view id) {
-  if (id == SIGNET_ROLE) return &kRole;
-  if (id == SIGNET_COMMAND) return &kCommand;
-  return nullptr;
+Result<int> RoleDev::run_command(const Call& call, const std::vector<std::string>& argv,
+                                 const int fds[3]) {
+  return dev::run_command(call, argv, fds);
 }
 
-Status RoleDev::validate(Call&, std::string_view config) {
-  return DevConfig::from_json(config).status();
-}
-
-Status RoleDev::configure(Call&, std::string_view config) {
-  if (folder_) return Status::failed_precondition("its settings change with a restart only");
-  SIGNET_TRY(config_, DevConfig::from_json(config));
-  return {};
-}
-
-Status RoleDev::start(Call& call) {
-  if (!config_) return Status::failed_precondition("not configured");
+Status RoleDev::bring_up(const Call& call) {
   const std::int64_t began_ns = host().monotonic_ns();
-  const TrustDomain& trust_domain = config_->trust_domain;
+  const TrustDomain& trust_domain = config().trust_domain;
   const std::string user = login_name();
   const unsigned uid = geteuid();
   SIGNET_TRY(const SpiffeId spiffe_id,
              SpiffeId::make(trust_domain, "/dev/" + path_segment_for(user, uid)));
   SIGNET_TRY(const SpiffeId node_id, SpiffeId::make(trust_domain, "/dev-node"));
-  SIGNET_TRY(folder_, StateFolder::open(config_->data_dir, trust_domain, config_->socket_path));
+  SIGNET_TRY(folder_, StateFolder::open(config().data_dir, trust_domain, config().socket_path));
 
   SIGNET_TRY(const HeldPort held, HeldPort::take());
   SIGNET_RETURN_IF_ERROR(start_scope(call, "role-server", "server",
@@ -176,22 +77,17 @@ Status RoleDev::start(Call& call) {
   return {};
 }
 
-Status RoleDev::stop(Call&) {
-  folder_.reset();
-  return {};
-}
-
 Status RoleDev::start_scope(const Call& call, const char* role, const char* scope,
                             const std::string& config_json) const {
   const auto* supervisor = host().service<signet_host_supervisor>(SIGNET_HOST_SUPERVISOR);
   if (supervisor == nullptr) return Status::unavailable("the host starts no scopes");
-  ScopeCall own(call);
-  const signet_status code =
-      supervisor->start_scope(host().abi(), own.abi(), to_abi(std::string_view(role)),
-                              to_abi(std::string_view(scope)), bytes_to_abi(config_json));
-  if (code == SIGNET_OK) return {};
-  return Status(static_cast<Code>(code),
-                std::string("cannot start the ") + scope + ": " + own.message());
+  LocalCall own(call);
+  return own
+      .run([&](signet_call* abi_call) {
+        return supervisor->start_scope(host().abi(), abi_call, to_abi(std::string_view(role)),
+                                       to_abi(std::string_view(scope)), bytes_to_abi(config_json));
+      })
+      .prefixed(std::string("cannot start the ") + scope);
 }
 
 }  // namespace signet::dev

@@ -6,30 +6,31 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "signet/plugin.h"
+#include "signet/role.h"
 
 #include "config.h"
 #include "state_folder.h"
 
 namespace signet::dev {
 
-class RoleDev final : public Plugin {
+class RoleDev final : public Role<DevConfig> {
  public:
-  RoleDev(Host host, std::string name) : Plugin(std::move(host), std::move(name)) {}
+  RoleDev(Host host, std::string name)
+      : Role(std::move(host), std::move(name), {"dev", std::chrono::nanoseconds(0)}) {}
 
-  static const void* service(std::string_view id);
-
-  Status validate(Call& call, std::string_view config) override;
-  Status configure(Call& call, std::string_view config) override;
-  Status start(Call& call) override;
-  Status stop(Call& call) override;
+  static const void* service(std::string_view id) { return service_of<kRoleDescription>(id); }
 
  private:
+  Result<int> run_command(const Call& call, const std::vector<std::string>& argv,
+                          const int fds[3]) override;
+  Status bring_up(const Call& call) override;
+  void take_down() override { folder_.reset(); }
+
   Status start_scope(const Call& call, const char* role, const char* scope,
                      const std::string& config_json) const;
 
-  std::optional<DevConfig> config_;
   std::optional<StateFolder> folder_;
 };
 

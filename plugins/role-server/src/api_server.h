@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "signet/rpc.h"
+#include "signet/rpc/listener.h"
 
 #include "authorizer.h"
 #include "method_registry.h"

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <unordered_map>
 
-#include "signet/rpc.h"
+#include "signet/rpc/peer.h"
 
 #include "service_context.h"
 #include "x509/verify.h"

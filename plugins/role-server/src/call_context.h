@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "signet/rpc.h"
+#include "signet/rpc/server_call.h"
 
 #include "caller.h"
 #include "service_context.h"

@@ -1,11 +1,14 @@
 #include "config_schema.h"
 
+#include "signet/role_schema.h"
+
 namespace signet::server {
+namespace {
 
 // Keys of later features carry x-signet-since (one warning); keys that restrict or protect and do
 // nothing yet carry x-signet-refuse, because a server that silently leaves a fence open is worse
 // than one that does not start.
-const char kConfigSchema[] = R"json({
+constexpr auto kSchemaText = schema_text(R"json({
   "type": "object",
   "required": ["server"],
   "additionalProperties": false,
@@ -89,40 +92,17 @@ const char kConfigSchema[] = R"json({
     },
     "telemetry": {
       "type": "object", "additionalProperties": false,
-      "properties": {
-        "Prometheus": {
-          "type": "object", "additionalProperties": false,
-          "properties": {
-            "host": {"type": "string", "x-signet-since": "a later release"},
-            "port": {"type": "integer", "x-signet-since": "a later release"},
-            "tls": {"type": "object", "x-signet-refuse": "the metrics endpoint does not exist yet, so its TLS settings would protect nothing"}
-          }
-        },
-        "DogStatsd": {"type": "array", "items": {"type": "object"}, "x-signet-since": "a later release"},
-        "Statsd": {"type": "array", "items": {"type": "object"}, "x-signet-since": "a later release"},
-        "M3": {"type": "array", "items": {"type": "object"}, "x-signet-since": "a later release"},
-        "InMem": {"type": "object", "x-signet-since": "a later release"},
-        "MetricPrefix": {"type": "string", "x-signet-since": "a later release"},
-        "EnableTrustDomainLabel": {"type": "boolean", "x-signet-since": "a later release"},
-        "EnableHostnameLabel": {"type": "boolean", "x-signet-since": "a later release"},
-        "AllowedPrefixes": {"type": "array", "items": {"type": "string"}, "x-signet-since": "a later release"},
-        "BlockedPrefixes": {"type": "array", "items": {"type": "string"}, "x-signet-since": "a later release"},
-        "AllowedLabels": {"type": "array", "items": {"type": "string"}, "x-signet-since": "a later release"},
-        "BlockedLabels": {"type": "array", "items": {"type": "string"}, "x-signet-since": "a later release"}
-      }
+      "properties": )json",
+                                         kTelemetryProperties, R"json(
     },
-    "health_checks": {
-      "type": "object", "additionalProperties": false,
-      "properties": {
-        "listener_enabled": {"type": "boolean", "default": false, "x-signet-since": "a later release"},
-        "bind_address": {"type": "string", "x-signet-since": "a later release"},
-        "bind_port": {"type": "string", "x-signet-since": "a later release"},
-        "live_path": {"type": "string", "x-signet-since": "a later release"},
-        "ready_path": {"type": "string", "x-signet-since": "a later release"}
-      }
-    }
+    "health_checks": )json",
+                                         kHealthChecksSchema, R"json(
   }
-})json";
+})json");
+
+}  // namespace
+
+const char* const kConfigSchema = kSchemaText.data();
 
 const char kRoleDescription[] = R"json({
   "block": "server",

@@ -7,7 +7,7 @@
 namespace signet::server {
 
 /// The role's settings, in the schema language of docs/configuration.md. NUL-terminated.
-extern const char kConfigSchema[];
+extern const char* const kConfigSchema;
 /// What role.h's describe() answers. NUL-terminated.
 extern const char kRoleDescription[];
 

@@ -4,6 +4,8 @@
 #include <deque>
 #include <utility>
 
+#include "signet/rpc/listener.h"
+
 #include "api_status.h"
 #include "entry_wire.h"
 #include "spire/api/server/entry/v1/entry.pb.h"

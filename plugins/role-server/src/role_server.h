@@ -1,36 +1,35 @@
-// RoleServer: the plugin instance of the server role; puts the parts together and takes them
-// apart in the right order.
+// RoleServer: the plugin instance of the server role.
 #pragma once
 
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
-#include "signet/plugin.h"
+#include "signet/role.h"
 
 #include "config.h"
+#include "config_schema.h"
 
 namespace signet::server {
 
 class RunningServer;
 
-class RoleServer final : public Plugin {
+class RoleServer final : public Role<ServerConfig> {
  public:
   RoleServer(Host host, std::string name);
   ~RoleServer() override;
 
-  static const void* service(std::string_view id);
-
-  Status validate(Call& call, std::string_view config) override;
-  Status configure(Call& call, std::string_view config) override;
-  Status start(Call& call) override;
-  Status drain(Call& call) override;
-  Status stop(Call& call) override;
+  static const void* service(std::string_view id) { return service_of<kRoleDescription>(id); }
 
  private:
-  std::optional<ServerConfig> config_;
-  std::string config_json_;  // what config_ was read from
+  Result<int> run_command(const Call& call, const std::vector<std::string>& argv,
+                          const int fds[3]) override;
+  Status prepare(const ServerConfig& config) override;
+  Status bring_up(const Call& call) override;
+  void finish_calls(std::chrono::nanoseconds time) override;
+  void take_down() override;
+
   std::unique_ptr<RunningServer> running_;
 };
 

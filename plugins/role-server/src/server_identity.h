@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "signet/rpc.h"
+#include "signet/host.h"
 
 #include "authorities.h"
 #include "config.h"

@@ -1,12 +1,14 @@
 // Client: calls to a server or agent on its Unix socket, with errors in the words that the
-// peer's commands print: "rpc error: code = NotFound desc = ...".
+// peer's commands print: "rpc error: code = NotFound desc = ...". Ctrl-C cancels them.
 #pragma once
 
 #include <chrono>
 #include <memory>
 #include <string>
 
-#include "signet/rpc.h"
+#include "signet/rpc/client.h"
+
+#include "cli/table.h"
 
 namespace signet::cli {
 
@@ -25,14 +27,17 @@ class Client {
   /// Connects with the first call; a path that no socket can have fails there too.
   /// shown_prefix   put before an absolute path in error texts, as the peer's server commands do
   /// Errors   kUnavailable: no transport plugin
-  static Result<Client> open(const Host& host, std::string socket_path,
+  static Result<Client> open(const Context& context, std::string socket_path,
                              const char* shown_prefix = "");
 
   template <typename Resp, typename Req>
   Result<Resp> call(const std::string& method, const Req& request,
                     std::chrono::nanoseconds time = kCallTime,
                     const RpcConnection::Headers& headers = {}) const {
-    auto answer = connection_->call<Resp>(method, request, deadline(time), headers);
+    auto stream = connection_->open(method, request, deadline(time), headers);
+    if (!stream) return error(stream.status());
+    const Interrupt::Cancels cancels(interrupt_, **stream);
+    auto answer = (*stream)->template answer<Resp>();
     if (!answer) return error(answer.status());
     return answer;
   }
@@ -42,6 +47,7 @@ class Client {
                      const RpcConnection::Headers& headers) const {
     auto stream = connection_->open(method, request, deadline(time), headers);
     if (!stream) return error(stream.status());
+    const Interrupt::Cancels cancels(interrupt_, **stream);
     (*stream)->half_close();
     auto message = (*stream)->template read<Resp>();
     if (!message) return error(message.status());
@@ -57,13 +63,16 @@ class Client {
   }
 
  private:
-  Client(Host host, std::string path, std::string shown, std::unique_ptr<RpcConnection> connection)
-      : host_(std::move(host)),
+  Client(const Context& context, std::string path, std::string shown,
+         std::unique_ptr<RpcConnection> connection)
+      : host_(context.host),
+        interrupt_(context.interrupt),
         socket_path_(std::move(path)),
         shown_path_(std::move(shown)),
         connection_(std::move(connection)) {}
 
   Host host_;
+  Interrupt& interrupt_;
   std::string socket_path_, shown_path_;
   std::unique_ptr<RpcConnection> connection_;
 };

@@ -17,9 +17,9 @@ struct RunFlag {
 };
 
 struct RunSpec {
-  const char* role;            // "server": its block, and its name in texts
-  const char* default_config;  // "conf/server/server.conf"
-  std::span<const RunFlag> flags;
+  const char* role;                // "server": its block, and its name in texts
+  const char* default_config;      // "conf/server/server.conf"
+  std::span<const RunFlag> flags;  // besides those of the log, which all roles have
 };
 
 /// Emits the plan. A flag at its zero value overrides nothing, as with the peer: it cannot take

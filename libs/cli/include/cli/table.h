@@ -8,6 +8,7 @@
 
 #include "signet/plugin.h"
 
+#include "cli/interrupt.h"
 #include "cli/io.h"
 
 namespace signet::cli {
@@ -16,6 +17,7 @@ namespace signet::cli {
 struct Context {
   const Host& host;
   const Call& call;
+  Interrupt& interrupt;
   Io& io;
 };
 
@@ -25,6 +27,7 @@ struct Row {
   std::string_view words;                  // "entry create"
   std::string_view synopsis;               // one line for the lists of commands
   int (*run)(Context&, const Args& args);  // the exit code; with "-h" it prints its usage
+  bool answers_interrupt = false;          // its exit code stands after Ctrl-C too
 };
 
 inline constexpr int kUnknownCommand = 127;
@@ -36,7 +39,13 @@ inline constexpr int kUnknownCommand = 127;
 ///   a group without its command   the group's commands; 1
 ///   a flag before the command     1
 /// Texts go to standard error, as the peer's do.
-int dispatch(std::string_view program, std::span<const Row> table, Context& context,
-             const Args& args);
+/// Errors   kCancelled: Ctrl-C made the command fail
+Result<int> dispatch(std::string_view program, std::span<const Row> table, Context& context,
+                     const Args& args);
+
+/// A role's whole command line, for Role::run_command: argv[0] is the word that chose the role,
+/// either the role's name ("signet server ...") or the program's ("spire-server ...").
+Result<int> run_command_line(std::string_view role, std::span<const Row> table, const Host& host,
+                             const Call& call, const Args& argv, const int fds[3]);
 
 }  // namespace signet::cli

@@ -36,7 +36,7 @@ Status check(const SocketPath& socket) {
 Status run_connected(Context& context, AdminCommand& command, const SocketPath& socket,
                      const Output& output) {
   SIGNET_RETURN_IF_ERROR(check(socket));
-  SIGNET_TRY(const Client client, Client::open(context.host, socket.resolve(), "//"));
+  SIGNET_TRY(const Client client, Client::open(context, socket.resolve(), "//"));
   Admin admin{context.io, client, output};
   SIGNET_RETURN_IF_ERROR(command.run(admin));
   if (context.io.failed()) return Status(Code::kUnknown, "cannot write to standard output");

@@ -1,7 +1,6 @@
 #include "cli/command.h"
 
 #include "cli/commands.h"
-#include "cli/signals.h"
 
 namespace signet::server::cli {
 namespace {
@@ -35,14 +34,9 @@ constexpr Row kCommands[] = {
 
 }  // namespace
 
-int run(const Host& host, const Call& call, const std::vector<std::string>& argv,
-        const int fds[3]) {
-  signet::cli::Io io(fds);
-  Context context{host, call, io};
-  const signet::cli::StopSignals stop_signals;
-  const Args words(argv.begin() + (argv.empty() ? 0 : 1), argv.end());
-  const std::string program = argv.empty() || argv[0] == "server" ? "signet server" : argv[0];
-  return signet::cli::dispatch(program, kCommands, context, words);
+Result<int> run(const Host& host, const Call& call, const std::vector<std::string>& argv,
+                const int fds[3]) {
+  return signet::cli::run_command_line("server", kCommands, host, call, argv, fds);
 }
 
 }  // namespace signet::server::cli

@@ -9,7 +9,9 @@
 namespace signet::server::cli {
 
 /// argv[0] is the word that chose this role. Uses fds[0] to fds[2]. `run` and `validate`
-/// emit a RUN_PLAN (abi/role.h) for the kernel to go on with. The exit code.
-int run(const Host& host, const Call& call, const std::vector<std::string>& argv, const int fds[3]);
+/// emit a RUN_PLAN (abi/role.h) for the kernel to go on with.
+/// Returns   the exit code. Errors   kCancelled: Ctrl-C ended it
+Result<int> run(const Host& host, const Call& call, const std::vector<std::string>& argv,
+                const int fds[3]);
 
 }  // namespace signet::server::cli

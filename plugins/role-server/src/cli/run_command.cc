@@ -10,10 +10,6 @@ using enum RunFlag::Kind;
 constexpr RunFlag kFlags[] = {
     {"bindAddress", "bind_address", kText, "address that agents connect to"},
     {"dataDir", "data_dir", kText, "folder for the server's data"},
-    {"logFile", "log_file", kText, "file that the log goes to"},
-    {"logFormat", "log_format", kText, "text or json"},
-    {"logLevel", "log_level", kText, "debug, info, warn or error"},
-    {"logSourceLocation", "log_source_location", kSwitch, "log file and line of each message"},
     {"serverPort", "bind_port", kInteger, "port that agents connect to"},
     {"socketPath", "socket_path", kText, "path of the admin socket"},
     {"trustDomain", "trust_domain", kText, "the trust domain that the server is for"},
