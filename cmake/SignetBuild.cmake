@@ -40,6 +40,7 @@ if(CMAKE_BUILD_TYPE STREQUAL RelWithDebInfo OR CMAKE_BUILD_TYPE STREQUAL Release
 endif()
 if(SIGNET_SANITIZE)  # a preset sets it: address,undefined or thread
   add_compile_options(-fsanitize=${SIGNET_SANITIZE} -fno-sanitize-recover=undefined)
+  add_compile_definitions(SIGNET_SANITIZED)  # what compilers define by themselves differs
   add_link_options(-fsanitize=${SIGNET_SANITIZE})
 endif()
 add_link_options(-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)

@@ -44,7 +44,7 @@ void settle_process() {
 void harden_process() {
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   if (env_is_one("SIGNET_DEBUG")) return;
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef SIGNET_SANITIZED
   const rlimit none = {0, 0};
   setrlimit(RLIMIT_CORE, &none);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -8,7 +8,7 @@
 
 int main(int argc, char** argv) {
   const int code = signet::kernel::run_app({argv, argv + argc});
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SIGNET_SANITIZED
   return code;  // leaks are looked for at exit
 #else
   // Libraries of plugins stay loaded and may have threads; their exit handlers would pull

@@ -11,7 +11,7 @@ namespace {
 
 thread_local bool t_on_worker = false;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SIGNET_SANITIZED
 constexpr std::size_t kStackFactor = 8;  // instrumented frames are larger
 #else
 constexpr std::size_t kStackFactor = 1;
