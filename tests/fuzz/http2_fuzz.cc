@@ -1,4 +1,4 @@
-// Hostile input: the bytes of one connection to our own HTTP/2 server on a Unix socket.
+// Hostile input: the bytes of one connection to the HTTP/2 server.
 //
 // The real connection runs on a real loop over a socket pair; an echo method answers on the
 // loop's thread, one that waits never does. Each input is over when the connection has ended.
@@ -51,6 +51,7 @@ class Service final : public H2Service {
  public:
   const Owner& owner() const override { return owner_; }
   const ServerOptions& options() const override { return options_; }
+  const H2Settings& settings() const override { return settings_; }
   const Method* find_method(const std::string& path) const override {
     return path == "/a/b" ? &echo_ : path == "/a/w" ? &wait_ : nullptr;
   }
@@ -76,6 +77,11 @@ class Service final : public H2Service {
   const Method wait_{"/a/w", &wait_handler_, nullptr};
   const Owner owner_{host().abi()};
   const ServerOptions options_{.max_message = 1000, .max_streams = 4};
+  const H2Settings settings_ = [] {
+    H2Settings s{.max_streams = 4};
+    s.bytes = h2_greeting(s);
+    return s;
+  }();
   std::mutex mutex_;
   std::condition_variable changed_;
   int ended_ = 0;

@@ -42,22 +42,14 @@ void AcceptLoop::stop() {
 }
 
 uint64_t AcceptLoop::watch_listener(int fd, Callback ready) {
-  return watch(fd, EPOLLIN, false, std::move(ready));
-}
-
-uint64_t AcceptLoop::watch_connection(int fd, Callback ended) {
-  return watch(fd, EPOLLRDHUP | EPOLLONESHOT, true, std::move(ended));
-}
-
-uint64_t AcceptLoop::watch(int fd, uint32_t events, bool once, Callback fn) {
-  auto entry = std::make_shared<Watch>(Watch{std::move(fn), once, fd});
+  auto entry = std::make_shared<Callback>(std::move(ready));
   uint64_t token = 0;
   {
     std::lock_guard lock(mutex_);
     token = next_token_++;
     watches_.emplace(token, std::move(entry));
   }
-  epoll_event event{events, {.u64 = token}};
+  epoll_event event{EPOLLIN, {.u64 = token}};
   if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) {
     std::lock_guard lock(mutex_);
     watches_.erase(token);
@@ -87,19 +79,15 @@ void AcceptLoop::run() {
     if (n < 0 && errno != EINTR) return;
     for (int i = 0; i < n; ++i) {
       std::lock_guard running(running_);
-      std::shared_ptr<Watch> watch;
+      std::shared_ptr<Callback> ready;
       {
         std::lock_guard lock(mutex_);
         if (stopping_) return;
         const auto it = watches_.find(events[i].data.u64);
         if (it == watches_.end()) continue;
-        watch = it->second;
-        if (watch->once) {
-          epoll_ctl(epoll_, EPOLL_CTL_DEL, watch->fd, nullptr);
-          watches_.erase(it);
-        }
+        ready = it->second;
       }
-      watch->fn();
+      (*ready)();
     }
   }
 }

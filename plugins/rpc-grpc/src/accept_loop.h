@@ -1,8 +1,4 @@
-// One thread that accepts connections for every listener and learns when a connection ends.
-//
-// gRPC owns an accepted socket and closes it. To know about that without racing a reuse of the
-// number, the loop watches a duplicate: gRPC shuts a socket down before it closes it, and a
-// shutdown shows on every duplicate as a hang-up.
+// One thread that accepts connections for every listener.
 #pragma once
 
 #include <cstdint>
@@ -31,22 +27,14 @@ class AcceptLoop {
   /// Level-triggered: `ready` whenever a connection waits on the listening socket.
   /// The token is for remove(); 0 on failure.
   uint64_t watch_listener(int fd, Callback ready);
-  /// Once: `ended` when the connection is hung up by either side. The watch is gone then.
-  uint64_t watch_connection(int fd, Callback ended);
   /// The callback never starts after this; waits if it is running on the loop's thread.
   void remove(uint64_t token, int fd);
   /// Returns when the callback that runs now is over and what it held is released.
   void barrier();
-  bool on_loop_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
 
  private:
-  struct Watch {
-    Callback fn;
-    bool once;
-    int fd;
-  };
-  uint64_t watch(int fd, uint32_t events, bool once, Callback fn);
   void run();
+  bool on_loop_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
 
   int epoll_ = -1;
   int wake_ = -1;
@@ -55,7 +43,7 @@ class AcceptLoop {
   std::mutex mutex_;
   std::mutex running_;  // held while a listener's callback runs
   uint64_t next_token_ = 1;
-  std::unordered_map<uint64_t, std::shared_ptr<Watch>> watches_;
+  std::unordered_map<uint64_t, std::shared_ptr<Callback>> watches_;
 };
 
 }  // namespace signet::rpc_grpc

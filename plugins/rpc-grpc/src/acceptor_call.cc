@@ -1,5 +1,6 @@
 #include "acceptor_call.h"
 
+#include <future>
 #include <utility>
 
 namespace signet::rpc_grpc {
@@ -102,6 +103,24 @@ void ask_verdict(const Owner&, const signet_rpc_acceptor& acceptor, void* self,
         }
       });
   call->returned(acceptor.verify(self, call->abi(), &peer));
+}
+
+Result<Identity> ask_identity_now(const Owner& owner, const signet_rpc_acceptor& acceptor,
+                                  void* self, int64_t deadline_ns) {
+  auto answer = std::make_shared<std::promise<Result<Identity>>>();
+  std::future<Result<Identity>> future = answer->get_future();
+  ask_identity(owner, acceptor, self, deadline_ns,
+               [answer](Result<Identity> identity) { answer->set_value(std::move(identity)); });
+  return future.get();
+}
+
+Result<Verdict> ask_verdict_now(const Owner& owner, const signet_rpc_acceptor& acceptor, void* self,
+                                const signet_rpc_peer& peer, int64_t deadline_ns) {
+  auto answer = std::make_shared<std::promise<Result<Verdict>>>();
+  std::future<Result<Verdict>> future = answer->get_future();
+  ask_verdict(owner, acceptor, self, peer, deadline_ns,
+              [answer](Result<Verdict> verdict) { answer->set_value(std::move(verdict)); });
+  return future.get();
 }
 
 }  // namespace signet::rpc_grpc

@@ -35,4 +35,10 @@ void ask_verdict(const Owner& owner, const signet_rpc_acceptor& acceptor, void* 
                  const signet_rpc_peer& peer, int64_t deadline_ns,
                  std::function<void(Result<Verdict>)> done);
 
+// The same, waiting for the answer, for as long as the acceptor takes.
+Result<Identity> ask_identity_now(const Owner& owner, const signet_rpc_acceptor& acceptor,
+                                  void* self, int64_t deadline_ns);
+Result<Verdict> ask_verdict_now(const Owner& owner, const signet_rpc_acceptor& acceptor, void* self,
+                                const signet_rpc_peer& peer, int64_t deadline_ns);
+
 }  // namespace signet::rpc_grpc

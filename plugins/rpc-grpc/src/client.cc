@@ -19,6 +19,7 @@ ClientConnection::ClientConnection(const signet_host* owner, Endpoint endpoint,
 Result<std::unique_ptr<ClientConnection>> ClientConnection::create(
     const signet_host* owner, const Endpoint& endpoint, const ClientOptions& options,
     const signet_rpc_acceptor* acceptor, void* self) {
+  keep_grpc_alive();
   std::unique_ptr<ClientConnection> c(new ClientConnection(owner, endpoint, options));
   if (options.tls) {
     if (!acceptor) return Status::invalid_argument("TLS needs an acceptor");

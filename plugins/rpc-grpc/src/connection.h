@@ -45,15 +45,12 @@ struct Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// Ends it from our side: gRPC sees an end of file.
+  /// Ends it from our side; whoever reads from it sees the end.
   void shut_down();
 
   PeerPtr peer;
-  int socket = -1;          // a duplicate of gRPC's
-  uint64_t token = 0;       // in the accept loop
-  std::string ip;           // counts against this address; empty on Unix sockets
-  bool handshaken = false;  // TLS: the handshake is over, peer->chain is set
-  bool bound = false;       // TLS: a call was made on it
+  int socket = -1;
+  std::string ip;  // counts against this address; empty on Unix sockets
 };
 
 using ConnectionPtr = std::shared_ptr<Connection>;

@@ -18,20 +18,19 @@ int64_t h2_preface_timeout_ns = 20'000'000'000;
 
 namespace {
 
-constexpr std::size_t kCrowded = 64 * 1024;  // bytes in the write buffer, then it is written out
-
-const std::string& settings_of(int max_streams) {  // loop thread only
-  static int last = -1;
-  static std::string bytes;
-  if (last != max_streams) bytes = h2_settings_frame(last = max_streams);
-  return bytes;
-}
+constexpr std::size_t kCrowded = 64 * 1024;     // bytes in the write buffer, then it is written out
+constexpr std::size_t kMaxUnsent = 512 * 1024;  // only TLS's own answers come on top of kCrowded
+constexpr std::size_t kMaxHeldMessages = 8;     // of the greatest size, per connection
+constexpr int64_t kAgeNoticeNs = 1'000'000'000;
 
 }  // namespace
 
 H2Connection::H2Connection(H2Loop* loop, std::shared_ptr<H2Service> service,
-                           ConnectionPtr connection)
-    : loop_(loop), service_(std::move(service)), connection_(std::move(connection)) {}
+                           ConnectionPtr connection, std::unique_ptr<TlsSession> tls)
+    : loop_(loop),
+      service_(std::move(service)),
+      connection_(std::move(connection)),
+      tls_(std::move(tls)) {}
 
 H2Connection::~H2Connection() {
   loop_->set_deadline(this, INT64_MAX);
@@ -40,32 +39,46 @@ H2Connection::~H2Connection() {
 
 void H2Connection::start() {
   loop_->set_deadline(this, loop_->now_ns() + h2_preface_timeout_ns);
-  put(settings_of(service_->options().max_streams));
+  put(service_->settings().bytes);
   write_out();
+  if (closed_ || !tls_) return;
+  if (const std::string early = tls_->take_early(); !early.empty()) decrypt(early);
 }
 
 bool H2Connection::make_session() {
-  session_ = new_h2_session(this, service_->options().max_streams);
+  session_ = new_h2_session(this, service_->settings());
   if (session_ && draining_) nghttp2_submit_goaway(session_, 0, 0, NGHTTP2_NO_ERROR, nullptr, 0);
   return session_ != nullptr;
 }
 
+// A tenth more or less, so that callers who came together do not come back together.
+int64_t H2Connection::end_of_age() const {
+  const int64_t age_s = service_->options().max_connection_age_s;
+  if (age_s == 0) return INT64_MAX;
+  const uint64_t scattered = connection_->peer->abi.connection * UINT64_C(0x9e3779b97f4a7c15);
+  const auto permille = static_cast<int64_t>(900 + (scattered >> 32) % 201);
+  return loop_->now_ns() + age_s * permille * 1'000'000;
+}
+
 void H2Connection::expired() {
   if (!greeted_) return close("no HTTP/2 preface in time");
-  go_away();  // its age
+  if (std::exchange(aged_, true)) return go_away();
+  // RFC 9113 6.8: first a GOAWAY that refuses nothing, so that no call that is under way to us is
+  // lost; the real one when the peer has surely read it.
+  nghttp2_submit_shutdown_notice(session_);
+  loop_->set_deadline(this, loop_->now_ns() + kAgeNoticeNs);
+  wants_flush();
 }
 
 void H2Connection::ready(uint32_t events) {
   if (closed_) return;
   if ((events & EPOLLOUT) && unsent_) {
-    std::string rest = std::move(*unsent_);
-    unsent_.reset();
-    put(rest);
-    OPENSSL_cleanse(rest.data(), rest.size());
-    if (write_out()) {
-      loop_->watch_writes(this, false);
+    const std::unique_ptr<std::string> rest = std::move(unsent_);
+    if (send_wire(*rest)) {
+      loop_->watch(this, EPOLLIN);
       flush();
     }
+    OPENSSL_cleanse(rest->data(), rest->size());
   }
   if (!closed_ && (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) receive();
 }
@@ -74,11 +87,36 @@ void H2Connection::receive() {
   const ssize_t n = recv(fd(), loop_->read_buffer(), H2Loop::kReadSize, MSG_DONTWAIT);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (n <= 0) return close(n == 0 ? nullptr : std::strerror(errno));
+  const auto size = static_cast<std::size_t>(n);
+  if (tls_) {
+    decrypt({reinterpret_cast<const char*>(loop_->read_buffer()), size});
+  } else {
+    parse(loop_->read_buffer(), size);
+  }
+}
+
+void H2Connection::decrypt(std::string_view bytes) {
+  tls_->feed(bytes);
+  for (;;) {
+    const int n = tls_->read(loop_->plain_buffer(), H2Loop::kPlainSize);
+    if (n == 0) break;
+    if (n < 0) return close(tls_->failure());
+    parse(loop_->plain_buffer(), static_cast<std::size_t>(n));
+    if (closed_) return;
+  }
+  if (!tls_->output().empty()) send_wire(std::exchange(tls_->output(), {}));
+}
+
+void H2Connection::parse(const uint8_t* bytes, std::size_t size) {
   if (!session_ && !make_session()) return close("out of memory");
-  const ssize_t used =
-      nghttp2_session_mem_recv(session_, loop_->read_buffer(), static_cast<std::size_t>(n));
+  const ssize_t used = nghttp2_session_mem_recv(session_, bytes, size);
   if (used < 0) return close(nghttp2_strerror(static_cast<int>(used)));
   wants_flush();
+}
+
+bool H2Connection::hold(std::size_t bytes) {
+  held_ += bytes;
+  return held_ <= kMaxHeldMessages * static_cast<std::size_t>(service_->options().max_message);
 }
 
 void H2Connection::wants_flush() {
@@ -117,28 +155,38 @@ void H2Connection::put(std::string_view bytes) {
 
 bool H2Connection::write_out() {
   std::vector<uint8_t>& buffer = loop_->write_buffer();
-  std::size_t at = 0;
-  int error = 0;
-  while (at < buffer.size()) {
-    const ssize_t n =
-        send(fd(), buffer.data() + at, buffer.size() - at, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n >= 0) {
-      at += static_cast<std::size_t>(n);
-    } else if (errno != EINTR) {
-      error = errno;
-      break;
-    }
-  }
-  if (error == EAGAIN) {
-    unsent_ = std::make_unique<std::string>(reinterpret_cast<const char*>(buffer.data()) + at,
-                                            buffer.size() - at);
-    loop_->watch_writes(this, true);
+  const std::string_view bytes(reinterpret_cast<const char*>(buffer.data()), buffer.size());
+  bool sent = false;
+  if (!tls_) {
+    sent = send_wire(bytes);
+  } else if (tls_->write(bytes)) {
+    sent = send_wire(std::exchange(tls_->output(), {}));
+  } else {
+    close(tls_->failure());
   }
   // Answers may hold keys; the buffer is every connection's.
   OPENSSL_cleanse(buffer.data(), buffer.size());
   buffer.clear();
-  if (error != 0 && error != EAGAIN) close(error == EPIPE ? nullptr : std::strerror(error));
-  return error == 0;
+  return sent;
+}
+
+bool H2Connection::send_wire(std::string_view bytes) {
+  while (!unsent_ && !bytes.empty()) {
+    const ssize_t n = send(fd(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+    } else if (errno == EAGAIN) {
+      unsent_ = std::make_unique<std::string>();
+      loop_->watch(this, EPOLLIN | EPOLLOUT);
+    } else if (errno != EINTR) {
+      close(errno == EPIPE ? nullptr : std::strerror(errno));
+      return false;
+    }
+  }
+  if (!unsent_) return true;
+  unsent_->append(bytes);
+  if (unsent_->size() > kMaxUnsent) close("the caller does not read");
+  return false;
 }
 
 void H2Connection::go_away() {
@@ -153,11 +201,20 @@ void H2Connection::go_away() {
 void H2Connection::close(const char* reason) {
   if (std::exchange(closed_, true)) return;
   if (reason) {
-    service_->owner().host.debug("Connection closed",
-                                 {{"reason", reason}, {"caller_pid", connection_->peer->abi.pid}});
+    const Peer& peer = *connection_->peer;
+    const bool local = peer.abi.transport == SIGNET_RPC_UNIX;
+    service_->owner().host.debug("Connection closed", {{"reason", reason},
+                                                       local ? Field("caller_pid", peer.abi.pid)
+                                                             : Field("caller_addr", peer.address)});
   }
   loop_->set_deadline(this, INT64_MAX);
   while (first_stream) first_stream->detach();
+  if (tls_ && !unsent_) {
+    tls_->close_notify();
+    const std::string& last = tls_->output();
+    [[maybe_unused]] const ssize_t n =
+        send(fd(), last.data(), last.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
   if (unsent_) OPENSSL_cleanse(unsent_->data(), unsent_->size());
   loop_->remove(this);
   connection_->shut_down();

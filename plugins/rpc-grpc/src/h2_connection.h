@@ -1,8 +1,9 @@
-// One plaintext connection of our own HTTP/2 server: its socket, its nghttp2 session and the
+// One connection of the HTTP/2 server: its socket, its TLS if any, its nghttp2 session and the
 // streams on it. Lives on the loop's thread.
 //
 // A connection that has sent nothing has no session: it costs this object and the peer's. The
 // server's SETTINGS are the same bytes for every connection of a listener and go out at once.
+// What is to be sent gathers in the loop's write buffer; with TLS, it goes through TlsSession then.
 #pragma once
 
 #include <memory>
@@ -14,9 +15,11 @@
 #include "connection.h"
 #include "h2_loop.h"
 #include "h2_request.h"
+#include "h2_session.h"
 #include "method.h"
 #include "options.h"
 #include "runtime.h"
+#include "tls_session.h"
 
 namespace signet::rpc_grpc {
 
@@ -27,6 +30,7 @@ class H2Service : public CallCounter {
  public:
   virtual const Owner& owner() const = 0;
   virtual const ServerOptions& options() const = 0;
+  virtual const H2Settings& settings() const = 0;
   virtual const Method* find_method(const std::string& path) const = 0;
   /// The words for a path that find_method() does not know.
   virtual std::string unknown_method_words(const std::string& path) const = 0;
@@ -37,33 +41,37 @@ class H2Service : public CallCounter {
   ~H2Service() = default;
 };
 
-class H2Connection final : public Timed {
+class H2Connection final : public Watched {
  public:
-  H2Connection(H2Loop* loop, std::shared_ptr<H2Service> service, ConnectionPtr connection);
-  ~H2Connection();
+  /// tls: its handshake is over; null: plaintext.
+  H2Connection(H2Loop* loop, std::shared_ptr<H2Service> service, ConnectionPtr connection,
+               std::unique_ptr<TlsSession> tls = nullptr);
+  ~H2Connection() override;
   H2Connection(const H2Connection&) = delete;
   H2Connection& operator=(const H2Connection&) = delete;
 
   /// Sends the SETTINGS and gives the peer its time for a preface.
-  void start();
-  /// The socket is ready; epoll's events.
-  void ready(uint32_t events);
-  /// Sends what the session has to say, as far as the socket takes it.
-  void flush();
+  void start() override;
+  void ready(uint32_t events) override;
+  void flush() override;
   /// flush() at the end of the round.
   void wants_flush();
   /// GOAWAY; the connection ends with its last call.
-  void go_away();
+  void go_away() override;
   /// Ends it and all its calls. Not from within a callback of the session.
-  void close(const char* reason);
+  void close(const char* reason) override;
 
-  int fd() const { return connection_->socket; }
+  int fd() const override { return connection_->socket; }
+  H2Service& service() override { return *service_; }
   H2Loop& loop() { return *loop_; }
-  H2Service& service() { return *service_; }
   nghttp2_session* session() { return session_; }
   /// No room for another DATA frame before the write buffer is written out.
   bool crowded();
   void put(std::string_view bytes);
+
+  /// Bytes of messages that are not whole or have no credit yet. False: that is too much.
+  bool hold(std::size_t bytes);
+  void let_go(std::size_t bytes) { held_ -= bytes; }
 
   H2Stream* first_stream = nullptr;  // the list of them, kept by the streams themselves
 
@@ -71,7 +79,12 @@ class H2Connection final : public Timed {
   friend struct H2Callbacks;
   bool make_session();
   void receive();
-  bool write_out();  // false: the socket is full or the connection ended
+  void decrypt(std::string_view bytes);
+  void parse(const uint8_t* bytes, std::size_t size);
+  // False: the socket is full or the connection ended.
+  bool write_out();
+  bool send_wire(std::string_view bytes);
+  int64_t end_of_age() const;
   void start_call(int32_t id, bool ended);
   void refuse(int32_t id, const H2Request::Refusal& refusal);
   void expired() override;
@@ -79,12 +92,15 @@ class H2Connection final : public Timed {
   H2Loop* const loop_;
   const std::shared_ptr<H2Service> service_;
   ConnectionPtr connection_;  // until close()
+  const std::unique_ptr<TlsSession> tls_;
   nghttp2_session* session_ = nullptr;
-  std::unique_ptr<H2Request> request_;  // whose HEADERS are coming in
-  std::unique_ptr<std::string> unsent_;
+  std::unique_ptr<H2Request> request_;   // whose HEADERS are coming in
+  std::unique_ptr<std::string> unsent_;  // bytes for the wire, when the socket is full
+  std::size_t held_ = 0;
   const char* trouble_ = nullptr;  // what the peer did wrong, for the log
   bool dirty_ = false;
   bool greeted_ = false;  // its preface and SETTINGS have come
+  bool aged_ = false;     // a GOAWAY has announced the next one
   bool draining_ = false;
   bool crowded_ = false;  // a stream has more to say once the write buffer is written out
   bool closed_ = false;

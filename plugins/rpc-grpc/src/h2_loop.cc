@@ -10,7 +10,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
-#include "h2_connection.h"
 #include "h2_stream.h"
 
 namespace signet::rpc_grpc {
@@ -35,19 +34,22 @@ Status H2Loop::start(const Host& host) {
   if (epoll_ < 0 || wake_ < 0 || epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event) != 0) {
     return Status::unavailable(std::string("cannot make an event loop: ") + std::strerror(errno));
   }
-  read_buffer_ = std::make_unique<uint8_t[]>(kReadSize);
+  read_buffer_ = std::make_unique_for_overwrite<uint8_t[]>(kReadSize);
+  plain_buffer_ = std::make_unique_for_overwrite<uint8_t[]>(kPlainSize);
   stopping_ = false;
   thread_ = std::thread([this] { loop(); });
+  running_ = true;
   return {};
 }
 
 void H2Loop::stop() {
   if (!thread_.joinable()) return;
   post([this] {
-    for_each([](H2Connection& c) { c.close("the transport stops"); });
+    for_each([](Watched& w) { w.close("the transport stops"); });
     stopping_ = true;
   });
   thread_.join();
+  running_ = false;
   close(epoll_);
   close(wake_);
   epoll_ = wake_ = -1;
@@ -69,7 +71,7 @@ void H2Loop::post(std::function<void()> task) {
 }
 
 void H2Loop::run(const std::function<void()>& task) {
-  if (!thread_.joinable()) return task();
+  if (!running_) return task();
   std::promise<void> done;
   post([&] {
     task();
@@ -92,23 +94,23 @@ void H2Loop::kick(H2Stream* stream) {
   if (wake) wake_up();
 }
 
-void H2Loop::add(std::unique_ptr<H2Connection> connection) {
-  epoll_event event{EPOLLIN, {.ptr = connection.get()}};
-  H2Connection* c = connection.release();
-  connections_.insert(c);
-  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, c->fd(), &event) != 0) return c->close("epoll refuses it");
-  c->start();
+void H2Loop::add(std::unique_ptr<Watched> watched) {
+  epoll_event event{EPOLLIN, {.ptr = watched.get()}};
+  Watched* w = watched.release();
+  watched_.insert(w);
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, w->fd(), &event) != 0) return w->close("epoll refuses it");
+  w->start();
 }
 
-void H2Loop::remove(H2Connection* connection) {
-  if (connections_.erase(connection) == 0) return;
-  epoll_ctl(epoll_, EPOLL_CTL_DEL, connection->fd(), nullptr);
-  dead_.emplace_back(connection);
+void H2Loop::remove(Watched* watched) {
+  if (watched_.erase(watched) == 0) return;
+  epoll_ctl(epoll_, EPOLL_CTL_DEL, watched->fd(), nullptr);
+  dead_.emplace_back(watched);
 }
 
-void H2Loop::watch_writes(H2Connection* connection, bool on) {
-  epoll_event event{EPOLLIN | (on ? static_cast<uint32_t>(EPOLLOUT) : 0u), {.ptr = connection}};
-  epoll_ctl(epoll_, EPOLL_CTL_MOD, connection->fd(), &event);
+void H2Loop::watch(Watched* watched, uint32_t events) {
+  epoll_event event{events, {.ptr = watched}};
+  epoll_ctl(epoll_, EPOLL_CTL_MOD, watched->fd(), &event);
 }
 
 void H2Loop::set_deadline(Timed* timed, int64_t due_ns) {
@@ -143,7 +145,10 @@ void H2Loop::take_mail() {
     kicked_.insert(kicked_.end(), mailed_kicks_.begin(), mailed_kicks_.end());
     mailed_kicks_.clear();
   }
-  for (const auto& task : tasks) task();
+  for (auto& task : tasks) {
+    task();
+    task = nullptr;  // a later task may count on it
+  }
 }
 
 bool H2Loop::settle() {
@@ -155,9 +160,9 @@ bool H2Loop::settle() {
       stream->serve();
       stream->unref();
     }
-    std::vector<H2Connection*> dirty;
+    std::vector<Watched*> dirty;
     dirty.swap(dirty_);
-    for (H2Connection* connection : dirty) connection->flush();
+    for (Watched* watched : dirty) watched->flush();
   }
   return false;
 }
@@ -170,8 +175,8 @@ void H2Loop::loop() {
     const int n = epoll_wait(epoll_, events, 64, settled ? timeout_ms() : 0);
     if (n < 0 && errno != EINTR) break;
     for (int i = 0; i < n; ++i) {
-      if (auto* connection = static_cast<H2Connection*>(events[i].data.ptr)) {
-        connection->ready(events[i].events);
+      if (auto* watched = static_cast<Watched*>(events[i].data.ptr)) {
+        watched->ready(events[i].events);
       } else {
         uint64_t count = 0;
         [[maybe_unused]] const ssize_t got = read(wake_, &count, sizeof count);

@@ -1,5 +1,6 @@
-// The event loop of our own HTTP/2 server: one thread, epoll, deadlines, and a mailbox through
-// which other threads hand over work. Connections and the transport's side of streams live on it.
+// The event loop of the HTTP/2 server: one thread, epoll, deadlines, and a mailbox through which
+// other threads hand over work. Connections and the transport's side of streams live on it. There
+// are a few of them (runtime.h); a connection stays on one.
 #pragma once
 
 #include <atomic>
@@ -16,7 +17,7 @@
 
 namespace signet::rpc_grpc {
 
-class H2Connection;
+class H2Service;
 class H2Stream;
 
 // Has at most one deadline. On the loop's thread only.
@@ -30,9 +31,27 @@ class Timed {
   int64_t due_ns_ = INT64_MAX;
 };
 
+// A socket on the loop: a connection, or one that is still shaking hands. On the loop's thread.
+class Watched : public Timed {
+ public:
+  virtual int fd() const = 0;
+  /// It has been added.
+  virtual void start() = 0;
+  /// The socket is ready; epoll's events.
+  virtual void ready(uint32_t events) = 0;
+  /// Sends what there is to send, as far as the socket takes it: after mark_dirty().
+  virtual void flush() {}
+  /// No new calls; it ends with its last one.
+  virtual void go_away() = 0;
+  /// Ends it. `reason` is for the log; null: nothing unusual.
+  virtual void close(const char* reason) = 0;
+  virtual H2Service& service() = 0;
+};
+
 class H2Loop {
  public:
   static constexpr std::size_t kReadSize = 64 * 1024;
+  static constexpr std::size_t kPlainSize = 16 * 1024;  // a TLS record's most
 
   H2Loop();
   H2Loop(const H2Loop&) = delete;
@@ -50,18 +69,19 @@ class H2Loop {
   void kick(H2Stream* stream);
 
   // On the loop's thread.
-  void add(std::unique_ptr<H2Connection> connection);
-  void remove(H2Connection* connection);  // deleted at the end of the round
-  void watch_writes(H2Connection* connection, bool on);
-  void mark_dirty(H2Connection* connection) { dirty_.push_back(connection); }
+  void add(std::unique_ptr<Watched> watched);
+  void remove(Watched* watched);  // deleted at the end of the round
+  void watch(Watched* watched, uint32_t events);
+  void mark_dirty(Watched* watched) { dirty_.push_back(watched); }
   void set_deadline(Timed* timed, int64_t due_ns);  // INT64_MAX: none
   template <typename F>
   void for_each(F&& fn) {
-    const std::vector<H2Connection*> all(connections_.begin(), connections_.end());
-    for (H2Connection* connection : all) fn(*connection);
+    const std::vector<Watched*> all(watched_.begin(), watched_.end());
+    for (Watched* watched : all) fn(*watched);
   }
   int64_t now_ns() const { return host_.monotonic_ns(); }
   uint8_t* read_buffer() { return read_buffer_.get(); }
+  uint8_t* plain_buffer() { return plain_buffer_.get(); }  // of kPlainSize, for what TLS decrypts
   std::vector<uint8_t>& write_buffer() { return write_buffer_; }
 
  private:
@@ -76,13 +96,15 @@ class H2Loop {
   int epoll_ = -1;
   int wake_ = -1;
   bool stopping_ = false;
+  std::atomic<bool> running_{false};
   std::thread thread_;
   std::unique_ptr<uint8_t[]> read_buffer_;
+  std::unique_ptr<uint8_t[]> plain_buffer_;
   std::vector<uint8_t> write_buffer_;
-  std::set<H2Connection*> connections_;
-  std::vector<H2Connection*> dirty_;
+  std::set<Watched*> watched_;
+  std::vector<Watched*> dirty_;
   std::vector<H2Stream*> kicked_;
-  std::vector<std::unique_ptr<H2Connection>> dead_;
+  std::vector<std::unique_ptr<Watched>> dead_;
   std::set<std::pair<int64_t, Timed*>> deadlines_;
 
   std::mutex mutex_;

@@ -44,9 +44,7 @@ struct H2Callbacks {
       case NGHTTP2_SETTINGS:
         if (!c->greeted_ && !(frame->hd.flags & NGHTTP2_FLAG_ACK)) {
           c->greeted_ = true;
-          const int64_t age = c->service_->options().max_connection_age_s;
-          c->loop_->set_deadline(
-              c, age > 0 ? c->loop_->now_ns() + age * INT64_C(1'000'000'000) : INT64_MAX);
+          c->loop_->set_deadline(c, c->end_of_age());
         }
         break;
       case NGHTTP2_HEADERS:
@@ -117,8 +115,8 @@ constexpr std::size_t kMaxUnsentAcks = 64;  // a flood of PING or SETTINGS ends 
 
 // nghttp2 1.52 keeps a buffer of 16 KiB per session, to build a frame in. What is in it is of no
 // use once nghttp2_session_mem_send() has returned the bytes and we have copied them, and a send
-// never stops half way (H2Stream::provide() defers instead): so all sessions, which live on one
-// thread, build their frames in one buffer. A session's later allocations are its own.
+// never stops half way (H2Stream::provide() defers instead): so all sessions of one
+// thread build their frames in one buffer. A session's later allocations are its own.
 class FrameBuffer {
  public:
   nghttp2_mem* shared() { return &mem_; }
@@ -181,48 +179,52 @@ nghttp2_option* make_options() {
   return o;
 }
 
-int submit_settings(nghttp2_session* session, int max_streams) {
-  const std::array<nghttp2_settings_entry, 4> settings = {{
+// Submits and "sends" them; the bytes are appended to `out` when it is not null.
+bool send_settings(nghttp2_session* session, const H2Settings& settings, std::string* out) {
+  const std::array<nghttp2_settings_entry, 5> entries = {{
       {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, 0},  // no memory for each connection's headers
-      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, static_cast<uint32_t>(max_streams)},
+      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, static_cast<uint32_t>(settings.max_streams)},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<uint32_t>(settings.stream_window)},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, H2Request::kMaxHeaders},
       {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},  // so that PRIORITY frames build no tree
   }};
-  return nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
+  if (nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, entries.data(), entries.size()) != 0 ||
+      nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0,
+                                            settings.connection_window) != 0) {
+    return false;
+  }
+  for (;;) {
+    const uint8_t* bytes = nullptr;
+    const ssize_t n = nghttp2_session_mem_send(session, &bytes);
+    if (n <= 0) return n == 0;
+    if (out) out->append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(n));
+  }
 }
 
 }  // namespace
 
-nghttp2_session* new_h2_session(H2Connection* connection, int max_streams) {
+nghttp2_session* new_h2_session(H2Connection* connection, const H2Settings& settings) {
   static nghttp2_session_callbacks* const callbacks = make_callbacks();
   static nghttp2_option* const options = make_options();
+  static thread_local FrameBuffer frames;
   nghttp2_session* session = nullptr;
-  static FrameBuffer frames;
   frames.begin_session();
   const int made =
       nghttp2_session_server_new3(&session, callbacks, connection, options, frames.shared());
   frames.end_session();
   if (made != 0) return nullptr;
-  const uint8_t* ignored = nullptr;
-  if (submit_settings(session, max_streams) != 0 ||
-      nghttp2_session_mem_send(session, &ignored) <= 0) {
-    nghttp2_session_del(session);
-    return nullptr;
-  }
-  return session;
+  if (send_settings(session, settings, nullptr)) return session;
+  nghttp2_session_del(session);
+  return nullptr;
 }
 
-std::string h2_settings_frame(int max_streams) {
+std::string h2_greeting(const H2Settings& settings) {
   nghttp2_session_callbacks* none = nullptr;
   nghttp2_session* session = nullptr;
   std::string out;
   if (nghttp2_session_callbacks_new(&none) != 0) return out;
   if (nghttp2_session_server_new(&session, none, nullptr) == 0) {
-    const uint8_t* bytes = nullptr;
-    if (submit_settings(session, max_streams) == 0) {
-      const ssize_t n = nghttp2_session_mem_send(session, &bytes);
-      if (n > 0) out.assign(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(n));
-    }
+    send_settings(session, settings, &out);
     nghttp2_session_del(session);
   }
   nghttp2_session_callbacks_del(none);

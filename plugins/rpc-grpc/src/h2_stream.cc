@@ -127,6 +127,10 @@ void H2Stream::received(std::string_view bytes) {
     const std::string_view part = bytes.substr(0, expected_ - incoming_.size());
     incoming_.append(part);
     bytes.remove_prefix(part.size());
+    held_ += part.size();
+    if (!connection_->hold(part.size())) {
+      return fail(SIGNET_RESOURCE_EXHAUSTED, "too many unfinished messages on the connection");
+    }
     if (incoming_.size() == expected_) {
       waiting_.push_back(std::move(incoming_));
       incoming_.clear();
@@ -142,8 +146,14 @@ void H2Stream::half_closed() {
   deliver();
 }
 
+void H2Stream::let_go(std::size_t bytes) {
+  held_ -= bytes;
+  connection_->let_go(bytes);
+}
+
 void H2Stream::fail(signet_status code, std::string message) {
   deaf_ = true;
+  incoming_ = {};
   std::lock_guard lock(mutex_);
   if (!end_) {
     end_call(code, std::move(message));
@@ -156,12 +166,14 @@ void H2Stream::fail(signet_status code, std::string message) {
 void H2Stream::deliver() {
   bool run = false;
   bool wanted = deaf_;
+  std::size_t delivered = 0;
   {
     std::lock_guard lock(mutex_);
     if (end_) deaf_ = wanted = true;
     std::size_t n = 0;
     while (!deaf_ && n < waiting_.size() && credits_ > 0) {
       --credits_;
+      delivered += waiting_[n].size();
       run |= queue_event({Event::kBytes, {}, std::move(waiting_[n++])});
     }
     waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(n));
@@ -173,6 +185,8 @@ void H2Stream::deliver() {
     }
     wanted |= credits_ > 0;
   }
+  if (deaf_) incoming_ = {};
+  let_go(deaf_ ? held_ : delivered);
   if (wanted && unconsumed_ != 0) {
     nghttp2_session_consume_stream(connection_->session(), id_, unconsumed_);
     unconsumed_ = 0;
@@ -308,8 +322,9 @@ void H2Stream::expired() {
 }
 
 void H2Stream::detach() {
+  if (!connection_) return;
+  let_go(held_);
   H2Connection* connection = std::exchange(connection_, nullptr);
-  if (!connection) return;
   (previous_ ? previous_->next_ : connection->first_stream) = next_;
   if (next_) next_->previous_ = previous_;
   nghttp2_session_set_stream_user_data(connection->session(), id_, nullptr);

@@ -75,6 +75,7 @@ class H2Stream final : public Stream, public Timed {
   void expired() override;
   void fail(signet_status code, std::string message);
   void deliver();
+  void let_go(std::size_t bytes);
   void respond();
   void reset();
 
@@ -84,6 +85,7 @@ class H2Stream final : public Stream, public Timed {
   H2Stream* previous_ = nullptr;
   const int32_t id_;
   uint32_t unconsumed_ = 0;  // received, and not yet given back to the caller's window
+  std::size_t held_ = 0;     // bytes of incoming_ and waiting_, as the connection counts them
   uint32_t expected_ = 0;    // size of the message that is coming in
   uint8_t prefix_[kPrefix];
   uint8_t prefix_have_ = 0;

@@ -1,12 +1,12 @@
 #include "listener.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
-#include <fcntl.h>
+#include <thread>
 #include <unistd.h>
 
-#include <grpc/impl/codegen/grpc_types.h>
-#include <grpcpp/server_posix.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -15,20 +15,18 @@
 #include "peer_process.h"
 #include "runtime.h"
 #include "tcp_listener.h"
+#include "tls_handshake.h"
 #include "tls_server.h"
 
 namespace signet::rpc_grpc {
 namespace {
 
-constexpr int kReadChunk = 512;  // bytes
 constexpr int64_t kVerifyTimeoutNs = 10'000'000'000;
-
-// A call that is over before it began.
-class Refusal final : public grpc::ServerGenericBidiReactor {
- public:
-  explicit Refusal(grpc::Status status) { Finish(std::move(status)); }
-  void OnDone() override { delete this; }
-};
+// Over a network a window is a speed limit: this much may be under way at once.
+constexpr int kTcpStreamWindow = 256 * 1024;
+constexpr int kTcpConnectionWindow = 1024 * 1024;
+// A peer that is gone, or takes nothing of what waits for it, for so long.
+constexpr unsigned kStuckMs = 60'000;
 
 }  // namespace
 
@@ -49,7 +47,7 @@ Status Listener::listen() {
     if (!acceptor_ || endpoint_.kind != Endpoint::Kind::kTcp) {
       return Status::invalid_argument("TLS needs a tcp: address and an acceptor");
     }
-    tls_ = std::make_unique<TlsServer>(owner_, options_, *acceptor_, self_);
+    tls_ = std::make_shared<TlsServer>(owner_, options_, *acceptor_, self_);
   }
   switch (endpoint_.kind) {
     case Endpoint::Kind::kTcp: {
@@ -82,42 +80,19 @@ Status Listener::handle(std::string_view method, const signet_rpc_handler* handl
   return {};
 }
 
-Status Listener::start_grpc() {
-  grpc::ServerBuilder builder;
-  builder.RegisterCallbackGenericService(this);
-  builder.SetMaxReceiveMessageSize(options_.max_message);
-  builder.SetMaxSendMessageSize(-1);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options_.max_streams);
-  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 * 1024);
-  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
-  builder.AddChannelArgument(GRPC_ARG_ENABLE_CENSUS, 0);
-  builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  // An idle connection keeps one read buffer; most callers send little and then only listen.
-  builder.AddChannelArgument(GRPC_ARG_TCP_READ_CHUNK_SIZE, kReadChunk);
-  builder.AddChannelArgument(GRPC_ARG_TCP_MIN_READ_CHUNK_SIZE, kReadChunk);
-  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
-  if (options_.max_connection_age_s > 0) {
-    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
-                               options_.max_connection_age_s * 1000);
-  }
-  if (tls_) tls_->add_to(builder);
-  server_ = builder.BuildAndStart();
-  if (!server_) return Status::internal("cannot start the gRPC server for " + address());
-  return {};
-}
-
 Status Listener::serve() {
   if (serving_) return Status::failed_precondition("the listener serves already");
+  settings_.max_streams = options_.max_streams;
   if (endpoint_.kind == Endpoint::Kind::kUnix) {
     SIGNET_TRY(unix_socket_, bind_unix(endpoint_.path, options_.socket_mode, options_.folder_mode));
     fd_ = unix_socket_.fd;
+  } else {
+    settings_.stream_window = kTcpStreamWindow;
+    settings_.connection_window = kTcpConnectionWindow;
+    SIGNET_RETURN_IF_ERROR(runtime().start_tcp_loops());
   }
+  settings_.bytes = h2_greeting(settings_);
   if (tls_) SIGNET_RETURN_IF_ERROR(tls_->load_identity());
-
-  own_http2_ = endpoint_.kind == Endpoint::Kind::kUnix && runtime().own_http2;
-  if (!own_http2_) SIGNET_RETURN_IF_ERROR(start_grpc());
   serving_ = true;
 
   if (::listen(fd_, kBacklog) != 0) {
@@ -186,8 +161,8 @@ void Listener::accept_unix(int fd) {
   peer.gid = process->gid;
   peer.start_time = process->start_time;
   if (!admit(fd, {})) return;
-  if (own_http2_) connection->socket = fd;
-  enter(std::move(connection), "fd:" + std::to_string(fd), fd);
+  connection->socket = fd;
+  enter(std::move(connection));
 }
 
 void Listener::accept_tcp(int fd) {
@@ -199,138 +174,115 @@ void Listener::accept_tcp(int fd) {
   }
   uint16_t port = 0;
   const std::string ip = ip_of(address, &port);
+  if (!admit(fd, ip)) return;
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kStuckMs, sizeof kStuckMs);
   const bool v6 = ip.find(':') != std::string::npos;
   auto connection = std::make_shared<Connection>(acceptor_, self_);
+  connection->socket = fd;
+  connection->ip = ip;
   connection->peer->address = (v6 ? "[" + ip + "]" : ip) + ":" + std::to_string(port);
   connection->peer->abi.transport = tls_ ? SIGNET_RPC_TLS : SIGNET_RPC_TCP;
-  if (!admit(fd, ip)) return;
-  connection->ip = ip;
-  // gRPC names an accepted TLS connection by its address, one from a descriptor by its number.
-  std::string key = tls_ ? connection->peer->address : "fd:" + std::to_string(fd);
-  enter(std::move(connection), std::move(key), fd);
+  enter(std::move(connection));
 }
 
-void Listener::enter(ConnectionPtr connection, std::string key, int fd) {
-  connection->peer->abi.connection = next_connection_number();
+void Listener::enter(ConnectionPtr connection) {
+  const uint64_t number = next_connection_number();
+  connection->peer->abi.connection = number;
   connection->peer->seal();
-  if (own_http2_) {
-    key = key_of(*connection);
-  } else {
-    connection->socket = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-  }
-  if (connection->socket < 0) {
-    owner_.host.error("Out of file descriptors", {{"address", address()}});
-    leave({}, connection);
-    ::close(fd);
-    return;
-  }
+  const bool ask = !tls_ && acceptor_ && SIGNET_HAS(acceptor_, signet_rpc_acceptor, verify);
   {
     std::lock_guard lock(mutex_);
-    // The name is free when its old bearer is gone in fact, though the loop may not know yet. A
-    // caller that comes by two of our addresses from one port of its own is the exception: refused.
-    ConnectionPtr& slot = connections_[key];
-    if (slot && tls_) slot->shut_down();
-    slot = connection;
+    connections_.emplace(number, connection);
+    if (ask) ++pending_;
   }
-  if (!own_http2_) {
-    const std::weak_ptr<Listener> weak = weak_from_this();
-    connection->token =
-        runtime().accept_loop.watch_connection(connection->socket, [weak, key, connection] {
-          if (const auto self = weak.lock()) self->leave(key, connection);
-        });
-  }
-  // A plaintext connection is verified before gRPC sees it, a TLS one within its handshake.
-  if (tls_ || !acceptor_ || !SIGNET_HAS(acceptor_, signet_rpc_acceptor, verify))
-    return hand_over(connection, fd);
-  {
-    std::lock_guard lock(mutex_);
-    ++pending_;
-  }
-  const auto judged = [self = shared_from_this(), key, fd](ConnectionPtr c,
-                                                           Result<Verdict> verdict) {
-    if (verdict) {
-      c->peer->accept(std::move(verdict->id), verdict->user);
-      self->hand_over(c, fd);
-    } else {
-      self->owner_.host.log_status(LogLevel::kInfo, "Connection refused", verdict.status());
-      self->leave(key, c);
-      c->shut_down();
-      if (!self->own_http2_) ::close(fd);
-    }
-    c.reset();  // before the count: nobody holds it when close() goes on
-    std::lock_guard lock(self->mutex_);
-    --self->pending_;
-    self->quiet_.notify_all();
-  };
+  if (ask) return ask_for(std::move(connection));
+  hand_over(connection);
+}
+
+void Listener::ask_for(ConnectionPtr connection) {
   auto shared = std::make_shared<ConnectionPtr>(std::move(connection));
-  const Status posted = owner_.host.post([self = shared_from_this(), shared, judged] {
+  const Status posted = owner_.host.post([self = shared_from_this(), shared] {
     const signet_rpc_peer& peer = (*shared)->peer->abi;
     ask_verdict(self->owner_, *self->acceptor_, self->self_, peer,
                 self->owner_.host.monotonic_ns() + kVerifyTimeoutNs,
-                [shared, judged](Result<Verdict> verdict) {
-                  judged(std::move(*shared), std::move(verdict));
+                [self, shared](Result<Verdict> verdict) {
+                  self->judged(std::move(*shared), std::move(verdict));
                 });
   });
   if (!posted.ok()) judged(std::move(*shared), posted);
 }
 
-void Listener::hand_over(const ConnectionPtr& connection, int fd) {
-  if (own_http2_) {
-    enter_own(connection);
-  } else if (tls_) {
-    tls_->hand_over(connection, fd_, fd);
+void Listener::judged(ConnectionPtr connection, Result<Verdict> verdict) {
+  if (verdict) {
+    connection->peer->accept(std::move(verdict->id), verdict->user);
+    hand_over(connection);
   } else {
-    grpc::AddInsecureChannelFromFd(server_.get(), fd);
+    owner_.host.log_status(LogLevel::kInfo, "Connection refused", verdict.status());
+    connection_ended(connection);
+    connection->shut_down();
   }
-}
-
-void Listener::leave(const std::string& key, const ConnectionPtr& connection) {
-  if (tls_) tls_->forget(connection);
+  connection.reset();  // before the count: nobody holds it when close() goes on
   std::lock_guard lock(mutex_);
-  const auto it = connections_.find(key);
-  if (it != connections_.end() && it->second == connection) connections_.erase(it);
-  if (!connection->ip.empty()) {
-    const auto count = per_ip_.find(connection->ip);
-    if (count != per_ip_.end() && --count->second <= 0) per_ip_.erase(count);
-    connection->ip.clear();
-  }
+  --pending_;
+  quiet_.notify_all();
 }
 
-ConnectionPtr Listener::find(const std::string& key) {
-  std::lock_guard lock(mutex_);
-  const auto it = connections_.find(key);
-  if (it == connections_.end()) return nullptr;
-  ++open_calls_;
-  return it->second;
+H2Loop& Listener::loop_of(const Connection& connection) const {
+  Runtime& r = runtime();
+  if (endpoint_.kind == Endpoint::Kind::kUnix) return r.loops[0];
+  return r.loops[connection.peer->abi.connection % r.tcp_loops];
 }
 
-grpc::ServerGenericBidiReactor* Listener::refuse(grpc::StatusCode code, std::string message) {
-  return new Refusal(grpc::Status(code, std::move(message)));
-}
-
-grpc::ServerGenericBidiReactor* Listener::CreateReactor(
-    grpc::GenericCallbackServerContext* context) {
-  const auto method = methods_.find(context->method());
-  if (method == methods_.end()) {
-    return refuse(grpc::StatusCode::UNIMPLEMENTED, unknown_method_words(context->method()));
-  }
-  std::string key = context->peer();
-  if (tls_) key = TlsServer::address_of(key);
-  ConnectionPtr connection = find(key);
-  // Its hang-up was seen already: what was still in the buffers is nobody's call any more.
-  if (!connection) return refuse(grpc::StatusCode::UNAVAILABLE, "the connection is closed");
-  if (tls_) {
-    if (const Status bound = tls_->bind(connection); !bound.ok()) {
-      call_ended();
-      return refuse(grpc::StatusCode::UNAVAILABLE, bound.message());
+void Listener::hand_over(const ConnectionPtr& connection) {
+  H2Loop& loop = loop_of(*connection);
+  loop.post([self = shared_from_this(), connection, &loop] {
+    bool late = false;
+    {
+      std::lock_guard lock(self->mutex_);
+      late = self->closing_;
     }
+    if (late) {
+      self->connection_ended(connection);
+      connection->shut_down();
+    } else if (self->tls_) {
+      loop.add(std::make_unique<TlsHandshake>(&loop, self, self->tls_, connection));
+    } else {
+      loop.add(std::make_unique<H2Connection>(&loop, self, connection));
+    }
+  });
+}
+
+void Listener::connection_ended(const ConnectionPtr& connection) {
+  std::lock_guard lock(mutex_);
+  connections_.erase(connection->peer->abi.connection);
+  if (connection->ip.empty()) return;
+  const auto count = per_ip_.find(connection->ip);
+  if (count != per_ip_.end() && --count->second <= 0) per_ip_.erase(count);
+}
+
+const Method* Listener::find_method(const std::string& path) const {
+  const auto it = methods_.find(path);
+  return it == methods_.end() ? nullptr : &it->second;
+}
+
+// The words of Go's server, which callers of SPIRE know.
+std::string Listener::unknown_method_words(const std::string& path) const {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos || slash == 0) return "malformed method name: \"" + path + "\"";
+  const std::string service = path.substr(1, slash - 1);
+  for (const auto& [known, method] : methods_) {
+    if (known.starts_with("/" + service + "/"))
+      return "unknown method " + path.substr(slash + 1) + " for service " + service;
   }
-  auto* stream = new ServerStream(method->second, &owner_, this, connection->peer, context);
-  stream->open();
-  return stream;
+  return "unknown service " + service;
+}
+
+void Listener::call_began() {
+  std::lock_guard lock(mutex_);
+  ++open_calls_;
 }
 
 void Listener::call_ended() {
@@ -346,7 +298,7 @@ void Listener::disconnect(std::string_view id) {
   std::vector<ConnectionPtr> affected;
   {
     std::lock_guard lock(mutex_);
-    for (const auto& [key, connection] : connections_) {
+    for (const auto& [number, connection] : connections_) {
       if (connection->peer->verified && connection->peer->id == id) affected.push_back(connection);
     }
   }
@@ -361,32 +313,44 @@ void Listener::close(int64_t deadline_ns, std::function<void()> done) {
   if (token_ != 0) runtime().accept_loop.remove(token_, fd_);
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   if (!unix_socket_.path.empty()) unlink_socket(unix_socket_);
-  // gRPC's shutdown blocks until the calls are over; a worker must not be held for that long.
+  // This waits for calls; a worker must not be held for that long.
   std::thread([self = shared_from_this(), deadline_ns, done = std::move(done)]() mutable {
-    if (self->server_) {
-      const int64_t left = deadline_ns - self->owner_.host.monotonic_ns();
-      const auto wait =
-          std::chrono::nanoseconds(std::clamp<int64_t>(left, 0, INT64_C(86'400'000'000'000)));
-      self->server_->Shutdown(std::chrono::system_clock::now() + wait);
-    }
-    if (self->own_http2_) self->drain_own(deadline_ns);
-    if (self->tls_) self->tls_->stop();
-    std::unordered_map<std::string, ConnectionPtr> connections;
-    {
-      std::unique_lock lock(self->mutex_);
-      self->quiet_.wait(lock, [&] { return self->open_calls_ == 0 && self->pending_ == 0; });
-      connections.swap(self->connections_);
-    }
-    for (const auto& [key, connection] : connections) {
-      if (connection->token != 0)
-        runtime().accept_loop.remove(connection->token, connection->socket);
-    }
-    connections.clear();
-    runtime().accept_loop.barrier();
-    self->server_.reset();
+    self->finish(deadline_ns);
     self.reset();
     done();
   }).detach();
+}
+
+void Listener::drain(int64_t deadline_ns) {
+  const auto each = [&](void (*fn)(Watched&)) {
+    for (H2Loop& loop : runtime().loops) {
+      loop.run([&] {
+        loop.for_each([&](Watched& w) {
+          if (&w.service() == this) fn(w);
+        });
+      });
+    }
+  };
+  each([](Watched& w) { w.go_away(); });
+  {
+    const auto left = std::clamp<int64_t>(deadline_ns - owner_.host.monotonic_ns(), 0,
+                                          INT64_C(86'400'000'000'000));
+    std::unique_lock lock(mutex_);
+    quiet_.wait_for(lock, std::chrono::nanoseconds(left),
+                    [&] { return open_calls_ == 0 && pending_ == 0; });
+  }
+  each([](Watched& w) { w.close(nullptr); });
+}
+
+void Listener::finish(int64_t deadline_ns) {
+  drain(deadline_ns);
+  if (tls_) tls_->stop();
+  {
+    std::unique_lock lock(mutex_);
+    quiet_.wait(lock, [&] { return open_calls_ == 0 && pending_ == 0; });
+  }
+  runtime().accept_loop.barrier();
+  runtime().drain_loops();  // the last that could hold a peer
 }
 
 }  // namespace signet::rpc_grpc

@@ -73,6 +73,8 @@ Result<ServerOptions> parse_server_options(std::string_view text) {
       s = read_count(key, value, &o.max_connections);
     } else if (key == "max_connections_per_ip") {
       s = read_count(key, value, &o.max_connections_per_ip);
+    } else if (key == "max_handshakes") {
+      s = read_count(key, value, &o.max_handshakes);
     } else if (key == "max_streams") {
       s = read_count(key, value, &o.max_streams);
     } else {

@@ -21,6 +21,7 @@ struct ServerOptions {
   int max_connection_age_s = 0;       // 0: unlimited
   int max_connections = 16384;
   int max_connections_per_ip = 1024;  // not counted on Unix sockets
+  int max_handshakes = 1024;          // of TLS, under way at once
   int max_streams = 1000;             // per connection
 };
 

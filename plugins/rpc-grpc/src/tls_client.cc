@@ -2,14 +2,17 @@
 
 #include <utility>
 
+#include <grpcpp/security/tls_certificate_provider.h>
 #include <grpcpp/security/tls_credentials_options.h>
 
+#include "acceptor_call.h"
+#include "pem.h"
 #include "tls_verify.h"
 
 namespace signet::rpc_grpc {
 namespace {
 
-constexpr int64_t kVerifyTimeoutNs = 10'000'000'000;
+constexpr int64_t kAskTimeoutNs = 10'000'000'000;
 
 }  // namespace
 
@@ -38,7 +41,7 @@ class TlsClient::Shared : public std::enable_shared_from_this<Shared> {
     }
     const signet_rpc_peer& abi = peer->abi;
     // The peer moves along, so that nobody holds it when stop() returns.
-    ask_verdict(owner_, acceptor_, self_, abi, owner_.host.monotonic_ns() + kVerifyTimeoutNs,
+    ask_verdict(owner_, acceptor_, self_, abi, owner_.host.monotonic_ns() + kAskTimeoutNs,
                 [self = shared_from_this(), peer = std::move(peer),
                  answer = std::move(answer)](Result<Verdict> verdict) mutable {
                   self->give(std::move(peer), std::move(verdict), answer);
@@ -99,19 +102,29 @@ class TlsClient::Shared : public std::enable_shared_from_this<Shared> {
 
 TlsClient::TlsClient(const Owner& owner, const signet_rpc_acceptor& acceptor, void* self)
     : owner_(std::make_unique<Owner>(owner)),
-      identity_(std::make_shared<TlsIdentity>(owner, acceptor, self)),
+      acceptor_(acceptor),
+      self_(self),
       shared_(std::make_shared<Shared>(owner, acceptor, self)) {}
 
 TlsClient::~TlsClient() = default;
 
 Result<std::shared_ptr<grpc::ChannelCredentials>> TlsClient::credentials() {
-  const Status loaded = identity_->load();
-  if (!loaded.ok() && loaded.code() != Code::kNotFound)
-    return loaded.prefixed("cannot load the TLS identity");
+  const auto identity =
+      ask_identity_now(*owner_, acceptor_, self_, owner_->host.monotonic_ns() + kAskTimeoutNs);
   grpc::experimental::TlsChannelCredentialsOptions options;
-  if (loaded.ok()) {
-    options.set_certificate_provider(identity_->provider());
+  if (identity) {
+    auto key = EngineKey::create(*owner_, *identity);
+    if (!key) return key.status().prefixed("cannot load the TLS identity");
+    key_ = std::move(*key);
+    std::string chain;
+    for (const std::string& der : identity->chain) chain += to_pem(der);
+    using grpc::experimental::IdentityKeyCertPair;
+    options.set_certificate_provider(
+        std::make_shared<grpc::experimental::StaticDataCertificateProvider>(
+            std::vector<IdentityKeyCertPair>{{key_->reference(), chain}}));
     options.watch_identity_key_cert_pairs();
+  } else if (identity.status().code() != Code::kNotFound) {
+    return identity.status().prefixed("cannot load the TLS identity");
   }
   // SPIFFE servers are known by their ID, which the acceptor checks, not by a host name.
   options.set_verify_server_certs(false);
@@ -129,9 +142,6 @@ std::string TlsClient::verify_failure() const { return shared_->failure(); }
 
 PeerPtr TlsClient::peer() const { return shared_->peer(); }
 
-void TlsClient::stop() {
-  identity_->stop();
-  shared_->stop();
-}
+void TlsClient::stop() { shared_->stop(); }
 
 }  // namespace signet::rpc_grpc

@@ -1,5 +1,5 @@
 // TlsClient: the TLS side of a client channel: our certificate, if any, and the verdict on the
-// server's.
+// server's. The certificate is asked for once; a channel that must show another is connected anew.
 #pragma once
 
 #include <condition_variable>
@@ -12,7 +12,7 @@
 
 #include "connection.h"
 #include "runtime.h"
-#include "tls_identity.h"
+#include "tls_engine.h"
 
 namespace signet::rpc_grpc {
 
@@ -33,7 +33,9 @@ class TlsClient {
  private:
   class Shared;
   const std::unique_ptr<const Owner> owner_;
-  const std::shared_ptr<TlsIdentity> identity_;
+  const signet_rpc_acceptor& acceptor_;
+  void* const self_;
+  std::unique_ptr<EngineKey> key_;  // as long as gRPC may name it
   const std::shared_ptr<Shared> shared_;
 };
 

@@ -1,9 +1,8 @@
 // The OpenSSL ENGINE `signet`: how gRPC uses a private key that is not in a PEM file.
 //
 // gRPC takes "engine:signet:<handle>" where a PEM key is expected and asks the engine for the key.
-// A handle stands for PKCS#8 in a host secret, or for a key of a key manager, whose signatures
-// are made over there (EC only: for RSA the hook would see a padded block, not a digest).
-// This file is the seam: a gRPC with a custom signer would replace it alone.
+// This file is the seam: a gRPC with a custom signer would replace it alone. The server needs none
+// of it, it gives OpenSSL the key itself (tls_key.h).
 #pragma once
 
 #include <cstdint>

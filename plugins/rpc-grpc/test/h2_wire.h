@@ -1,16 +1,13 @@
 // HTTP/2 by hand, for the tests of what no proper client sends.
 #pragma once
 
-#include <cstring>
+#include <cstdint>
 #include <string>
 #include <string_view>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
+#include "raw_socket.h"
 
 namespace signet::test::h2 {
 
@@ -77,24 +74,14 @@ struct Frame {
 
 class Socket {
  public:
-  explicit Socket(const std::string& path) : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_un a{};
-    a.sun_family = AF_UNIX;
-    std::memcpy(a.sun_path, path.data(), path.size());
-    const timeval limit{5, 0};
-    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    connected_ = connect(fd_, reinterpret_cast<const sockaddr*>(&a), sizeof a) == 0;
+  /// "unix:/path" or "tcp:127.0.0.1:81"; with TLS the handshake comes first.
+  explicit Socket(const std::string& address, bool tls = false) : raw_(address) {
+    if (tls) connected_ = raw_.handshake();
+    if (!tls) connected_ = raw_.connected;
   }
-  ~Socket() { close(fd_); }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
 
   bool connected() const { return connected_; }
-  bool send(std::string_view bytes) {
-    return ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
-           static_cast<ssize_t>(bytes.size());
-  }
+  bool send(std::string_view bytes) { return raw_.write(bytes); }
   Frame next() {
     Frame f;
     std::string head;
@@ -119,16 +106,16 @@ class Socket {
   bool take(std::size_t n, std::string* out) {
     out->resize(n);
     for (std::size_t have = 0; have < n;) {
-      const ssize_t got = recv(fd_, out->data() + have, n - have, 0);
+      const int got = raw_.read(out->data() + have, n - have);
       if (got <= 0) {
-        ended_ = got == 0 || (errno != EAGAIN && errno != EINTR);
+        ended_ = got == 0;
         return false;
       }
       have += static_cast<std::size_t>(got);
     }
     return true;
   }
-  const int fd_;
+  RawSocket raw_;
   bool connected_ = false;
   bool ended_ = false;
 };

@@ -11,6 +11,7 @@
 
 #include "signet/rpc.h"
 
+#include "pki.h"
 #include "runtime.h"
 #include "test_host.h"
 
@@ -73,6 +74,15 @@ class RpcTest : public testing::Test {
   }
   std::unique_ptr<RpcConnection> connect() { return connect(uri()); }
 
+  bool logged(std::string_view words) {
+    return eventually([&] {
+      for (const std::string& line : test_host().log()) {
+        if (line.find(words) != line.npos) return true;
+      }
+      return false;
+    });
+  }
+
   template <typename F>
   static bool eventually(F&& condition, std::chrono::seconds limit = 10s) {
     const auto end = std::chrono::steady_clock::now() + limit;
@@ -87,17 +97,98 @@ class RpcTest : public testing::Test {
   std::string folder_;
 };
 
-// The same test over both servers of a Unix socket: our own (true) and gRPC's.
-class BothServersTest : public RpcTest, public testing::WithParamInterface<bool> {
- protected:
-  BothServersTest() {
-    test_host();
-    rpc_grpc::runtime().own_http2 = GetParam();
+class FakeAcceptor final : public RpcAcceptor {
+ public:
+  Result<RpcIdentity> identity() override {
+    std::lock_guard lock(mutex);
+    ++asked;
+    if (!mine.certificate) return Status::not_found("no identity");
+    RpcIdentity id;
+    id.chain = {mine.der};
+    for (const auto& c : intermediates) id.chain.push_back(c);
+    if (key_manager.empty()) {
+      id.key = test_host().host().secret(mine.pkcs8);
+    } else {
+      id.key_manager = key_manager;
+      id.key_id = "tls";
+    }
+    return id;
   }
-  ~BothServersTest() override { rpc_grpc::runtime().own_http2 = true; }
+  Result<RpcVerdict> verify(const RpcPeer& peer) override {
+    std::lock_guard lock(mutex);
+    ++verified;
+    chains.push_back({});
+    for (size_t i = 0; i < peer.chain_len; ++i) chains.back().emplace_back(view(peer.chain[i]));
+    addresses.emplace_back(view(peer.address));
+    if (!refusal.ok()) return refusal;
+    RpcVerdict v;
+    if (peer.chain_len != 0) v.id = "spiffe://test/peer";
+    v.user = new int(1);
+    ++live;
+    return v;
+  }
+  void closed(const RpcPeer& peer) override {
+    delete static_cast<int*>(peer.user);
+    --live;
+  }
+
+  std::mutex mutex;
+  Certified mine;
+  std::vector<std::string> intermediates;
+  std::string key_manager;
+  Status refusal;
+  int asked = 0;
+  int verified = 0;
+  std::atomic<int> live{0};
+  std::vector<std::vector<std::string>> chains;
+  std::vector<std::string> addresses;
 };
-inline std::string server_name(const testing::TestParamInfo<bool>& info) {
-  return info.param ? "Own" : "Grpc";
+
+// The same test over every transport.
+enum class Transport { kUnix, kTcp, kTls };
+
+class TransportTest : public RpcTest, public testing::WithParamInterface<Transport> {
+ protected:
+  TransportTest() {
+    if (GetParam() != Transport::kTls) return;
+    server_.mine = make_certificate("server", "spiffe://test/server", nullptr);
+    client_.mine = make_certificate("client", "spiffe://test/client", nullptr);
+  }
+
+  std::unique_ptr<RpcListener> listen(const std::string& options = "{}") {
+    if (GetParam() == Transport::kUnix) return RpcTest::listen(options);
+    std::string all = options;
+    if (GetParam() == Transport::kTls)
+      all.insert(1, std::string(R"("tls":true,"client_certificate":"asked")") +
+                        (options == "{}" ? "" : ","));
+    auto l = RpcListener::create(host_, "tcp:127.0.0.1:0", all,
+                                 GetParam() == Transport::kTls ? &server_ : nullptr);
+    EXPECT_TRUE(l.ok()) << l.status().to_string();
+    address_ = l.ok() ? (*l)->address() : "";
+    return l.ok() ? std::move(l).value() : nullptr;
+  }
+  /// Of the last listen().
+  std::string address() const { return GetParam() == Transport::kUnix ? uri() : address_; }
+  const char* connect_options() const {
+    return GetParam() == Transport::kTls ? R"({"tls":true})" : "{}";
+  }
+  FakeAcceptor* acceptor() { return GetParam() == Transport::kTls ? &client_ : nullptr; }
+  std::unique_ptr<RpcConnection> connect() {
+    return RpcTest::connect(address(), connect_options(), acceptor());
+  }
+
+  FakeAcceptor server_;
+  FakeAcceptor client_;
+
+ private:
+  std::string address_;
+};
+
+inline std::string transport_name(const testing::TestParamInfo<Transport>& info) {
+  return info.param == Transport::kUnix ? "Unix" : info.param == Transport::kTcp ? "Tcp" : "Tls";
+}
+inline auto all_transports() {
+  return testing::Values(Transport::kUnix, Transport::kTcp, Transport::kTls);
 }
 
 }  // namespace signet::test

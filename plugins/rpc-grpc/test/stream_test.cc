@@ -9,7 +9,7 @@
 namespace signet::test {
 namespace {
 
-class RpcStream : public BothServersTest {};
+class RpcStream : public TransportTest {};
 
 Status failing(std::string message) { return Status::permission_denied(std::move(message)); }
 
@@ -119,7 +119,7 @@ const signet_rpc_handler kManyClient = {
       s.changed.notify_all();
     }};
 
-class RpcRaw : public BothServersTest {
+class RpcRaw : public TransportTest {
  protected:
   RpcRaw() : api_(rpc_grpc::rpc_table()) {}
   ~RpcRaw() override {
@@ -127,8 +127,11 @@ class RpcRaw : public BothServersTest {
   }
   signet_rpc_stream* call(const char* method, int64_t deadline = INT64_MAX) {
     if (!conn_) {
-      const std::string to = uri();
-      EXPECT_EQ(api_->connect(host_.abi(), to_abi(to), {}, nullptr, nullptr, &conn_), SIGNET_OK);
+      const std::string to = address();
+      EXPECT_EQ(
+          api_->connect(host_.abi(), to_abi(to), bytes_to_abi(std::string_view(connect_options())),
+                        acceptor() ? RpcAcceptor::table() : nullptr, acceptor(), &conn_),
+          SIGNET_OK);
     }
     signet_rpc_stream* s = nullptr;
     EXPECT_EQ(api_->call(conn_, to_abi(std::string_view(method)), deadline, nullptr, 0,
@@ -345,11 +348,13 @@ TEST_P(RpcStream, EachCallIsLoggedWithItsPeerAndAuditFields) {
               })).ok());
   ASSERT_TRUE(l->serve().ok());
   ASSERT_TRUE(connect()->call<Raw>("/t.T/Logged", Raw{}, soon()).ok());
+  const std::string caller = GetParam() == Transport::kUnix
+                                 ? "caller_pid=" + std::to_string(getpid())
+                                 : "caller_addr=127.0.0.1:";
   EXPECT_TRUE(eventually([&] {
     for (const auto& line : test_host().log()) {
       if (line.find("method=/t.T/Logged status=OK") != line.npos &&
-          line.find("entry_id=e-1") != line.npos &&
-          line.find("caller_pid=" + std::to_string(getpid())) != line.npos) {
+          line.find("entry_id=e-1") != line.npos && line.find(caller) != line.npos) {
         return true;
       }
     }
@@ -368,8 +373,8 @@ TEST(RpcStatusDetails, SurviveTheirOwnEncodingAndRefuseNonsense) {
   EXPECT_EQ(first_detail(std::string(20, '\xff')), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Servers, RpcStream, testing::Bool(), server_name);
-INSTANTIATE_TEST_SUITE_P(Servers, RpcRaw, testing::Bool(), server_name);
+INSTANTIATE_TEST_SUITE_P(Over, RpcStream, all_transports(), transport_name);
+INSTANTIATE_TEST_SUITE_P(Over, RpcRaw, all_transports(), transport_name);
 
 }  // namespace
 }  // namespace signet::test

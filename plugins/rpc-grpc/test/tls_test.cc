@@ -1,62 +1,10 @@
 // TLS, both sides: certificates with and without, verdicts, rotation, key references, and what
 // another TLS implementation's client sees.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <openssl/ssl.h>
-#include <sys/socket.h>
-
-#include "pki.h"
+#include "raw_socket.h"
 #include "rpc_fixture.h"
 
 namespace signet::test {
 namespace {
-
-class FakeAcceptor final : public RpcAcceptor {
- public:
-  Result<RpcIdentity> identity() override {
-    std::lock_guard lock(mutex);
-    ++asked;
-    if (!mine.certificate) return Status::not_found("no identity");
-    RpcIdentity id;
-    id.chain = {mine.der};
-    for (const auto& c : intermediates) id.chain.push_back(c);
-    if (key_manager.empty()) {
-      id.key = test_host().host().secret(mine.pkcs8);
-    } else {
-      id.key_manager = key_manager;
-      id.key_id = "tls";
-    }
-    return id;
-  }
-  Result<RpcVerdict> verify(const RpcPeer& peer) override {
-    std::lock_guard lock(mutex);
-    ++verified;
-    chains.push_back({});
-    for (size_t i = 0; i < peer.chain_len; ++i) chains.back().emplace_back(view(peer.chain[i]));
-    addresses.emplace_back(view(peer.address));
-    if (!refusal.ok()) return refusal;
-    RpcVerdict v;
-    if (peer.chain_len != 0) v.id = "spiffe://test/peer";
-    v.user = new int(1);
-    ++live;
-    return v;
-  }
-  void closed(const RpcPeer& peer) override {
-    delete static_cast<int*>(peer.user);
-    --live;
-  }
-
-  std::mutex mutex;
-  Certified mine;
-  std::vector<std::string> intermediates;
-  std::string key_manager;
-  Status refusal;
-  int asked = 0;
-  int verified = 0;
-  std::atomic<int> live{0};
-  std::vector<std::vector<std::string>> chains;
-  std::vector<std::string> addresses;
-};
 
 class RpcTls : public RpcTest {
  protected:
@@ -238,42 +186,11 @@ TEST_F(RpcTls, ManyClientsAtOnceAreEachVerifiedOnce) {
   EXPECT_TRUE(eventually([&] { return server_.live == 0; }));
 }
 
-// A client made of OpenSSL alone.
-struct PlainTls {
-  explicit PlainTls(const std::string& address) {
-    const int port = std::stoi(address.substr(address.rfind(':') + 1));
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<uint16_t>(port));
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
-    context = SSL_CTX_new(TLS_client_method());
-    timeval limit{5, 0};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  }
-  ~PlainTls() {
-    SSL_free(ssl);
-    SSL_CTX_free(context);
-    close(fd);
-  }
-  bool handshake(SSL_SESSION* resume = nullptr, bool alpn = true) {
-    ssl = SSL_new(context);
-    SSL_set_fd(ssl, fd);
-    if (alpn) SSL_set_alpn_protos(ssl, reinterpret_cast<const unsigned char*>("\x02h2"), 3);
-    if (resume) SSL_set_session(ssl, resume);
-    return SSL_connect(ssl) == 1;
-  }
-  int fd;
-  SSL_CTX* context;
-  SSL* ssl = nullptr;
-};
-
 TEST_F(RpcTls, NoVersionBelowTls12AndNoWeakCipherIsSpoken) {
   auto listener = serve();
   ASSERT_TRUE(listener);
   {
-    PlainTls old(listener->address());
+    RawSocket old(listener->address());
     SSL_CTX_set_security_level(old.context, 0);
     SSL_CTX_set_min_proto_version(old.context, TLS1_VERSION);
     SSL_CTX_set_max_proto_version(old.context, TLS1_1_VERSION);
@@ -281,13 +198,13 @@ TEST_F(RpcTls, NoVersionBelowTls12AndNoWeakCipherIsSpoken) {
   }
   for (const char* weak :
        {"ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384", "AES128-GCM-SHA256"}) {
-    PlainTls c(listener->address());
+    RawSocket c(listener->address());
     SSL_CTX_set_max_proto_version(c.context, TLS1_2_VERSION);
     SSL_CTX_set_cipher_list(c.context, weak);
     EXPECT_FALSE(c.handshake()) << weak;
   }
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-    PlainTls c(listener->address());
+    RawSocket c(listener->address());
     SSL_CTX_set_min_proto_version(c.context, version);
     SSL_CTX_set_max_proto_version(c.context, version);
     ASSERT_TRUE(c.handshake()) << version;
@@ -302,7 +219,7 @@ TEST_F(RpcTls, NoSessionIsResumed) {
   auto listener = serve();
   ASSERT_TRUE(listener);
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-    PlainTls first(listener->address());
+    RawSocket first(listener->address());
     SSL_CTX_set_min_proto_version(first.context, version);
     SSL_CTX_set_max_proto_version(first.context, version);
     static int tickets = 0;
@@ -322,7 +239,7 @@ TEST_F(RpcTls, NoSessionIsResumed) {
     } else {
       EXPECT_FALSE(SSL_SESSION_has_ticket(session));
     }
-    PlainTls second(listener->address());
+    RawSocket second(listener->address());
     SSL_CTX_set_min_proto_version(second.context, version);
     SSL_CTX_set_max_proto_version(second.context, version);
     ASSERT_TRUE(second.handshake(session));

@@ -26,9 +26,9 @@ sockaddr_un address_of(const std::string& path) {
   return a;
 }
 
-class RpcUnix : public BothServersTest {};
+class RpcUnix : public RpcTest {};
 
-TEST_P(RpcUnix, ModesAreExactUnderAnyUmask) {
+TEST_F(RpcUnix, ModesAreExactUnderAnyUmask) {
   for (const mode_t mask : {0000, 0077, 0777}) {
     const mode_t old = umask(mask);
     const std::string base = folder_ + "/m" + std::to_string(mask);
@@ -44,7 +44,7 @@ TEST_P(RpcUnix, ModesAreExactUnderAnyUmask) {
   }
 }
 
-TEST_P(RpcUnix, APathWithALivingListenerIsRefused) {
+TEST_F(RpcUnix, APathWithALivingListenerIsRefused) {
   auto first = listen();
   ASSERT_TRUE(first->serve().ok());
   auto second = listen();
@@ -54,7 +54,7 @@ TEST_P(RpcUnix, APathWithALivingListenerIsRefused) {
   EXPECT_TRUE(std::filesystem::exists(socket()));
 }
 
-TEST_P(RpcUnix, ADeadSocketIsReplacedAndOurOwnRemovedAtTheEnd) {
+TEST_F(RpcUnix, ADeadSocketIsReplacedAndOurOwnRemovedAtTheEnd) {
   auto dead = rpc_grpc::bind_unix(socket(), 0700, 0700);
   ASSERT_TRUE(dead.ok()) << dead.status().to_string();
   close(dead->fd);
@@ -64,14 +64,14 @@ TEST_P(RpcUnix, ADeadSocketIsReplacedAndOurOwnRemovedAtTheEnd) {
   EXPECT_FALSE(std::filesystem::exists(socket()));
 }
 
-TEST_P(RpcUnix, AFileInTheWayIsKept) {
+TEST_F(RpcUnix, AFileInTheWayIsKept) {
   std::filesystem::create_directories(folder_ + "/run");
   close(open(socket().c_str(), O_CREAT | O_WRONLY, 0600));
   EXPECT_EQ(listen()->serve().code(), Code::kFailedPrecondition);
   EXPECT_TRUE(std::filesystem::exists(socket()));
 }
 
-TEST_P(RpcUnix, AFolderThatOthersCanWriteIsRefused) {
+TEST_F(RpcUnix, AFolderThatOthersCanWriteIsRefused) {
   std::filesystem::create_directories(folder_ + "/run");
   ASSERT_EQ(chmod((folder_ + "/run").c_str(), 0777), 0);
   const Status s = listen()->serve();
@@ -79,14 +79,14 @@ TEST_P(RpcUnix, AFolderThatOthersCanWriteIsRefused) {
   EXPECT_NE(s.message().find("chmod go-w"), std::string::npos) << s.message();
 }
 
-TEST_P(RpcUnix, AStickyFolderOfRootsIsFine) {
+TEST_F(RpcUnix, AStickyFolderOfRootsIsFine) {
   if (geteuid() != 0) GTEST_SKIP() << "makes a folder of root's";
   std::filesystem::create_directories(folder_ + "/run");
   ASSERT_EQ(chmod((folder_ + "/run").c_str(), 01777), 0);
   EXPECT_TRUE(listen()->serve().ok());
 }
 
-TEST_P(RpcUnix, ASymlinkInThePathIsRefused) {
+TEST_F(RpcUnix, ASymlinkInThePathIsRefused) {
   std::filesystem::create_directories(folder_ + "/real");
   std::filesystem::create_directory_symlink(folder_ + "/real", folder_ + "/run");
   const Status s = listen()->serve();
@@ -94,7 +94,7 @@ TEST_P(RpcUnix, ASymlinkInThePathIsRefused) {
   EXPECT_NE(s.message().find("symbolic link"), std::string::npos) << s.message();
 }
 
-TEST_P(RpcUnix, ATcpPortInUseIsNamed) {
+TEST_F(RpcUnix, ATcpPortInUseIsNamed) {
   auto first = RpcListener::create(host_, "tcp:127.0.0.1:0", "{}", nullptr);
   ASSERT_TRUE(first.ok());
   ASSERT_TRUE((*first)->serve().ok());
@@ -105,7 +105,7 @@ TEST_P(RpcUnix, ATcpPortInUseIsNamed) {
       << second.status().message();
 }
 
-TEST_P(RpcUnix, ThePeerIsTheProcessThatConnected) {
+TEST_F(RpcUnix, ThePeerIsTheProcessThatConnected) {
   auto l = listen();
   ASSERT_TRUE((l->unary<Raw, Raw>("/t.T/Who", [](ServerCall& call, const Raw&) -> Result<Raw> {
                 const RpcPeer& p = call.peer();
@@ -157,7 +157,7 @@ std::string one_call() {
 // Children connect and leave in a hurry, so that descriptor numbers are used again all the time;
 // each call must see the pid of its own connection. The child says its pid in the metadata-free
 // way: it checks that the answer holds it.
-TEST_P(RpcUnix, ACallNeverSeesAnotherConnectionsPeer) {
+TEST_F(RpcUnix, ACallNeverSeesAnotherConnectionsPeer) {
   auto l = listen();
   ASSERT_TRUE((l->unary<Raw, Raw>(
                    "/t.T/Who",
@@ -220,7 +220,7 @@ int open_descriptors() {
   return n;
 }
 
-TEST_P(RpcUnix, GarbageLeavesNothingBehind) {
+TEST_F(RpcUnix, GarbageLeavesNothingBehind) {
   auto l = listen();
   ASSERT_TRUE((l->unary<Raw, Raw>("/t.T/Who", [](ServerCall&, const Raw&) -> Result<Raw> {
                 return Raw{"me"};
@@ -260,7 +260,7 @@ TEST_P(RpcUnix, GarbageLeavesNothingBehind) {
   EXPECT_TRUE(c->call<Raw>("/t.T/Who", Raw{}, soon()).ok());
 }
 
-TEST_P(RpcUnix, ConnectionsOverTheLimitAreClosed) {
+TEST_F(RpcUnix, ConnectionsOverTheLimitAreClosed) {
   auto l = listen(R"({"max_connections":3})");
   ASSERT_TRUE(l->serve().ok());
   std::vector<int> fds;
@@ -278,8 +278,6 @@ TEST_P(RpcUnix, ConnectionsOverTheLimitAreClosed) {
   EXPECT_LE(open_one(), 0);
   for (const int fd : fds) close(fd);
 }
-
-INSTANTIATE_TEST_SUITE_P(Servers, RpcUnix, testing::Bool(), server_name);
 
 }  // namespace
 }  // namespace signet::test
