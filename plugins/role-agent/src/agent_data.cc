@@ -88,4 +88,29 @@ Status AgentDataFile::store(const AgentData& data) const {
   return keymanager::replace_private_file(path_, crypto::as_bytes(data.to_json()));
 }
 
+Status AgentState::load() {
+  const std::lock_guard lock(mutex_);
+  SIGNET_TRY(data_, file_.load());
+  return {};
+}
+
+AgentData AgentState::data() const {
+  const std::lock_guard lock(mutex_);
+  return data_;
+}
+
+void AgentState::keep(const std::function<void(AgentData&)>& change) {
+  const std::lock_guard lock(mutex_);
+  change(data_);
+  if (const Status stored = file_.store(data_); !stored.ok())
+    host_.log_status(LogLevel::kError, "Failed to store the agent's data", stored);
+}
+
+void AgentState::forget_svid() {
+  keep([](AgentData& data) {
+    data.svid.clear();
+    data.reattestable = false;
+  });
+}
+
 }  // namespace signet::agent

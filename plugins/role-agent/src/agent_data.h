@@ -6,11 +6,12 @@
 // SPIRE's continues from our file and ours from its.
 #pragma once
 
-#include <cstdint>
+#include <functional>
+#include <mutex>
 #include <string>
 #include <vector>
 
-#include "signet/status.h"
+#include "signet/host.h"
 
 #include "x509/certificate.h"
 
@@ -42,6 +43,27 @@ class AgentDataFile {
 
  private:
   std::string path_;
+};
+
+// The agent's data as it is now, in memory and in the file. Safe from any thread.
+class AgentState {
+ public:
+  AgentState(Host host, const std::string& data_dir) : host_(std::move(host)), file_(data_dir) {}
+
+  /// As AgentDataFile::load().
+  Status load();
+  AgentData data() const;
+  /// Applies the change and stores the whole; that this failed is logged and no more, as what is
+  /// in memory is enough to go on.
+  void keep(const std::function<void(AgentData&)>& change);
+  /// Without its SVID the agent has to attest when it starts again.
+  void forget_svid();
+
+ private:
+  const Host host_;
+  const AgentDataFile file_;
+  mutable std::mutex mutex_;  // guards data_ and the file
+  AgentData data_;
 };
 
 }  // namespace signet::agent

@@ -74,7 +74,7 @@ class ServerClient::Stream final : public EntryStream {
     if (!message) {
       // As in call(): a refusal of the SVID that was replaced meanwhile is none of the agent.
       const bool old_svid =
-          verdict_of(message.status()) == Verdict::kNotActive && owner_.outdated(line_.number);
+          verdict_of(message.status()) == Verdict::kReattest && owner_.outdated(line_.number);
       owner_.drop(line_.number, message.status());
       return old_svid ? Status::unavailable("the agent's SVID was renewed meanwhile")
                       : message.status();
@@ -161,7 +161,7 @@ Result<Response> ServerClient::call(const char* method, const Request& request,
     if (answer) return answer;
     // A call that was under way while the SVID was renewed showed the old one.
     const bool old_svid =
-        verdict_of(answer.status()) == Verdict::kNotActive && outdated(line.number);
+        verdict_of(answer.status()) == Verdict::kReattest && outdated(line.number);
     drop(line.number, answer.status());
     if (!old_svid || !again) return answer;
   }

@@ -35,6 +35,8 @@ class Synchroniser {
   Status first_sync();
   void start();
   void stop();
+  /// Does not wait for the interval, nor for what failures have made of it. Does not block.
+  void sync_soon() { sync_loop_.kick(); }
   /// Under the roots that are tainted now: is this chain's?
   bool tainted(const std::vector<x509::Certificate>& chain) const;
 

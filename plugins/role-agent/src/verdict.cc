@@ -16,10 +16,9 @@ Verdict verdict_of(const Status& status) {
   switch (details.reason()) {
     case Details::AGENT_EXPIRED:
     case Details::AGENT_NOT_ATTESTED:
+    case Details::AGENT_NOT_ACTIVE:
     case Details::AGENT_MUST_REATTEST:
       return Verdict::kReattest;
-    case Details::AGENT_NOT_ACTIVE:
-      return Verdict::kNotActive;
     case Details::AGENT_BANNED:
       return Verdict::kBanned;
     default:

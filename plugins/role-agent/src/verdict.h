@@ -6,10 +6,9 @@
 namespace signet::agent {
 
 enum class Verdict {
-  kNone,       // no judgement on this agent: try again later
-  kReattest,   // its SVID expired, was superseded or revoked: it must attest anew
-  kNotActive,  // as kReattest; a newer SVID of this agent is in use
-  kBanned,     // it must not come back
+  kNone,      // no judgement on this agent: try again later
+  kReattest,  // its SVID expired, was superseded or revoked: it must attest anew
+  kBanned,    // it must not come back
 };
 
 /// From the google.protobuf.Any in `status`' detail, a spire.api.types.PermissionDeniedDetails.

@@ -11,6 +11,7 @@
 
 #include "jwt/svid.h"
 #include "server_api.h"
+#include "spire/api/types/status.pb.h"
 #include "test_host.h"
 #include "x509/csr.h"
 #include "x509/svid_issuer.h"
@@ -85,7 +86,11 @@ class FakeServer final : public ServerApi {
   Status failure;                // of every call, unless ok
   std::set<std::string> refuse;  // entry IDs that get no SVID
   std::size_t page = 0;          // over 0: revisions first, that many at a time
-  int syncs = 0, mints = 0, jwts = 0;
+  Status attest_failure;         // of attestations alone, which do not look at `failure`
+  std::string attest_csr;        // certified in place of the agent's
+  bool reattestable = false;
+  std::chrono::seconds agent_ttl{3600};
+  int syncs = 0, mints = 0, jwts = 0, attests = 0, renewals = 0;
   std::size_t svids = 0, entries_sent = 0;
 
   types::Entry& add(types::Entry e) { return entries[e.id()] = std::move(e); }
@@ -103,11 +108,30 @@ class FakeServer final : public ServerApi {
     own.add_x509_authorities()->set_asn1(crypto::to_string(ca_.certificate.der()));
   }
 
-  Result<Attested> attest(NodeProof&, const std::string&) override {
-    return Status::unimplemented("not in this test");
+  /// A refusal with a judgement on the agent, as the server attaches it.
+  static Status verdict(::spire::api::types::PermissionDeniedDetails::Reason reason) {
+    ::spire::api::types::PermissionDeniedDetails details;
+    details.set_reason(reason);
+    return Status::permission_denied("no").with_detail(
+        {"type.googleapis.com/spire.api.types.PermissionDeniedDetails",
+         details.SerializeAsString()});
   }
-  Result<types::X509SVID> renew(const std::string&) override {
-    return Status::unimplemented("not in this test");
+
+  Result<Attested> attest(NodeProof& proof, const std::string& csr) override {
+    ++attests;
+    SIGNET_TRY(const std::string payload, proof.step(""));
+    if (!attest_failure.ok()) return attest_failure;
+    Attested out;
+    SIGNET_TRY(out.svid, agent_svid(attest_csr.empty() ? csr : attest_csr));
+    out.reattestable = reattestable;
+    out.bundle = own;
+    failure = {};  // it is one of ours again
+    return out;
+  }
+  Result<types::X509SVID> renew(const std::string& csr) override {
+    ++renewals;
+    if (!failure.ok()) return failure;
+    return agent_svid(csr);
   }
   Status post_status(const std::string&) override { return failure; }
 
@@ -221,6 +245,15 @@ class FakeServer final : public ServerApi {
     FakeServer& server_;
     std::deque<entry_v1::SyncAuthorizedEntriesResponse> answers_;
   };
+
+  Result<types::X509SVID> agent_svid(const std::string& csr) {
+    SIGNET_TRY(const auto parsed, x509::Csr::parse_and_verify(crypto::as_bytes(csr)));
+    types::X509SVID out;
+    out.add_cert_chain(
+        crypto::to_string(ca_.issue("spiffe://example.org/spire/agent/test",
+                                    parsed.public_key().spki(), host_.unix_seconds(), agent_ttl)));
+    return out;
+  }
 
   TestHost& host_;
   Authority ca_;

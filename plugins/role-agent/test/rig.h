@@ -4,7 +4,7 @@
 
 #include "fake_server.h"
 #include "jwt_cache.h"
-#include "local_rpc.h"
+#include "rpc-local/local_rpc.h"
 #include "spiffe/workload/workload.pb.h"
 #include "synchroniser.h"
 #include "workload_endpoint.h"
@@ -14,8 +14,10 @@ namespace signet::agent::test {
 struct Rig {
   explicit Rig(const std::function<void(AgentConfig&)>& configure = {}, bool verifiers = false,
                bool disabled = false)
-      : config(domain()), server(host), rpc(host), verifiers_(verifiers), disabled_(disabled) {
+      : config(domain()), server(host), verifiers_(verifiers), disabled_(disabled) {
     if (configure) configure(config);
+    host.rpc = rpc.table();
+    host.pump = [this] { return rpc.pump(); };
   }
   /// The first sync, then the socket, as the agent does it.
   void start() {
@@ -23,10 +25,16 @@ struct Rig {
     store = std::make_unique<IdentityStore>(
         h, IdentityStore::Options{config.x509_cache_size, config.availability_target});
     jwt = std::make_unique<JwtCache>(
-        h, server, JwtCache::Options{config.jwt_cache_size, config.jwt_cache_hit_timeout});
+        h, server, JwtCache::Options{config.jwt_cache_size, config.jwt_cache_hit_timeout},
+        [this](const Status& s) {
+          if (failed) failed(s);
+        });
     sync = std::make_unique<Synchroniser>(
         h, config, server, *store, *jwt,
-        Synchroniser::Hooks{[this](const Status& s) { failures.push_back(s); },
+        Synchroniser::Hooks{[this](const Status& s) {
+                              failures.push_back(s);
+                              if (failed) failed(s);
+                            },
                             [this](const x509::Bundle&) { ++new_bundles; }});
     EXPECT_TRUE(sync->first_sync().ok());
     endpoint = std::make_unique<WorkloadEndpoint>(
@@ -47,28 +55,35 @@ struct Rig {
   /// One sync interval passes.
   void tick() { host.advance(config.sync_interval); }
 
-  std::unique_ptr<LocalRpc::Call> x509() {
-    return rpc.call("/SpiffeWorkloadAPI/FetchX509SVID", "");
+  using CallPtr = std::unique_ptr<fakes::LocalRpc::Call>;
+  using Headers = fakes::LocalRpc::Headers;
+  /// A call of SpiffeWorkloadAPI, unless the name has a service of its own.
+  CallPtr call(const std::string& method, std::string request = {},
+               Headers headers = {{"workload.spiffe.io", "true"}}) {
+    const bool whole = method.starts_with('/');
+    return rpc.call(whole ? method : "/SpiffeWorkloadAPI/" + method, std::move(request),
+                    std::move(headers));
   }
-  std::unique_ptr<LocalRpc::Call> fetch_jwt(const std::vector<std::string>& audience,
-                                            const std::string& id = {}) {
+  CallPtr x509() { return call("FetchX509SVID"); }
+  CallPtr fetch_jwt(const std::vector<std::string>& audience, const std::string& id = {}) {
     ::JWTSVIDRequest request;
     for (const std::string& a : audience) request.add_audience(a);
     request.set_spiffe_id(id);
-    return rpc.call("/SpiffeWorkloadAPI/FetchJWTSVID", request.SerializeAsString());
+    return call("FetchJWTSVID", request.SerializeAsString());
   }
-  std::unique_ptr<LocalRpc::Call> validate(const std::string& audience, const std::string& token) {
+  CallPtr validate(const std::string& audience, const std::string& token) {
     ::ValidateJWTSVIDRequest request;
     request.set_audience(audience);
     request.set_svid(token);
-    return rpc.call("/SpiffeWorkloadAPI/ValidateJWTSVID", request.SerializeAsString());
+    return call("ValidateJWTSVID", request.SerializeAsString());
   }
 
   TestHost host;
   AgentConfig config;
   FakeServer server;
-  LocalRpc rpc;
+  fakes::LocalRpc rpc{[this] { host.run(); }};
   std::vector<Status> failures;
+  std::function<void(const Status&)> failed;
   int new_bundles = 0;
   std::unique_ptr<IdentityStore> store;
   std::unique_ptr<JwtCache> jwt;

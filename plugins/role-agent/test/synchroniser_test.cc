@@ -13,7 +13,7 @@ using std::chrono::seconds;
 TEST(Synchroniser, FindsANewEntryWithinTheInterval) {
   Rig rig;
   rig.start();
-  EXPECT_EQ(rig.x509()->code, Code::kPermissionDenied);
+  EXPECT_EQ(rig.x509()->code(), Code::kPermissionDenied);
   rig.server.add(entry("1", "/me", {"unix:uid:0"}));
   rig.tick();
   EXPECT_EQ(rig.x509()->message<Response>(0).svids_size(), 1);
@@ -26,9 +26,9 @@ TEST(Synchroniser, AnEntryThatComesLaterReachesTheOpenStream) {
   const auto call = rig.x509();
   rig.server.add(entry("2", "/two", {"unix:uid:0"}));
   rig.tick();
-  EXPECT_EQ(call->message<Response>(call->messages.size() - 1).svids_size(), 2);
+  EXPECT_EQ(call->last<Response>().svids_size(), 2);
   // The state between, with the entry but without its SVID, may be sent but not more often.
-  EXPECT_LE(call->messages.size(), 3u);
+  EXPECT_LE(call->count(), 3u);
 }
 
 TEST(Synchroniser, AnEditedEntryGetsANewSvid) {
@@ -39,7 +39,7 @@ TEST(Synchroniser, AnEditedEntryGetsANewSvid) {
   e.set_hint("db");
   e.set_revision_number(1);
   rig.tick();
-  const auto last = call->message<Response>(call->messages.size() - 1);
+  const auto last = call->last<Response>();
   EXPECT_EQ(last.svids(0).hint(), "db");
   EXPECT_NE(last.svids(0).x509_svid(), call->message<Response>(0).svids(0).x509_svid());
 }
@@ -52,15 +52,14 @@ TEST(Synchroniser, NeverServesAnSvidUnderANameThatChanged) {
   e.mutable_spiffe_id()->set_path("/new");
   e.set_revision_number(1);
   rig.tick();
-  for (std::size_t i = 0; i < call->messages.size(); ++i) {
+  for (std::size_t i = 0; i < call->count(); ++i) {
     const auto response = call->message<Response>(i);
     for (const auto& svid : response.svids()) {
       const auto leaf = x509::Certificate::parse_concatenated(crypto::as_bytes(svid.x509_svid()));
       EXPECT_EQ(leaf->front().spiffe_id()->to_string(), svid.spiffe_id());
     }
   }
-  EXPECT_EQ(call->message<Response>(call->messages.size() - 1).svids(0).spiffe_id(),
-            "spiffe://example.org/new");
+  EXPECT_EQ(call->last<Response>().svids(0).spiffe_id(), "spiffe://example.org/new");
 }
 
 TEST(Synchroniser, OpenStreamsSeeARotationBeforeTheSvidExpires) {
@@ -70,8 +69,8 @@ TEST(Synchroniser, OpenStreamsSeeARotationBeforeTheSvidExpires) {
   rig.start();
   const auto call = rig.x509();
   rig.host.advance(seconds(120));
-  EXPECT_GE(call->messages.size(), 4u);
-  EXPECT_LE(call->messages.size(), 6u);
+  EXPECT_GE(call->count(), 4u);
+  EXPECT_LE(call->count(), 6u);
 }
 
 TEST(Synchroniser, KeepsServingWhileTheServerIsAway) {
@@ -80,14 +79,14 @@ TEST(Synchroniser, KeepsServingWhileTheServerIsAway) {
   rig.start();
   rig.server.failure = Status::unavailable("the server is away");
   rig.host.advance(std::chrono::minutes(10));
-  EXPECT_EQ(rig.x509()->messages.size(), 1u);
+  EXPECT_EQ(rig.x509()->count(), 1u);
   EXPECT_FALSE(rig.failures.empty());
   // The waits grow: ten minutes of five-second rounds would be 120.
   EXPECT_LT(rig.failures.size(), 40u);
   rig.server.failure = {};
   rig.server.entries.clear();
   rig.host.advance(std::chrono::minutes(8));
-  EXPECT_EQ(rig.x509()->code, Code::kPermissionDenied);
+  EXPECT_EQ(rig.x509()->code(), Code::kPermissionDenied);
 }
 
 TEST(Synchroniser, AsksForChangedEntriesOnly) {
@@ -122,7 +121,7 @@ TEST(Synchroniser, WorksWithServersThatOnlySendTheWholeList) {
   const int minted = rig.server.mints;
   rig.tick();
   EXPECT_EQ(rig.server.mints, minted);  // nothing changed: nothing is minted anew
-  EXPECT_EQ(rig.x509()->messages.size(), 1u);
+  EXPECT_EQ(rig.x509()->count(), 1u);
 }
 
 TEST(Synchroniser, TaintedAuthoritysSvidsStayUntilTheirReplacementIsThere) {
@@ -132,9 +131,9 @@ TEST(Synchroniser, TaintedAuthoritysSvidsStayUntilTheirReplacementIsThere) {
   const auto call = rig.x509();
   rig.server.rotate_with_taint();
   rig.tick();
-  const auto last = call->message<Response>(call->messages.size() - 1);
+  const auto last = call->last<Response>();
   EXPECT_NE(last.svids(0).x509_svid(), call->message<Response>(0).svids(0).x509_svid());
-  for (std::size_t i = 0; i < call->messages.size(); ++i) {
+  for (std::size_t i = 0; i < call->count(); ++i) {
     EXPECT_EQ(call->message<Response>(i).svids_size(), 1) << i;  // no gap
   }
   const int minted = rig.server.mints;
@@ -146,7 +145,7 @@ TEST(Synchroniser, TaintedJwtAuthoritysTokensAreDropped) {
   Rig rig;
   rig.server.add(entry("1", "/me", {"unix:uid:0"}));
   rig.start();
-  EXPECT_EQ(rig.fetch_jwt({"a"})->code, Code::kOk);
+  EXPECT_EQ(rig.fetch_jwt({"a"})->code(), Code::kOk);
   EXPECT_EQ(rig.jwt->size(), 1u);
   rig.server.own.mutable_jwt_authorities(0)->set_tainted(true);
   rig.tick();
@@ -159,7 +158,7 @@ TEST(Synchroniser, OneRefusedItemHoldsBackItsOwnCallerOnly) {
   rig.server.add(entry("2", "/refused", {"unix:uid:7"}));
   rig.server.refuse.insert("2");
   rig.start();
-  EXPECT_EQ(rig.x509()->messages.size(), 1u);
+  EXPECT_EQ(rig.x509()->count(), 1u);
   rig.host.advance(std::chrono::minutes(1));
   EXPECT_LT(rig.server.mints, 20);  // it is asked again, ever more slowly
   rig.server.refuse.clear();

@@ -31,6 +31,12 @@ class TestHost {
     host_.name = "agent/role";
     host_.version = "test";
     host_.get_service = &get_service;
+    offer(SIGNET_WORKLOAD_ATTESTOR, "unix", reinterpret_cast<signet_instance*>(this), attestor());
+  }
+  /// One more service of a plugin's, under its instance's name.
+  void offer(const std::string& id, const std::string& name, signet_instance* instance,
+             const void* table) {
+    offered_[id] = {name, instance, table};
   }
   TestHost(const TestHost&) = delete;
   TestHost& operator=(const TestHost&) = delete;
@@ -49,7 +55,10 @@ class TestHost {
       }
       const auto due = std::find_if(timers_.begin(), timers_.end(),
                                     [this](const Timer& t) { return t.at <= monotonic_ns_; });
-      if (due == timers_.end()) return;
+      if (due == timers_.end()) {
+        if (pump && pump()) continue;
+        return;
+      }
       const Timer timer = *due;
       if (timer.period > 0) {
         due->at += timer.period;
@@ -78,6 +87,7 @@ class TestHost {
   // What the one workload attestor, "unix", finds out; nothing: it fails.
   std::optional<std::vector<std::string>> selectors = std::vector<std::string>{"uid:0"};
   const signet_host_rpc* rpc = nullptr;
+  std::function<bool()> pump;  // callbacks of the rpc service; false when there was none
   int quit_code = -1;
   std::string quit_reason;
 
@@ -191,7 +201,11 @@ class TestHost {
     return &kLifecycle;
   }
 
-  // One service: a workload attestor called "unix".
+  struct Offered {  // one of each kind is enough here
+    std::string name;
+    signet_instance* instance = nullptr;
+    const void* table = nullptr;
+  };
   struct Begun {
     const signet_sink* sink;
     void* arg;
@@ -217,15 +231,15 @@ class TestHost {
         sizeof(signet_host_services),
         0,
         [](const signet_host* h, const char* id, signet_str, signet_handle** out) -> signet_status {
-          if (std::string_view(id) != SIGNET_WORKLOAD_ATTESTOR) return SIGNET_NOT_FOUND;
-          *out = reinterpret_cast<signet_handle*>(&self(h));
+          const auto found = self(h).offered_.find(id);
+          if (found == self(h).offered_.end()) return SIGNET_NOT_FOUND;
+          *out = reinterpret_cast<signet_handle*>(&found->second);
           return SIGNET_OK;
         },
         [](signet_handle*) {},
-        [](const signet_host*, const char* id, void (*fn)(void*, signet_str), void* arg) {
-          if (std::string_view(id) == SIGNET_WORKLOAD_ATTESTOR) {
-            fn(arg, to_abi(std::string_view("unix")));
-          }
+        [](const signet_host* h, const char* id, void (*fn)(void*, signet_str), void* arg) {
+          const auto found = self(h).offered_.find(id);
+          if (found != self(h).offered_.end()) fn(arg, to_abi(found->second.name));
         },
         [](signet_handle* handle, std::int64_t, const signet_sink* sink, void* arg,
            signet_call** call, signet_instance** instance, const void** table) -> signet_status {
@@ -233,8 +247,9 @@ class TestHost {
                       if (sink->on_emit) sink->on_emit(arg, kind, m, n);
                     })};
           *call = one.call->abi();
-          *instance = reinterpret_cast<signet_instance*>(handle);
-          *table = attestor();
+          const auto& offered = *reinterpret_cast<Offered*>(handle);
+          *instance = offered.instance;
+          *table = offered.table;
           begun.emplace(*call, std::move(one));
           return SIGNET_OK;
         },
@@ -251,6 +266,7 @@ class TestHost {
   }
 
   signet_host host_{};
+  std::map<std::string, Offered, std::less<>> offered_;
   std::int64_t wall_ns_ = 1'700'000'000'000'000'000;
   std::int64_t monotonic_ns_ = 1'000'000'000;
   std::deque<std::pair<Fn, void*>> posted_;

@@ -67,10 +67,8 @@ TEST(Verdict, IsReadFromTheDetailOfPermissionDenied) {
                       details.SerializeAsString()});
   };
   EXPECT_EQ(verdict_of(with(Code::kPermissionDenied, Details::AGENT_BANNED)), Verdict::kBanned);
-  EXPECT_EQ(verdict_of(with(Code::kPermissionDenied, Details::AGENT_NOT_ACTIVE)),
-            Verdict::kNotActive);
-  for (const auto reason :
-       {Details::AGENT_EXPIRED, Details::AGENT_NOT_ATTESTED, Details::AGENT_MUST_REATTEST}) {
+  for (const auto reason : {Details::AGENT_EXPIRED, Details::AGENT_NOT_ATTESTED,
+                            Details::AGENT_NOT_ACTIVE, Details::AGENT_MUST_REATTEST}) {
     EXPECT_EQ(verdict_of(with(Code::kPermissionDenied, reason)), Verdict::kReattest);
   }
   EXPECT_EQ(verdict_of(with(Code::kUnavailable, Details::AGENT_BANNED)), Verdict::kNone);

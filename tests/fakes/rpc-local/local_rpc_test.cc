@@ -1,0 +1,258 @@
+#include "rpc-local/local_rpc.h"
+
+#include <atomic>
+
+#include <gtest/gtest.h>
+
+#include "signet/rpc.h"
+
+#include "grpc/health/v1/health.pb.h"
+
+namespace signet::fakes {
+namespace {
+
+using Request = ::grpc::health::v1::HealthCheckRequest;
+using Response = ::grpc::health::v1::HealthCheckResponse;
+
+// A host that has the rpc service, a clock that stands still, and blobs.
+class Hosted {
+ public:
+  explicit Hosted(const LocalRpc& rpc) : table_(rpc.table()) {
+    host_.struct_size = sizeof host_;
+    host_.abi_major = SIGNET_ABI_MAJOR;
+    host_.impl = this;
+    host_.name = "test";
+    host_.get_service = [](const signet_host* h, const char* id) -> const void* {
+      const std::string_view wanted = id;
+      if (wanted == SIGNET_HOST_RPC) return static_cast<Hosted*>(h->impl)->table_;
+      if (wanted == SIGNET_HOST_BLOB) return blobs();
+      return nullptr;
+    };
+  }
+  Host host() const { return Host(&host_); }
+  static std::atomic<int>& alive() {
+    static std::atomic<int> count{0};
+    return count;
+  }
+
+ private:
+  struct Bytes {
+    std::atomic<int> references{1};
+    std::string bytes;
+    Bytes() { ++alive(); }
+    ~Bytes() { --alive(); }
+  };
+  static Bytes* bytes(const signet_blob* b) {
+    return reinterpret_cast<Bytes*>(const_cast<signet_blob*>(b));
+  }
+  static const signet_host_blob* blobs() {
+    static constexpr signet_host_blob kBlobs = {
+        sizeof(signet_host_blob),
+        0,
+        [](const signet_host*, signet_bytes copy, std::uint32_t, signet_blob** out) {
+          auto* b = new Bytes;
+          b->bytes = view(copy);
+          *out = reinterpret_cast<signet_blob*>(b);
+          return static_cast<signet_status>(SIGNET_OK);
+        },
+        [](const signet_host*, std::size_t size, std::uint32_t, std::uint8_t** data,
+           signet_blob** out) {
+          auto* b = new Bytes;
+          b->bytes.resize(size);
+          *data = reinterpret_cast<std::uint8_t*>(b->bytes.data());
+          *out = reinterpret_cast<signet_blob*>(b);
+          return static_cast<signet_status>(SIGNET_OK);
+        },
+        [](signet_blob* b) { ++bytes(b)->references; },
+        [](signet_blob* b) {
+          if (--bytes(b)->references == 0) delete bytes(b);
+        },
+        [](const signet_blob* b) { return bytes_to_abi(bytes(b)->bytes); }};
+    return &kBlobs;
+  }
+  const signet_host_rpc* table_;
+  signet_host host_{};
+};
+
+std::string request(const std::string& service) {
+  Request r;
+  r.set_service(service);
+  return r.SerializeAsString();
+}
+
+class LocalRpcTest : public ::testing::Test {
+ protected:
+  ~LocalRpcTest() override {
+    listener.reset();
+    EXPECT_EQ(Hosted::alive(), 0);
+  }
+  void listen(RpcAcceptor* acceptor = nullptr, const char* uri = "unix:/x",
+              const char* options = "{}") {
+    listener = RpcListener::create(hosted.host(), uri, options, acceptor).value();
+  }
+  // Answers with as many messages as the request's service name has letters, then ends.
+  void serve_letters() {
+    ASSERT_TRUE(listener
+                    ->stream<Request>("/t.T/Letters",
+                                      [](std::shared_ptr<ServerCall> call, const Request& r) {
+                                        for (std::size_t i = 0; i < r.service().size(); ++i)
+                                          (void)call->send_message(Response());
+                                        call->finish(Status::not_found("no more"));
+                                      })
+                    .ok());
+    ASSERT_TRUE(listener->serve().ok());
+  }
+  LocalRpc rpc;
+  Hosted hosted{rpc};
+  std::unique_ptr<RpcListener> listener;
+};
+
+TEST_F(LocalRpcTest, ACallByHandSeesMessagesAndTheEnd) {
+  listen();
+  serve_letters();
+  const auto call = rpc.call("/t.T/Letters", request("abc"));
+  EXPECT_EQ(call->count(), 3u);
+  EXPECT_TRUE(call->over());
+  EXPECT_EQ(call->code(), Code::kNotFound);
+  EXPECT_EQ(call->words(), "no more");
+  EXPECT_EQ(rpc.call("/t.T/Other", "")->code(), Code::kUnimplemented);
+  EXPECT_EQ(rpc.listeners().at(0).uri, "unix:/x");
+}
+
+TEST_F(LocalRpcTest, RefusalsAndMetadataAreSeen) {
+  listen();
+  listener->authorize([](ServerCall& call) {
+    return call.metadata("let.me") == std::vector<std::string>{"in"}
+               ? Status()
+               : Status::permission_denied("no header");
+  });
+  serve_letters();
+  EXPECT_EQ(rpc.call("/t.T/Letters", request("a"))->words(), "no header");
+  EXPECT_EQ(rpc.call("/t.T/Letters", request("a"), {{"let.me", "in"}})->count(), 1u);
+}
+
+TEST_F(LocalRpcTest, AReaderThatLagsIsTakenUpAgain) {
+  listen();
+  int refused = 0;
+  ASSERT_TRUE(listener
+                  ->stream<Request>(
+                      "/t.T/Watch",
+                      [&](std::shared_ptr<ServerCall> call, const Request&) {
+                        ServerCall* const raw = call.get();
+                        call->on_writable = [raw] { (void)raw->send_message(Response()); };
+                        call->on_message = [raw, &refused](std::string_view) {
+                          if (!raw->send_message(Response()).ok()) ++refused;
+                          raw->read();
+                        };
+                        call->read();
+                      },
+                      SIGNET_RPC_CLIENT_STREAM | SIGNET_RPC_SERVER_STREAM)
+                  .ok());
+  ASSERT_TRUE(listener->serve().ok());
+  const auto call = rpc.open("/t.T/Watch", request(""));
+  call->send(request(""));
+  EXPECT_EQ(call->count(), 1u);
+  call->stop_reading();
+  call->send(request(""));
+  EXPECT_EQ(call->count(), 1u);
+  EXPECT_EQ(refused, 1);
+  call->read_on();
+  EXPECT_EQ(call->count(), 2u);
+}
+
+class Names final : public RpcAcceptor {
+ public:
+  explicit Names(std::string own) : own_(std::move(own)) {}
+  Result<RpcIdentity> identity() override { return RpcIdentity{{own_}, {}, {}, {}}; }
+  Result<RpcVerdict> verify(const RpcPeer& peer) override {
+    ++asked;
+    if (peer.chain_len != 1) return Status::unavailable("who are you?");
+    return RpcVerdict{std::string(view(peer.chain[0])), nullptr};
+  }
+  void closed(const RpcPeer&) override { ++ended; }
+  int asked = 0, ended = 0;
+
+ private:
+  std::string own_;
+};
+
+TEST_F(LocalRpcTest, ClientsOfTheProcessShakeHandsOnceAConnection) {
+  Names server("server");
+  Names client("client");
+  listen(&server, "tcp:127.0.0.1:0", R"({"tls":true})");
+  ASSERT_TRUE((listener->unary<Request, Response>("/t.T/Who", [](ServerCall& call, const Request&) {
+                EXPECT_EQ(view(call.peer().id), "client");
+                return Result<Response>(Response());
+              })).ok());
+  ASSERT_TRUE(listener->serve().ok());
+  rpc.start_threads();
+  const std::string uri = "dns:" + listener->address().substr(4);
+  {
+    const auto connection =
+        RpcConnection::create(hosted.host(), uri, R"({"tls":true})", &client).value();
+    for (int i = 0; i < 3; ++i)
+      EXPECT_TRUE(connection->call<Response>("/t.T/Who", Request(), INT64_MAX).ok());
+    EXPECT_EQ(connection->call<Response>("/t.T/Other", Request(), INT64_MAX).status().code(),
+              Code::kUnimplemented);
+  }
+  EXPECT_EQ(server.asked, 1);
+  EXPECT_EQ(client.asked, 1);
+  EXPECT_EQ(server.ended, 1);
+  EXPECT_EQ(client.ended, 1);
+  EXPECT_EQ(rpc.connections(), 1);
+}
+
+TEST_F(LocalRpcTest, AStrangerIsRefusedWithTheVerifiersWords) {
+  Names server("server");
+  listen(&server, "tcp:127.0.0.1:0", R"({"tls":true})");
+  serve_letters();
+  const auto call = rpc.call("/t.T/Letters", request("a"));
+  EXPECT_EQ(call->code(), Code::kUnavailable);
+  EXPECT_EQ(call->words(), "who are you?");
+  LocalCaller known;
+  known.chain = {"me"};
+  EXPECT_EQ(rpc.call("/t.T/Letters", request("a"), {}, known)->count(), 1u);
+}
+
+TEST_F(LocalRpcTest, AStreamOfAClientEndsBehindItsLastMessage) {
+  listen();
+  serve_letters();
+  rpc.start_threads();
+  const auto connection = RpcConnection::create(hosted.host(), "unix:/x", "{}", nullptr).value();
+  Request three;
+  three.set_service("abc");
+  const auto call = connection->open("/t.T/Letters", three, INT64_MAX).value();
+  for (int i = 0; i < 3; ++i) {
+    const auto message = call->read<Response>();
+    ASSERT_TRUE(message.ok()) << i;
+    EXPECT_TRUE(message->has_value());
+  }
+  EXPECT_EQ(call->read<Response>().status().code(), Code::kNotFound);
+}
+
+TEST_F(LocalRpcTest, NobodyAtTheAddressIsUnavailable) {
+  rpc.start_threads();
+  const auto connection = RpcConnection::create(hosted.host(), "unix:/y", "{}", nullptr).value();
+  EXPECT_EQ(connection->call<Response>("/t.T/Who", Request(), INT64_MAX).status().code(),
+            Code::kUnavailable);
+}
+
+TEST_F(LocalRpcTest, AClosingListenerEndsItsCalls) {
+  listen();
+  int gone = 0;
+  ASSERT_TRUE(
+      listener
+          ->stream<Request>("/t.T/Watch", [&](std::shared_ptr<ServerCall> call,
+                                              const Request&) { call->on_done = [&] { ++gone; }; })
+          .ok());
+  ASSERT_TRUE(listener->serve().ok());
+  const auto call = rpc.call("/t.T/Watch", request(""));
+  EXPECT_FALSE(call->over());
+  EXPECT_TRUE(listener->close(std::chrono::seconds(0)).ok());
+  EXPECT_EQ(gone, 1);
+  rpc.run();
+  EXPECT_EQ(call->code(), Code::kUnavailable);
+}
+
+}  // namespace
+}  // namespace signet::fakes
