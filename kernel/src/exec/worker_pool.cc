@@ -25,7 +25,10 @@ WorkerPool::WorkerPool(Limits limits) : limits_(limits) {}
 WorkerPool::~WorkerPool() {
   std::unique_lock lock(mutex_);
   stopping_ = true;
-  wake_.notify_all();
+  for (; idle_; idle_ = idle_->next) {
+    idle_->called = true;
+    idle_->wake.notify_one();
+  }
   gone_.wait(lock, [&] { return threads_ == 0; });
 }
 
@@ -38,12 +41,22 @@ unsigned WorkerPool::threads() const {
   return threads_;
 }
 
-void WorkerPool::submit(std::shared_ptr<Lane> lane) {
-  std::lock_guard lock(mutex_);
-  ready_.push_back(std::move(lane));
-  // Each idle thread will take one entry; a new thread is worth it only beyond those.
-  if (ready_.size() > idle_ && threads_ < limits_.max_threads) spawn_locked();
-  wake_.notify_one();
+void WorkerPool::submit(std::shared_ptr<Lane> lane, bool by_worker) {
+  Sleeper* called = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    ready_.push_back(std::move(lane));
+    if (by_worker) return;
+    if (idle_) {
+      called = idle_;
+      idle_ = called->next;
+      called->called = true;
+    } else if (threads_ < limits_.max_threads) {
+      spawn_locked();
+    }
+  }
+  // Without the lock, which the thread wants first of all.
+  if (called) called->wake.notify_one();
 }
 
 void WorkerPool::spawn_locked() {
@@ -66,17 +79,26 @@ void* WorkerPool::thread_main(void* self) {
   return nullptr;
 }
 
+// False: nobody called for as long as a thread may idle.
+bool WorkerPool::sleep_locked(std::unique_lock<std::mutex>& lock, Sleeper& sleeper) {
+  sleeper.called = false;
+  sleeper.next = idle_;
+  idle_ = &sleeper;
+  if (sleeper.wake.wait_for(lock, limits_.idle, [&] { return sleeper.called; })) return true;
+  Sleeper** at = &idle_;
+  while (*at != &sleeper) at = &(*at)->next;
+  *at = sleeper.next;
+  return false;
+}
+
 void WorkerPool::work() {
   std::unique_lock lock(mutex_);
+  if (free_sleepers_.empty()) free_sleepers_.push_back(&sleepers_.emplace_back());
+  Sleeper& sleeper = *free_sleepers_.back();
+  free_sleepers_.pop_back();
   for (;;) {
-    while (ready_.empty()) {
-      if (stopping_) break;
-      ++idle_;
-      const auto status = wake_.wait_for(lock, limits_.idle);
-      --idle_;
-      if (status == std::cv_status::timeout && ready_.empty() && threads_ > limits_.min_threads) {
-        break;
-      }
+    while (ready_.empty() && !stopping_) {
+      if (!sleep_locked(lock, sleeper) && ready_.empty() && threads_ > limits_.min_threads) break;
     }
     if (ready_.empty()) break;
     std::shared_ptr<Lane> lane = std::move(ready_.front());
@@ -86,6 +108,7 @@ void WorkerPool::work() {
     lane.reset();
     lock.lock();
   }
+  free_sleepers_.push_back(&sleeper);
   // Under the lock, so that the destructor cannot free what notify still touches.
   --threads_;
   gone_.notify_all();
@@ -146,7 +169,7 @@ void Lane::run_one() {
   }
   if (!tasks_.empty() && scheduled_ <= cap_) {
     lock.unlock();
-    pool_.submit(shared_from_this());  // to the back of the line: lanes take turns
+    pool_.submit(shared_from_this(), true);  // to the back of the line: lanes take turns
     return;
   }
   --scheduled_;

@@ -1,8 +1,9 @@
 // WorkerPool: the threads that plugins are called on; Lane: one user's bounded share of them.
 //
 // Threads come when work waits and leave after `idle` without any, so an idle process has
-// one. A Lane caps how many of its tasks run at once and how many wait, so that one plugin
-// cannot take all threads or all memory. Tasks of a lane start in the order of their posts.
+// one. The thread that went idle last is called first: it is warm, and the others can leave. A Lane
+// caps how many of its tasks run at once and how many wait, so that one plugin cannot take all
+// threads or all memory. Tasks of a lane start in the order of their posts.
 #pragma once
 
 #include <chrono>
@@ -12,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 namespace signet::kernel {
 
@@ -41,18 +43,27 @@ class WorkerPool {
 
  private:
   friend class Lane;
-  void submit(std::shared_ptr<Lane> lane);
+  struct Sleeper {  // where one thread waits; kept for the next when it has left
+    std::condition_variable wake;
+    bool called = false;
+    Sleeper* next = nullptr;
+  };
+  /// One task of the lane may start. by_worker: the caller takes one itself as soon as it returns,
+  /// so nobody need be called.
+  void submit(std::shared_ptr<Lane> lane, bool by_worker = false);
   void spawn_locked();
+  bool sleep_locked(std::unique_lock<std::mutex>& lock, Sleeper& sleeper);
   void work();
   static void* thread_main(void* self);
 
   const Limits limits_;
   mutable std::mutex mutex_;
-  std::condition_variable wake_;
   std::condition_variable gone_;
   std::deque<std::shared_ptr<Lane>> ready_;  // one entry per task that may start
   unsigned threads_ = 0;
-  unsigned idle_ = 0;
+  Sleeper* idle_ = nullptr;       // the last to fall asleep first
+  std::deque<Sleeper> sleepers_;  // their addresses stay
+  std::vector<Sleeper*> free_sleepers_;
   bool stopping_ = false;
 };
 
