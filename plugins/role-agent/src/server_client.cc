@@ -72,9 +72,7 @@ class ServerClient::Stream final : public EntryStream {
   Result<entry_v1::SyncAuthorizedEntriesResponse> read() override {
     auto message = call_->read<entry_v1::SyncAuthorizedEntriesResponse>();
     if (!message) {
-      // As in call(): a refusal of the SVID that was replaced meanwhile is none of the agent.
-      const bool old_svid =
-          verdict_of(message.status()) == Verdict::kReattest && owner_.outdated(line_.number);
+      const bool old_svid = owner_.outdated(line_, message.status());
       owner_.drop(line_.number, message.status());
       return old_svid ? Status::unavailable("the agent's SVID was renewed meanwhile")
                       : message.status();
@@ -109,6 +107,7 @@ ServerClient::~ServerClient() {
 void ServerClient::renew_connection() {
   Line gone;  // hung up without the lock, when its last call has ended
   const std::lock_guard lock(mutex_);
+  ++svid_;
   gone = std::exchange(line_, Line());
 }
 
@@ -124,6 +123,7 @@ Result<ServerClient::Line> ServerClient::line() {
   if (!line_.connection) {
     SIGNET_TRY(line_.connection, RpcConnection::create(host_, uri_, kTls, with_svid_.get()));
     line_.number = ++last_number_;
+    line_.svid = svid_;
   }
   return line_;
 }
@@ -135,9 +135,10 @@ void ServerClient::drop(std::uint64_t number, const Status& why) {
   if (line_.number == number) gone = std::exchange(line_, Line());
 }
 
-bool ServerClient::outdated(std::uint64_t number) const {
+// Of a call that was under way while the SVID was renewed: it says nothing about the agent now.
+bool ServerClient::outdated(const Line& line, const Status& failure) const {
   const std::lock_guard lock(mutex_);
-  return line_.number != number;
+  return line.svid != svid_ && verdict_of(failure) == Verdict::kReattest;
 }
 
 template <typename Response, typename Request>
@@ -159,9 +160,7 @@ Result<Response> ServerClient::call(const char* method, const Request& request,
     SIGNET_TRY(const Line line, this->line());
     Result<Response> answer = call_on<Response>(*line.connection, method, request, deadline_ns);
     if (answer) return answer;
-    // A call that was under way while the SVID was renewed showed the old one.
-    const bool old_svid =
-        verdict_of(answer.status()) == Verdict::kReattest && outdated(line.number);
+    const bool old_svid = outdated(line, answer.status());
     drop(line.number, answer.status());
     if (!old_svid || !again) return answer;
   }

@@ -41,15 +41,17 @@ class ServerClient final : public ServerApi {
  private:
   class Acceptor;
   class Stream;
-  struct Line {  // a connection and which one it is
+  struct Line {  // a connection, which one it is, and which of the agent's SVIDs it shows
     std::shared_ptr<RpcConnection> connection;
     std::uint64_t number = 0;
+    std::uint64_t svid = 0;
   };
   class Running;  // a call, known to close() while it lasts
 
   Result<Line> line();
   void drop(std::uint64_t number, const Status& why);
-  bool outdated(std::uint64_t number) const;
+  /// Is this failure a verdict on an SVID that has been replaced since?
+  bool outdated(const Line& line, const Status& failure) const;
   template <typename Response, typename Request>
   Result<Response> call_on(RpcConnection& connection, const char* method, const Request& request,
                            std::int64_t deadline_ns);
@@ -65,6 +67,7 @@ class ServerClient final : public ServerApi {
   mutable std::mutex mutex_;
   Line line_;
   std::uint64_t last_number_ = 0;
+  std::uint64_t svid_ = 0;  // grows with each of the agent's SVIDs
   std::set<ClientCall*> running_;
   bool closed_ = false;
 };
