@@ -21,7 +21,10 @@ Status AcceptLoop::start() {
     return Status::unavailable(std::string("cannot make an event loop: ") + std::strerror(errno));
   }
   stopping_ = false;
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "rpc-accept");
+    run();
+  });
   return {};
 }
 

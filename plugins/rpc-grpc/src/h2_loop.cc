@@ -37,7 +37,10 @@ Status H2Loop::start(const Host& host) {
   read_buffer_ = std::make_unique_for_overwrite<uint8_t[]>(kReadSize);
   plain_buffer_ = std::make_unique_for_overwrite<uint8_t[]>(kPlainSize);
   stopping_ = false;
-  thread_ = std::thread([this] { loop(); });
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "rpc-loop");
+    loop();
+  });
   running_ = true;
   return {};
 }

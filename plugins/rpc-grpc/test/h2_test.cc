@@ -1,6 +1,4 @@
 // Our own HTTP/2 server against bytes that no proper client sends, and gRPC's rules on the wire.
-#include <nghttp2/nghttp2.h>
-
 #include "h2_connection.h"
 #include "h2_request.h"
 #include "h2_wire.h"
@@ -10,33 +8,6 @@ namespace signet::test {
 namespace {
 
 using namespace h2;
-
-// Response headers without indexing and mostly without Huffman are readable as they are; what is
-// Huffman-coded is shorter, so a small decoder would be needed. nghttp2's inflater does it.
-std::string decoded(const std::string& block) {
-  nghttp2_hd_inflater* inflater = nullptr;
-  nghttp2_hd_inflate_new(&inflater);
-  std::string out;
-  const auto* at = reinterpret_cast<const uint8_t*>(block.data());
-  std::size_t left = block.size();
-  for (;;) {
-    nghttp2_nv nv;
-    int flags = 0;
-    const ssize_t n = nghttp2_hd_inflate_hd2(inflater, &nv, &flags, at, left, 1);
-    if (n < 0) break;
-    at += n;
-    left -= static_cast<std::size_t>(n);
-    if (flags & NGHTTP2_HD_INFLATE_EMIT) {
-      out.append(reinterpret_cast<char*>(nv.name), nv.namelen);
-      out += "=";
-      out.append(reinterpret_cast<char*>(nv.value), nv.valuelen);
-      out += "\n";
-    }
-    if (flags & NGHTTP2_HD_INFLATE_FINAL) break;
-  }
-  nghttp2_hd_inflate_del(inflater);
-  return out;
-}
 
 class RpcH2 : public TransportTest {
  protected:
@@ -66,7 +37,10 @@ class RpcH2 : public TransportTest {
     EXPECT_TRUE(s.send(preface() + bytes));
     return decoded(s.next(kHeaders).body);
   }
-  bool still_serves() { return connect()->call<Raw>("/t.T/Echo", Raw{"x"}, soon()).ok(); }
+  bool still_serves() {
+    Socket s(address(), tls());
+    return s.send(preface()) && call(s, 1, "/t.T/Echo", "x").message == "x";
+  }
 
   std::unique_ptr<RpcListener> listener_;
   std::atomic<int> begun_{0};
@@ -174,6 +148,29 @@ TEST_P(RpcH2, AnExhaustedWindowHoldsTheAnswerBackUntilItOpens) {
   ASSERT_TRUE(s.send(frame(kWindowUpdate, 0, 1, u32(100))));
   EXPECT_EQ(s.next(kData).body.size(), message("abcdef").size() - 3);
   EXPECT_EQ(decoded(s.next(kHeaders).body), "grpc-status=0\n");
+}
+
+TEST_P(RpcH2, MessagesThatNeverEndHaveALimitPerConnection) {
+  listener_->close(0s).ok();
+  auto l = listen(R"({"max_message":4000,"max_streams":20})");
+  ASSERT_TRUE((l->unary<Raw, Raw>("/t.T/Echo", [](ServerCall&, const Raw& r) -> Result<Raw> {
+                return r;
+              })).ok());
+  ASSERT_TRUE(l->serve().ok());
+  Socket s(address(), tls());
+  ASSERT_TRUE(s.send(preface()));
+  const std::string almost = message(std::string(4000, 'm')).substr(0, 4000);
+  for (uint32_t i = 0; i < 9; ++i)
+    ASSERT_TRUE(s.send(request(2 * i + 1, "/t.T/Echo") + frame(kData, 0, 2 * i + 1, almost)));
+  const Frame refusal = s.next(kHeaders);
+  EXPECT_EQ(refusal.stream, 17u);
+  EXPECT_NE(decoded(refusal.body).find("grpc-status=8"), std::string::npos);
+  // The others go on, and what was counted is given back.
+  for (uint32_t i = 0; i < 8; ++i) {
+    ASSERT_TRUE(s.send(frame(kData, kEndStream, 2 * i + 1, std::string(5, 'm'))));
+    EXPECT_EQ(s.next(kData).body.size(), 4005u);
+  }
+  EXPECT_EQ(call(s, 101, "/t.T/Echo", std::string(4000, 'n')).message.size(), 4000u);
 }
 
 TEST_P(RpcH2, FloodsOfPingAndSettingsEndTheConnection) {

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <nghttp2/nghttp2.h>
+
 #include "raw_socket.h"
 
 namespace signet::test::h2 {
@@ -65,6 +67,33 @@ inline std::string message(std::string_view bytes, char compressed = 0) {
   return compressed + u32(static_cast<uint32_t>(bytes.size())) + std::string(bytes);
 }
 
+// Response headers without indexing and mostly without Huffman are readable as they are; what is
+// Huffman-coded is shorter, so a small decoder would be needed. nghttp2's inflater does it.
+inline std::string decoded(const std::string& block) {
+  nghttp2_hd_inflater* inflater = nullptr;
+  nghttp2_hd_inflate_new(&inflater);
+  std::string out;
+  const auto* at = reinterpret_cast<const uint8_t*>(block.data());
+  std::size_t left = block.size();
+  for (;;) {
+    nghttp2_nv nv;
+    int flags = 0;
+    const ssize_t n = nghttp2_hd_inflate_hd2(inflater, &nv, &flags, at, left, 1);
+    if (n < 0) break;
+    at += n;
+    left -= static_cast<std::size_t>(n);
+    if (flags & NGHTTP2_HD_INFLATE_EMIT) {
+      out.append(reinterpret_cast<char*>(nv.name), nv.namelen);
+      out += "=";
+      out.append(reinterpret_cast<char*>(nv.value), nv.valuelen);
+      out += "\n";
+    }
+    if (flags & NGHTTP2_HD_INFLATE_FINAL) break;
+  }
+  nghttp2_hd_inflate_del(inflater);
+  return out;
+}
+
 struct Frame {
   char type = -1;  // -1: the connection ended
   char flags = 0;
@@ -100,6 +129,7 @@ class Socket {
       if (f.type == type || f.type == -1) return f;
     }
   }
+  RawSocket& raw() { return raw_; }
   bool at_end() { return next(127).type == -1 && ended_; }
 
  private:
@@ -119,5 +149,44 @@ class Socket {
   bool connected_ = false;
   bool ended_ = false;
 };
+
+struct Answer {
+  std::string message;
+  std::string trailers;  // decoded; "" when the connection ended before
+};
+
+/// The preface of a client that takes answers of any size.
+inline std::string open_preface() {
+  const std::string window = std::string("\0\4", 2) + u32(0x7fffffff);
+  return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(kSettings, 0, 0, window) +
+         frame(kWindowUpdate, 0, 0, u32(0x7fffffff - 65535));
+}
+
+/// One unary call on a connection that has sent its preface. The server's window is not looked at.
+inline Answer call(Socket& s, uint32_t stream, const std::string& path, std::string_view bytes) {
+  Answer answer;
+  s.send(request(stream, path));
+  const std::string framed = message(bytes);
+  std::string_view rest = framed;
+  for (bool last = false; !last;) {
+    const std::string_view part = rest.substr(0, 16384);
+    rest.remove_prefix(part.size());
+    last = rest.empty();
+    s.send(frame(kData, last ? kEndStream : 0, stream, part));
+  }
+  std::string body;
+  for (;;) {
+    const Frame f = s.next();
+    if (f.type == -1) return answer;
+    if (f.stream != stream) continue;
+    if (f.type == kData) body += f.body;
+    if (f.type == kReset) answer.trailers = "reset";
+    if (f.type == kReset || (f.type == kHeaders && (f.flags & kEndStream))) {
+      if (f.type == kHeaders) answer.trailers = decoded(f.body);
+      if (body.size() >= 5) answer.message = body.substr(5);
+      return answer;
+    }
+  }
+}
 
 }  // namespace signet::test::h2

@@ -17,6 +17,8 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
+#include "pki.h"
+
 namespace signet::test {
 
 struct RawSocket {
@@ -62,14 +64,19 @@ struct RawSocket {
   RawSocket(const RawSocket&) = delete;
   RawSocket& operator=(const RawSocket&) = delete;
 
+  void show(const Certified& c) {
+    SSL_CTX_use_certificate(context, c.certificate.get());
+    SSL_CTX_use_PrivateKey(context, c.key.get());
+  }
   void only_version(int version) {
     SSL_CTX_set_min_proto_version(context, version);
     SSL_CTX_set_max_proto_version(context, version);
   }
-  bool handshake(SSL_SESSION* resume = nullptr, bool alpn = true) {
+  bool handshake(SSL_SESSION* resume = nullptr, const char* alpn = "\x02h2") {
     ssl = SSL_new(context);
     SSL_set_fd(ssl, fd);
-    if (alpn) SSL_set_alpn_protos(ssl, reinterpret_cast<const unsigned char*>("\x02h2"), 3);
+    SSL_set_alpn_protos(ssl, reinterpret_cast<const unsigned char*>(alpn),
+                        static_cast<unsigned>(std::strlen(alpn)));
     if (resume) SSL_set_session(ssl, resume);
     const bool good = SSL_connect(ssl) == 1;
     remember_error();

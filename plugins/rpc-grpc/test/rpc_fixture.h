@@ -45,6 +45,7 @@ inline TestHost& test_host() {
 class RpcTest : public testing::Test {
  protected:
   RpcTest() : host_(test_host().host()) {
+    test_host().forget_log();
     char name[] = "/tmp/rpc-grpc-test-XXXXXX";
     folder_ = mkdtemp(name);
   }

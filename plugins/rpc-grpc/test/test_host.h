@@ -52,6 +52,10 @@ class TestHost {
     std::lock_guard lock(log_mutex_);
     return log_;
   }
+  void forget_log() {
+    std::lock_guard lock(log_mutex_);
+    log_.clear();
+  }
   static int64_t live_blobs() { return blobs(); }
   static int64_t wiped_blobs() { return wiped(); }
 
