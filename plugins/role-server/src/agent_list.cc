@@ -156,10 +156,8 @@ Status count_agents(CallContext& call, const api::CountAgentsRequest& request,
 }  // namespace
 
 void register_agent_listing(MethodRegistry& methods, ServiceContext&) {
-  methods.unary<api::ListAgentsRequest, api::ListAgentsResponse>(
-      "/spire.api.server.agent.v1.Agent/ListAgents", list_agents);
-  methods.unary<api::CountAgentsRequest, api::CountAgentsResponse>(
-      "/spire.api.server.agent.v1.Agent/CountAgents", count_agents);
+  methods.unary("/spire.api.server.agent.v1.Agent/ListAgents", list_agents);
+  methods.unary("/spire.api.server.agent.v1.Agent/CountAgents", count_agents);
 }
 
 }  // namespace signet::server

@@ -163,17 +163,13 @@ Status create_join_token_call(CallContext& call, const api::CreateJoinTokenReque
 }  // namespace
 
 void register_agent_service(MethodRegistry& methods, ServiceContext& context) {
-  const auto path = [](const char* method) {
-    return std::string("/spire.api.server.agent.v1.Agent/") + method;
-  };
-  methods.unary<api::GetAgentRequest, types::Agent>(path("GetAgent"), get_agent);
-  methods.unary<api::DeleteAgentRequest, google::protobuf::Empty>(path("DeleteAgent"),
-                                                                  delete_agent);
-  methods.unary<api::BanAgentRequest, google::protobuf::Empty>(path("BanAgent"), ban_agent);
-  methods.unary<api::RenewAgentRequest, api::RenewAgentResponse>(path("RenewAgent"), renew_agent);
-  methods.unary<api::PostStatusRequest, api::PostStatusResponse>(path("PostStatus"), post_status);
-  methods.unary<api::CreateJoinTokenRequest, types::JoinToken>(path("CreateJoinToken"),
-                                                               create_join_token_call);
+  const std::string prefix = "/spire.api.server.agent.v1.Agent/";
+  methods.unary(prefix + "GetAgent", get_agent);
+  methods.unary(prefix + "DeleteAgent", delete_agent);
+  methods.unary(prefix + "BanAgent", ban_agent);
+  methods.unary(prefix + "RenewAgent", renew_agent);
+  methods.unary(prefix + "PostStatus", post_status);
+  methods.unary(prefix + "CreateJoinToken", create_join_token_call);
   register_agent_listing(methods, context);
   register_agent_attestation(methods, context);
 }

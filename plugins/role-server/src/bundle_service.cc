@@ -86,6 +86,12 @@ class BundleService {
     return {};
   }
 
+  Status publish_wit(CallContext& call, const api::PublishWITAuthorityRequest&,
+                     api::PublishWITAuthorityResponse&) {
+    return api_error(call.host(), Code::kUnimplemented,
+                     "WIT-SVID functionality is not yet implemented");
+  }
+
   Status list(CallContext& call, const api::ListFederatedBundlesRequest& request,
               api::ListFederatedBundlesResponse& response) {
     const bool paged = request.page_size() > 0;
@@ -261,41 +267,17 @@ class BundleService {
 void register_bundle_service(MethodRegistry& methods, ServiceContext& context) {
   const auto s = std::make_shared<BundleService>(context);
   const std::string prefix = "/spire.api.server.bundle.v1.Bundle/";
-  methods.unary<api::CountBundlesRequest, api::CountBundlesResponse>(
-      prefix + "CountBundles",
-      [s](CallContext& c, const auto& q, auto& a) { return s->count(c, q, a); });
-  methods.unary<api::GetBundleRequest, types::Bundle>(
-      prefix + "GetBundle",
-      [s](CallContext& c, const auto& q, auto& a) { return s->get(c, q, a); });
-  methods.unary<api::AppendBundleRequest, types::Bundle>(
-      prefix + "AppendBundle",
-      [s](CallContext& c, const auto& q, auto& a) { return s->append(c, q, a); });
-  methods.unary<api::PublishJWTAuthorityRequest, api::PublishJWTAuthorityResponse>(
-      prefix + "PublishJWTAuthority",
-      [s](CallContext& c, const auto& q, auto& a) { return s->publish_jwt(c, q, a); });
-  methods.unary<api::PublishWITAuthorityRequest, api::PublishWITAuthorityResponse>(
-      prefix + "PublishWITAuthority", [](CallContext& c, const auto&, auto&) {
-        return api_error(c.host(), Code::kUnimplemented,
-                         "WIT-SVID functionality is not yet implemented");
-      });
-  methods.unary<api::ListFederatedBundlesRequest, api::ListFederatedBundlesResponse>(
-      prefix + "ListFederatedBundles",
-      [s](CallContext& c, const auto& q, auto& a) { return s->list(c, q, a); });
-  methods.unary<api::GetFederatedBundleRequest, types::Bundle>(
-      prefix + "GetFederatedBundle",
-      [s](CallContext& c, const auto& q, auto& a) { return s->get_federated(c, q, a); });
-  methods.unary<api::BatchCreateFederatedBundleRequest, api::BatchCreateFederatedBundleResponse>(
-      prefix + "BatchCreateFederatedBundle",
-      [s](CallContext& c, const auto& q, auto& a) { return s->create(c, q, a); });
-  methods.unary<api::BatchUpdateFederatedBundleRequest, api::BatchUpdateFederatedBundleResponse>(
-      prefix + "BatchUpdateFederatedBundle",
-      [s](CallContext& c, const auto& q, auto& a) { return s->update(c, q, a); });
-  methods.unary<api::BatchSetFederatedBundleRequest, api::BatchSetFederatedBundleResponse>(
-      prefix + "BatchSetFederatedBundle",
-      [s](CallContext& c, const auto& q, auto& a) { return s->set(c, q, a); });
-  methods.unary<api::BatchDeleteFederatedBundleRequest, api::BatchDeleteFederatedBundleResponse>(
-      prefix + "BatchDeleteFederatedBundle",
-      [s](CallContext& c, const auto& q, auto& a) { return s->remove(c, q, a); });
+  methods.unary(prefix + "CountBundles", bind(s, &BundleService::count));
+  methods.unary(prefix + "GetBundle", bind(s, &BundleService::get));
+  methods.unary(prefix + "AppendBundle", bind(s, &BundleService::append));
+  methods.unary(prefix + "PublishJWTAuthority", bind(s, &BundleService::publish_jwt));
+  methods.unary(prefix + "PublishWITAuthority", bind(s, &BundleService::publish_wit));
+  methods.unary(prefix + "ListFederatedBundles", bind(s, &BundleService::list));
+  methods.unary(prefix + "GetFederatedBundle", bind(s, &BundleService::get_federated));
+  methods.unary(prefix + "BatchCreateFederatedBundle", bind(s, &BundleService::create));
+  methods.unary(prefix + "BatchUpdateFederatedBundle", bind(s, &BundleService::update));
+  methods.unary(prefix + "BatchSetFederatedBundle", bind(s, &BundleService::set));
+  methods.unary(prefix + "BatchDeleteFederatedBundle", bind(s, &BundleService::remove));
 }
 
 }  // namespace signet::server

@@ -249,25 +249,13 @@ class EntryService {
 void register_entry_service(MethodRegistry& methods, ServiceContext& context) {
   const auto s = std::make_shared<EntryService>(context);
   const std::string prefix = "/spire.api.server.entry.v1.Entry/";
-  methods.unary<api::CountEntriesRequest, api::CountEntriesResponse>(
-      prefix + "CountEntries",
-      [s](CallContext& c, const auto& q, auto& a) { return s->count(c, q, a); });
-  methods.unary_blob<api::ListEntriesRequest>(
-      prefix + "ListEntries", [s](CallContext& c, const auto& q) { return s->list(c, q); });
-  methods.unary<api::GetEntryRequest, Entry>(
-      prefix + "GetEntry", [s](CallContext& c, const auto& q, auto& a) { return s->get(c, q, a); });
-  methods.unary<api::BatchCreateEntryRequest, api::BatchCreateEntryResponse>(
-      prefix + "BatchCreateEntry",
-      [s](CallContext& c, const auto& q, auto& a) { return s->create(c, q, a); });
-  methods.unary<api::BatchUpdateEntryRequest, api::BatchUpdateEntryResponse>(
-      prefix + "BatchUpdateEntry",
-      [s](CallContext& c, const auto& q, auto& a) { return s->update(c, q, a); });
-  methods.unary<api::BatchDeleteEntryRequest, api::BatchDeleteEntryResponse>(
-      prefix + "BatchDeleteEntry",
-      [s](CallContext& c, const auto& q, auto& a) { return s->remove(c, q, a); });
-  methods.unary_blob<api::GetAuthorizedEntriesRequest>(
-      prefix + "GetAuthorizedEntries",
-      [s](CallContext& c, const auto& q) { return s->authorized(c, q); });
+  methods.unary(prefix + "CountEntries", bind(s, &EntryService::count));
+  methods.unary(prefix + "ListEntries", bind(s, &EntryService::list));
+  methods.unary(prefix + "GetEntry", bind(s, &EntryService::get));
+  methods.unary(prefix + "BatchCreateEntry", bind(s, &EntryService::create));
+  methods.unary(prefix + "BatchUpdateEntry", bind(s, &EntryService::update));
+  methods.unary(prefix + "BatchDeleteEntry", bind(s, &EntryService::remove));
+  methods.unary(prefix + "GetAuthorizedEntries", bind(s, &EntryService::authorized));
   methods.stream(prefix + "SyncAuthorizedEntries",
                  SIGNET_RPC_CLIENT_STREAM | SIGNET_RPC_SERVER_STREAM,
                  [s](std::shared_ptr<CallContext> c, std::string_view first) {

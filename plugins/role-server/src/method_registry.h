@@ -1,9 +1,8 @@
 // MethodRegistry: the API's methods and what handles them, before a socket exists.
 //
-//   methods.unary<GetAgentRequest, types::Agent>("/spire.api.server.agent.v1.Agent/GetAgent",
-//       [](CallContext& call, const GetAgentRequest& request, types::Agent& response) -> Status {
-//         ...
-//       });
+//   Status get_agent(CallContext& call, const GetAgentRequest& request, types::Agent& response);
+//   methods.unary("/spire.api.server.agent.v1.Agent/GetAgent", get_agent);
+//   methods.unary("/spire.api.server.entry.v1.Entry/GetEntry", bind(service, &EntryService::get));
 //
 // Handlers run on worker threads, concurrently, and may block. The caller is already authorised
 // by method_table.h and past its rate limit.
@@ -29,6 +28,29 @@ class UnaryTask {
   virtual Result<Blob> run(CallContext& call) = 0;
 };
 
+// What handles a unary method; the second form is for answers that exist encoded.
+template <typename Req, typename Resp>
+using UnaryFn = std::function<Status(CallContext&, const Req&, Resp&)>;
+template <typename Req>
+using BlobFn = std::function<Result<Blob>(CallContext&, const Req&)>;
+
+/// A method of a service object, which lives as long as what is returned.
+template <typename Service, typename Req, typename Resp>
+UnaryFn<Req, Resp> bind(std::shared_ptr<Service> service,
+                        Status (Service::*method)(CallContext&, const Req&, Resp&)) {
+  return [service = std::move(service), method](CallContext& call, const Req& request,
+                                                Resp& response) {
+    return (service.get()->*method)(call, request, response);
+  };
+}
+template <typename Service, typename Req>
+BlobFn<Req> bind(std::shared_ptr<Service> service,
+                 Result<Blob> (Service::*method)(CallContext&, const Req&)) {
+  return [service = std::move(service), method](CallContext& call, const Req& request) {
+    return (service.get()->*method)(call, request);
+  };
+}
+
 class MethodRegistry {
  public:
   using Parse = std::function<std::unique_ptr<UnaryTask>(std::string_view)>;  // null: malformed
@@ -40,23 +62,26 @@ class MethodRegistry {
     Stream stream;  // streams of many requests or many answers
   };
 
-  /// fn(CallContext&, const Req&, Resp&) -> Status
-  template <typename Req, typename Resp, typename Fn>
-  void unary(std::string_view method, Fn fn) {
-    unary_blob<Req>(method, [fn = std::move(fn)](CallContext& call, const Req& request) {
-      Resp response;
-      const Status status = fn(call, request, response);
-      return status.ok() ? Result<Blob>(call.host().blob_of(response)) : Result<Blob>(status);
-    });
+  template <typename Req, typename Resp>
+  void unary(std::string_view method, UnaryFn<Req, Resp> fn) {
+    unary<Req>(method, BlobFn<Req>([fn = std::move(fn)](CallContext& call, const Req& request) {
+                 Resp response;
+                 const Status status = fn(call, request, response);
+                 return status.ok() ? Result<Blob>(call.host().blob_of(response))
+                                    : Result<Blob>(status);
+               }));
   }
-  /// For answers that exist encoded: fn(CallContext&, const Req&) -> Result<Blob>
-  template <typename Req, typename Fn>
-  void unary_blob(std::string_view method, Fn fn) {
-    auto shared = std::make_shared<Fn>(std::move(fn));
+  template <typename Req, typename Resp>
+  void unary(std::string_view method, Status (*fn)(CallContext&, const Req&, Resp&)) {
+    unary(method, UnaryFn<Req, Resp>(fn));
+  }
+  template <typename Req>
+  void unary(std::string_view method, BlobFn<Req> fn) {
+    auto shared = std::make_shared<const BlobFn<Req>>(std::move(fn));
     add(
         method, 0,
         [shared](std::string_view bytes) -> std::unique_ptr<UnaryTask> {
-          auto task = std::make_unique<Task<Req, Fn>>(shared);
+          auto task = std::make_unique<Task<Req>>(shared);
           const bool good =
               task->request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
           return good ? std::move(task) : nullptr;
@@ -72,9 +97,9 @@ class MethodRegistry {
   const std::vector<Method>& methods() const { return methods_; }
 
  private:
-  template <typename Req, typename Fn>
+  template <typename Req>
   struct Task final : UnaryTask {
-    explicit Task(std::shared_ptr<Fn> f) : fn(std::move(f)) {}
+    explicit Task(std::shared_ptr<const BlobFn<Req>> f) : fn(std::move(f)) {}
     std::uint32_t cost() const override {
       // A batch of signatures costs one token each, as SPIRE counts it.
       if constexpr (requires(const Req& r) { r.params_size(); }) {
@@ -85,7 +110,7 @@ class MethodRegistry {
     }
     Result<Blob> run(CallContext& call) override { return (*fn)(call, std::as_const(request)); }
     Req request;
-    std::shared_ptr<Fn> fn;
+    std::shared_ptr<const BlobFn<Req>> fn;
   };
   void add(std::string_view method, std::uint32_t rpc_flags, Parse parse, Stream stream);
 

@@ -84,6 +84,10 @@ Status answer_logger(CallContext& call, types::Logger& response) {
   return {};
 }
 
+Status get_logger(CallContext& call, const logger::GetLoggerRequest&, types::Logger& response) {
+  return answer_logger(call, response);
+}
+
 Status set_log_level(CallContext& call, const logger::SetLogLevelRequest& request,
                      types::Logger& response) {
   std::uint32_t level = 0;
@@ -142,25 +146,18 @@ Status check_health(CallContext& call, const health::HealthCheckRequest& request
 }  // namespace
 
 void register_debug_service(MethodRegistry& methods, ServiceContext&) {
-  methods.unary<debug::GetInfoRequest, debug::GetInfoResponse>(
-      "/spire.api.server.debug.v1.Debug/GetInfo", get_info);
+  methods.unary("/spire.api.server.debug.v1.Debug/GetInfo", get_info);
 }
 
 void register_logger_service(MethodRegistry& methods, ServiceContext&) {
-  methods.unary<logger::GetLoggerRequest, types::Logger>(
-      "/spire.api.server.logger.v1.Logger/GetLogger",
-      [](CallContext& call, const logger::GetLoggerRequest&, types::Logger& response) {
-        return answer_logger(call, response);
-      });
-  methods.unary<logger::SetLogLevelRequest, types::Logger>(
-      "/spire.api.server.logger.v1.Logger/SetLogLevel", set_log_level);
-  methods.unary<logger::ResetLogLevelRequest, types::Logger>(
-      "/spire.api.server.logger.v1.Logger/ResetLogLevel", reset_log_level);
+  const std::string prefix = "/spire.api.server.logger.v1.Logger/";
+  methods.unary(prefix + "GetLogger", get_logger);
+  methods.unary(prefix + "SetLogLevel", set_log_level);
+  methods.unary(prefix + "ResetLogLevel", reset_log_level);
 }
 
 void register_health_service(MethodRegistry& methods, ServiceContext&) {
-  methods.unary<health::HealthCheckRequest, health::HealthCheckResponse>(
-      "/grpc.health.v1.Health/Check", check_health);
+  methods.unary("/grpc.health.v1.Health/Check", check_health);
 }
 
 }  // namespace signet::server

@@ -341,22 +341,14 @@ Status batch_new_wit_svid(CallContext& call, const api::BatchNewWITSVIDRequest& 
 }  // namespace
 
 void register_svid_service(MethodRegistry& methods, ServiceContext&) {
-  const auto path = [](const char* method) {
-    return std::string("/spire.api.server.svid.v1.SVID/") + method;
-  };
-  methods.unary<api::MintX509SVIDRequest, api::MintX509SVIDResponse>(path("MintX509SVID"),
-                                                                     mint_x509_svid);
-  methods.unary<api::MintJWTSVIDRequest, api::MintJWTSVIDResponse>(path("MintJWTSVID"),
-                                                                   mint_jwt_svid);
-  methods.unary<api::MintWITSVIDRequest, api::MintWITSVIDResponse>(path("MintWITSVID"),
-                                                                   mint_wit_svid);
-  methods.unary<api::BatchNewX509SVIDRequest, api::BatchNewX509SVIDResponse>(
-      path("BatchNewX509SVID"), batch_new_x509_svid);
-  methods.unary<api::NewJWTSVIDRequest, api::NewJWTSVIDResponse>(path("NewJWTSVID"), new_jwt_svid);
-  methods.unary<api::BatchNewWITSVIDRequest, api::BatchNewWITSVIDResponse>(path("BatchNewWITSVID"),
-                                                                           batch_new_wit_svid);
-  methods.unary<api::NewDownstreamX509CARequest, api::NewDownstreamX509CAResponse>(
-      path("NewDownstreamX509CA"), new_downstream_ca);
+  const std::string prefix = "/spire.api.server.svid.v1.SVID/";
+  methods.unary(prefix + "MintX509SVID", mint_x509_svid);
+  methods.unary(prefix + "MintJWTSVID", mint_jwt_svid);
+  methods.unary(prefix + "MintWITSVID", mint_wit_svid);
+  methods.unary(prefix + "BatchNewX509SVID", batch_new_x509_svid);
+  methods.unary(prefix + "NewJWTSVID", new_jwt_svid);
+  methods.unary(prefix + "BatchNewWITSVID", batch_new_wit_svid);
+  methods.unary(prefix + "NewDownstreamX509CA", new_downstream_ca);
 }
 
 }  // namespace signet::server
