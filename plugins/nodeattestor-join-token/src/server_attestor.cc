@@ -45,7 +45,9 @@ Result<ServerStep> ServerSession::step(std::string_view from_agent, std::int64_t
   if (expires_at < host_.unix_seconds()) return Status::invalid_argument("join token expired");
   auto agent_id =
       SpiffeId::make(trust_domain, "/spire/agent/join_token/" + std::string(from_agent));
-  if (!agent_id.ok()) return Status::internal("failed to create join token ID");
+  if (!agent_id.ok()) {
+    return agent_id.status().prefixed("failed to create join token ID").with_code(Code::kInternal);
+  }
   ServerStep step;
   step.attributes = std::make_unique<AgentAttributes>();
   step.attributes->agent_id = agent_id->to_string();

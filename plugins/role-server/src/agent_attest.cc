@@ -1,8 +1,7 @@
 // The Agent service: AttestAgent, by which a node becomes an agent.
 //
-// The stream carries the attestation data, any number of challenges, and the result. Join tokens
-// are the server's own business; every other type is a session of a node attestor plugin, which
-// is stepped by each message that comes.
+// The stream carries the attestation data, any number of challenges, and the result. Each type is a
+// session of a node attestor plugin, which is stepped by each message that comes.
 #include <algorithm>
 #include <optional>
 
@@ -49,7 +48,9 @@ class Attestation : public std::enable_shared_from_this<Attestation> {
                            Status::invalid_argument(problem)));
     }
     call_->audit("node_attestor_type", type());
-    if (type() == "join_token") return attest_join_token();
+    if (by_join_token()) {
+      call_->audit("token_sha256", join_token_fingerprint(request_.params().data().payload()));
+    }
     auto session = ServerAttestation::open(call_->host(), type(), trust_domain().name(),
                                            call_->caller().address, deadline());
     if (!session) {
@@ -65,28 +66,17 @@ class Attestation : public std::enable_shared_from_this<Attestation> {
 
  private:
   const std::string& type() const { return request_.params().data().type(); }
+  bool by_join_token() const { return type() == "join_token"; }
   const TrustDomain& trust_domain() const { return call_->services().trust_domain(); }
   std::int64_t deadline() const {
     return std::min(call_->call().deadline_ns(), call_->host().deadline_in(kStepTime));
   }
+  // The peer has join tokens in the server itself, so their errors name no plugin.
   Status of_plugin(const Status& status) const {
-    return status.prefixed("nodeattestor(" + type() + ")");
+    return by_join_token() ? api_error(call_->host(), status.code(), status.message())
+                           : status.prefixed("nodeattestor(" + type() + ")");
   }
   void end(const Status& status) { call_->finish(status); }
-
-  void attest_join_token() {
-    const std::string& token = request_.params().data().payload();
-    call_->audit("token_sha256", join_token_fingerprint(token));
-    const Status burnt =
-        burn_join_token(*call_->services().datastore, token, call_->host().unix_seconds());
-    if (!burnt.ok()) return end(api_error(call_->host(), burnt.code(), burnt.message()));
-    const auto id = join_token_agent_id(trust_domain(), token);
-    if (!id) {
-      return end(
-          api_error(call_->host(), Code::kInternal, "failed to create join token ID", id.status()));
-    }
-    finish({.agent_id = id->to_string(), .can_reattest = false, .selectors = {}});
-  }
 
   void step(std::string_view message) {
     if (++rounds_ > kMaxRounds) {

@@ -36,26 +36,6 @@ Status create_join_token(const Datastore& datastore, std::string_view token,
   return tx.commit().status();
 }
 
-Status burn_join_token(const Datastore& datastore, std::string_view token, std::int64_t now) {
-  SIGNET_TRY(auto tx, datastore.write());
-  const auto taken = tx.take("join_token", record_id(token));
-  if (!taken) {
-    if (taken.status().code() != Code::kNotFound) {
-      return taken.status().prefixed("failed to fetch join token").with_code(Code::kInternal);
-    }
-    return Status::invalid_argument(
-        "failed to attest: join token does not exist or has already been used");
-  }
-  if (const auto committed = tx.commit(); !committed) {
-    return committed.status().prefixed("failed to delete join token").with_code(Code::kInternal);
-  }
-  store::v1::JoinToken body;
-  if (!body.ParseFromString(taken->body) || body.expires_at() < now) {
-    return Status::invalid_argument("join token expired");
-  }
-  return {};
-}
-
 Result<std::size_t> prune_join_tokens(const Datastore& datastore, std::int64_t now) {
   Query query;
   query.kind = "join_token";

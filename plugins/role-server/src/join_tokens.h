@@ -1,5 +1,6 @@
 // Join tokens: secrets that let one agent attest once. The datastore knows a token by its SHA-256
-// only, so that what is stolen from it attests nobody.
+// only, so that what is stolen from it attests nobody. They are made here; the node attestor plugin
+// join_token uses them up, by taking the record "join_token" whose id is the hash in hexadecimal.
 #pragma once
 
 #include <string>
@@ -12,9 +13,6 @@ namespace signet::server {
 /// Blocks, as all here. Errors   kAlreadyExists; the datastore's
 Status create_join_token(const Datastore& datastore, std::string_view token,
                          std::int64_t expires_at);
-/// Uses the token up, expired or not: of many callers with the same one, one gets it.
-/// Errors   kInvalidArgument in SPIRE's words: unknown, used, or expired at `now`
-Status burn_join_token(const Datastore& datastore, std::string_view token, std::int64_t now);
 /// Deletes those that expired before `now`. How many.
 Result<std::size_t> prune_join_tokens(const Datastore& datastore, std::int64_t now);
 

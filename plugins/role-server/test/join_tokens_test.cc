@@ -13,26 +13,13 @@ class JoinTokensTest : public ::testing::Test {
   Datastore store_ = *Datastore::acquire(host_.host());
 };
 
-TEST_F(JoinTokensTest, WorksOnce) {
-  ASSERT_TRUE(create_join_token(store_, "0123456789abcdef", 2000).ok());
-  EXPECT_TRUE(burn_join_token(store_, "0123456789abcdef", 1000).ok());
-  const Status again = burn_join_token(store_, "0123456789abcdef", 1000);
-  EXPECT_EQ(again.code(), Code::kInvalidArgument);
-  EXPECT_EQ(again.message(),
-            "failed to attest: join token does not exist or has already been used");
-}
-
-TEST_F(JoinTokensTest, ExpiredOneIsUsedUpToo) {
-  ASSERT_TRUE(create_join_token(store_, "0123456789abcdef", 2000).ok());
-  EXPECT_EQ(burn_join_token(store_, "0123456789abcdef", 2001).message(), "join token expired");
-  EXPECT_TRUE(host_.store().all("join_token").empty());
-}
-
 TEST_F(JoinTokensTest, TheDatastoreNeverSeesTheToken) {
   ASSERT_TRUE(create_join_token(store_, "0123456789abcdef", 2000).ok());
   const auto records = host_.store().all("join_token");
   ASSERT_EQ(records.size(), 1u);
-  EXPECT_EQ(records[0]->id.size(), 64u);
+  // What nodeattestor-join-token looks for: sha256, as `printf 0123456789abcdef | sha256sum` says.
+  EXPECT_EQ(records[0]->id, "9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f");
+  EXPECT_EQ(records[0]->expires_at, 2000);
   EXPECT_EQ(records[0]->body.find("0123456789abcdef"), std::string::npos);
 }
 
