@@ -2,6 +2,8 @@
 
 #include <iterator>
 
+#include "crypto/random.h"
+
 namespace signet::server {
 namespace {
 
@@ -27,11 +29,12 @@ std::string_view audit_code(Code code) {
 
 }  // namespace
 
-void CallContext::write_audit(const Status& status, const AuditFields& fields) const {
+void CallContext::write_audit(const Status& status, const AuditFields& fields) {
   const auto [service, method] = service_and_method(rule_.method);
   std::vector<Field> out;
-  out.reserve(fields.size() + 12);
+  out.reserve(fields.size() + 13);
   out.emplace_back("type", "audit");
+  out.emplace_back("request_id", request_id());
   out.emplace_back("status", status.ok() ? "success" : "error");
   if (!status.ok()) {
     out.emplace_back("status_code", audit_code(status.code()));
@@ -55,6 +58,11 @@ void CallContext::write_audit(const Status& status, const AuditFields& fields) c
   host().log(LogLevel::kInfo, "API accessed", out);
 }
 
+const std::string& CallContext::request_id() {
+  if (request_id_.empty()) request_id_ = crypto::random_uuid();
+  return request_id_;
+}
+
 void CallContext::audit_item(const Status& status, const AuditFields& fields) {
   if (!auditing()) return;
   items_written_ = true;
@@ -64,6 +72,7 @@ void CallContext::audit_item(const Status& status, const AuditFields& fields) {
 void CallContext::close(const Status& status) {
   if (auditing() && (!items_written_ || !status.ok())) write_audit(status, fields_);
   if (status.ok() && !host().enabled(LogLevel::kDebug)) return;
+  call_->audit("request_id", request_id());
   if (caller_->identity) call_->audit("caller_id", caller_->identity->spiffe_id.to_string());
   if (!caller_->local) call_->audit("caller_addr", caller_->address);
   call_->audit("authorized_as", caller_->class_name());

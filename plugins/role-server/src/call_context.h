@@ -48,12 +48,14 @@ class CallContext {
   void close(const Status& status);
 
  private:
-  void write_audit(const Status& status, const AuditFields& fields) const;
+  void write_audit(const Status& status, const AuditFields& fields);
+  const std::string& request_id();
   ServiceContext& services_;
   std::shared_ptr<ServerCall> call_;
   std::shared_ptr<const Caller> caller_;
   const MethodRule& rule_;
   AuditFields fields_;
+  std::string request_id_;  // made when something is written about the call
   bool items_written_ = false;
 };
 
