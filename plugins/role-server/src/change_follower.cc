@@ -6,26 +6,16 @@ namespace signet::server {
 namespace {
 
 constexpr std::uint32_t kBatch = 1000;
-constexpr std::chrono::seconds kRetry{1};
+constexpr std::chrono::seconds kTick{1};
+constexpr std::chrono::seconds kMostPause{30};
 
 }  // namespace
 
 Status ChangeFollower::start() {
+  pause_ = kTick;
   SIGNET_RETURN_IF_ERROR(load());
-  std::uint64_t since = 0;
-  {
-    std::lock_guard lock(mutex_);
-    since = cursor_;
-  }
-  SIGNET_RETURN_IF_ERROR(retry_.start_every(host_, kRetry, [this] {
-    if (claim()) run();
-  }));
-  return datastore_.watch(
-      watch_, since, [this](std::uint64_t revision) { told(revision); },
-      [this](const Status& status) {
-        std::lock_guard lock(mutex_);
-        if (!stopping_) host_.log_status(LogLevel::kError, "Datastore watch ended", status);
-      });
+  SIGNET_RETURN_IF_ERROR(watch());
+  return tick_.start_every(host_, kTick, [this] { tick(); });
 }
 
 void ChangeFollower::stop() {
@@ -34,17 +24,62 @@ void ChangeFollower::stop() {
     if (stopping_) return;
     stopping_ = true;
   }
+  tick_.stop();  // first: it may begin another watch
   watch_.stop();
-  retry_.stop();
   std::unique_lock lock(mutex_);
   idle_.wait(lock, [this] { return !running_; });
+}
+
+Status ChangeFollower::watch() {
+  std::uint64_t since = 0;
+  {
+    std::lock_guard lock(mutex_);
+    since = cursor_;
+    watched_ns_ = host_.monotonic_ns();
+    watch_again_ns_ = 0;
+  }
+  return datastore_.watch(
+      watch_, since, [this](std::uint64_t revision) { told(revision); },
+      [this](const Status& status) { watch_ended(status); });
+}
+
+// Not the place to begin another one: this is the end of the call that the stream still holds.
+void ChangeFollower::watch_ended(const Status& status) {
+  std::lock_guard lock(mutex_);
+  if (stopping_) return;
+  const std::int64_t now = host_.monotonic_ns();
+  const bool lasted = std::chrono::nanoseconds(now - watched_ns_) > pause_;
+  pause_ = lasted ? kTick : std::min<std::chrono::nanoseconds>(2 * pause_, kMostPause);
+  watch_again_ns_ = now + pause_.count();
+  host_.log_status(LogLevel::kError, "Datastore watch ended", status);
+}
+
+void ChangeFollower::tick() {
+  bool due = false;
+  {
+    std::lock_guard lock(mutex_);
+    due = watch_again_ns_ != 0 && watch_again_ns_ <= host_.monotonic_ns();
+  }
+  if (due) {
+    if (const Status begun = watch(); !begun.ok()) watch_ended(begun);
+    // The log is asked either way: what came while nobody watched may be the last for long.
+    if (const auto latest = latest_revision()) {
+      std::lock_guard lock(mutex_);
+      latest_ = std::max(latest_, *latest);
+    }
+  }
+  if (claim()) run();
+}
+
+Result<std::uint64_t> ChangeFollower::latest_revision() const {
+  SIGNET_TRY(auto tx, datastore_.read());
+  return tx.commit();
 }
 
 Status ChangeFollower::load() {
   // The revision is read first: a change that comes between the two reads is seen again, which
   // does no harm, and never missed.
-  SIGNET_TRY(auto first, datastore_.read());
-  SIGNET_TRY(const std::uint64_t revision, first.commit());
+  SIGNET_TRY(const std::uint64_t revision, latest_revision());
   SIGNET_TRY(auto tx, datastore_.read());
   for (ChangeSubscriber* subscriber : subscribers_) {
     SIGNET_RETURN_IF_ERROR(subscriber->reload(tx));

@@ -1,11 +1,13 @@
 // ChangeFollower: keeps in-memory views equal to the datastore by following its change log.
 //
 // Each view subscribes for one kind of record. At start every view loads everything once; after
-// that it hears of each changed record, also of those that another server wrote. A server's own
+// that it hears of each changed record, also of those that another server wrote. When the datastore
+// ends the watch, it watches again, and what happened between lies in the log. A server's own
 // writes are applied by the writer at once (so that the answer of a write means that it is in
 // force) and skipped when the log brings them again.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <string_view>
@@ -56,6 +58,10 @@ class ChangeFollower {
 
  private:
   Status load();
+  Result<std::uint64_t> latest_revision() const;
+  Status watch();
+  void watch_ended(const Status& status);
+  void tick();
   Status read_changes(std::uint64_t since, std::uint64_t& reached);
   void told(std::uint64_t latest);
   bool claim();  // true: the caller must call run()
@@ -71,7 +77,10 @@ class ChangeFollower {
   bool running_ = false;
   bool stopping_ = false;
   std::condition_variable idle_;
-  Timer retry_;  // looks again after a failure, or when no worker was free
+  std::int64_t watched_ns_ = 0;       // when the watch began
+  std::int64_t watch_again_ns_ = 0;   // when to begin another one; 0: it goes on
+  std::chrono::nanoseconds pause_{};  // before that
+  Timer tick_;                        // after a failure, or when no worker was free
   ServiceStream watch_;
 };
 

@@ -1,5 +1,5 @@
 // Fakes with behaviour for tests of the role's parts: a datastore in memory, a key manager in
-// memory, and a host whose clock stands still until it is moved and whose timers never fire.
+// memory, and a host whose clock stands still until it is moved and whose timers fire when told.
 #pragma once
 
 #include <algorithm>
@@ -32,10 +32,9 @@ class MemoryDatastore {
 
   static const signet_datastore* table() {
     static const signet_datastore kTable = {
-        sizeof(signet_datastore),
-        0,
+        sizeof(signet_datastore), 0,
         [](signet_instance* i, signet_call*, std::uint32_t, signet_tx** out) -> signet_status {
-          *out = reinterpret_cast<signet_tx*>(new Tx{*self(i), self(i)->records_, false});
+          *out = reinterpret_cast<signet_tx*>(new Tx{*self(i), self(i)->records_, {}});
           return SIGNET_OK;
         },
         [](signet_tx* t, signet_call* c, signet_str kind, signet_str id) -> signet_status {
@@ -52,15 +51,11 @@ class MemoryDatastore {
         [](signet_tx* t, signet_call* c, signet_str kind, signet_str id) -> signet_status {
           const Key key{std::string(view(kind)), std::string(view(id))};
           const signet_status code = emit(tx(t), c, key);
-          tx(t).records.erase(key);
-          tx(t).changed = true;
-          return code;
+          return tx(t).erase(key) ? code : SIGNET_NOT_FOUND;
         },
         [](signet_tx* t, signet_call*, signet_str kind, signet_str id) -> signet_status {
-          tx(t).changed = true;
-          return tx(t).records.erase({std::string(view(kind)), std::string(view(id))}) == 1
-                     ? SIGNET_OK
-                     : SIGNET_NOT_FOUND;
+          return tx(t).erase({std::string(view(kind)), std::string(view(id))}) ? SIGNET_OK
+                                                                               : SIGNET_NOT_FOUND;
         },
         [](signet_tx* t, signet_call* c, const signet_query* q) -> signet_status {
           return tx(t).query(c, *q);
@@ -73,18 +68,29 @@ class MemoryDatastore {
             --owned->store.fail_commits;
             return SIGNET_UNAVAILABLE;
           }
-          if (owned->changed) {
+          if (!owned->changed.empty()) {
             owned->store.records_ = owned->records;
             ++owned->store.revision_;
+            for (const auto& [key, deleted] : owned->changed) {
+              owned->store.log_[key] = {owned->store.revision_, deleted};
+            }
           }
           *revision = owned->store.revision_;
           return SIGNET_OK;
         },
         [](signet_tx* t) { delete &tx(t); },
-        [](signet_instance*, signet_call*, std::uint64_t, std::uint32_t) -> signet_status {
-          return SIGNET_OK;
+        [](signet_instance* i, signet_call* c, std::uint64_t since, std::uint32_t limit) {
+          return self(i)->changes(c, since, limit);
         },
-        [](signet_instance*, signet_call*, std::uint64_t) -> signet_status { return SIGNET_OK; }};
+        // There is no thread to tell of anything later, so a watch ends with what it tells.
+        [](signet_instance* i, signet_call* c, std::uint64_t since) -> signet_status {
+          ++self(i)->watches;
+          const signet_revision latest = {sizeof(signet_revision), 0, self(i)->revision_};
+          if (latest.revision > since) {
+            c->ops->emit(c, SIGNET_KIND_REVISION, &latest, sizeof(latest));
+          }
+          return SIGNET_UNAVAILABLE;
+        }};
     return &kTable;
   }
   signet_instance* instance() { return reinterpret_cast<signet_instance*>(this); }
@@ -101,13 +107,17 @@ class MemoryDatastore {
     return out;
   }
   int fail_commits = 0;  // so many commits fail
+  int fail_changes = 0;  // so many reads of the log fail
+  int watches = 0;       // begun so far
+  /// The log forgets what lies before; a reader from there is told to load everything.
+  void forget_log() { log_start_ = revision_; }
 
  private:
   using Records = std::map<Key, Stored>;
   struct Tx {
     MemoryDatastore& store;
     Records records;
-    bool changed;
+    std::vector<std::pair<Key, bool>> changed;  // whether it was deleted
 
     signet_status put(signet_record& record) {
       const Key key{std::string(view(record.kind)), std::string(view(record.id))};
@@ -124,8 +134,12 @@ class MemoryDatastore {
       }
       record.row = stored.row;
       records[key] = std::move(stored);
-      changed = true;
+      changed.emplace_back(key, false);
       return SIGNET_OK;
+    }
+    bool erase(const Key& key) {
+      changed.emplace_back(key, true);
+      return records.erase(key) == 1;
     }
     signet_status query(signet_call* c, const signet_query& q) const {
       std::vector<const Stored*> found;
@@ -149,6 +163,25 @@ class MemoryDatastore {
       return SIGNET_OK;
     }
   };
+  signet_status changes(signet_call* c, std::uint64_t since, std::uint32_t limit) {
+    if (fail_changes > 0) {
+      --fail_changes;
+      return SIGNET_UNAVAILABLE;
+    }
+    if (since < log_start_) return SIGNET_FAILED_PRECONDITION;
+    std::map<std::pair<std::uint64_t, Key>, bool> found;
+    for (const auto& [key, change] : log_) {
+      if (change.first > since) found[{change.first, key}] = change.second;
+    }
+    for (const auto& [at, deleted] : found) {
+      if (limit-- == 0) break;
+      const auto& [kind, id] = at.second;
+      const signet_change change = {sizeof(signet_change), deleted ? 1u : 0u, to_abi(kind),
+                                    to_abi(id), at.first};
+      c->ops->emit(c, SIGNET_KIND_CHANGE, &change, sizeof(change));
+    }
+    return SIGNET_OK;
+  }
   static MemoryDatastore* self(signet_instance* i) { return reinterpret_cast<MemoryDatastore*>(i); }
   static Tx& tx(signet_tx* t) { return *reinterpret_cast<Tx*>(t); }
   static void emit_one(signet_call* c, const Stored& s) {
@@ -173,6 +206,8 @@ class MemoryDatastore {
   }
 
   Records records_;
+  std::map<Key, std::pair<std::uint64_t, bool>> log_;  // the latest change: revision, deleted
+  std::uint64_t log_start_ = 0;
   std::uint64_t revision_ = 0;
   std::uint64_t row_ = 0;
 };
@@ -211,13 +246,12 @@ class MemoryKeys final : public Plugin, public KeyManager {
   }
 };
 
-// The host above with timers that accept and never fire, so that a test moves the clock and calls
-// what a timer would.
+// A host with those two. Its timers run when the test says so, all of them, due or not.
 class QuietHost {
  public:
   QuietHost() : host_(*fake_.abi()), keys_(Host(fake_.abi())) {
     host_.get_service = [](const signet_host* h, const char* id) -> const void* {
-      if (std::string_view(id) == SIGNET_HOST_TIMER) return timers();
+      if (std::string_view(id) == SIGNET_HOST_TIMER) return timer_table();
       return fakes::FakeHost("probe").abi()->get_service(h, id);
     };
     fake_.offer(SIGNET_DATASTORE, store_.instance(), MemoryDatastore::table());
@@ -233,19 +267,30 @@ class QuietHost {
   }
   void advance(std::int64_t seconds) { set_time(now_ + seconds); }
   std::int64_t now() const { return now_; }
+  void fire_timers() {
+    const auto timers = timers_of(&host_);
+    for (const auto& [id, timer] : timers) timer.first(timer.second);
+  }
   MemoryDatastore& store() { return store_; }
   MemoryKeys& keys() { return keys_; }
 
  private:
-  static const signet_host_timer* timers() {
+  using Timers = std::map<std::uint64_t, std::pair<void (*)(void*), void*>>;
+  static Timers& timers_of(const signet_host* host) {
+    static std::map<const signet_host*, Timers> all;
+    return all[host];
+  }
+  static const signet_host_timer* timer_table() {
     static constexpr signet_host_timer kTimers = {
         sizeof(signet_host_timer), 0,
-        [](const signet_host*, std::int64_t, std::int64_t, void (*)(void*), void*,
+        [](const signet_host* h, std::int64_t, std::int64_t, void (*fn)(void*), void* arg,
            std::uint64_t* id) -> signet_status {
-          *id = 1;
+          static std::uint64_t last = 0;
+          *id = ++last;
+          timers_of(h)[*id] = {fn, arg};
           return SIGNET_OK;
         },
-        [](const signet_host*, std::uint64_t) {}};
+        [](const signet_host* h, std::uint64_t id) { timers_of(h).erase(id); }};
     return &kTimers;
   }
   fakes::FakeHost fake_{"server/role-server"};
