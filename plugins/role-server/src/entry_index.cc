@@ -24,15 +24,27 @@ std::vector<std::string> sorted_selectors(
   return out;
 }
 
-// Takes the element at `at` out of `list` by moving the last one there; tells that one its place.
-template <typename T, typename SetPlace>
-void swap_remove(std::vector<T*>& list, std::size_t at, SetPlace&& set_place) {
+// Takes the element at `at` out of `list` by moving the last one there; `place` is the member in
+// which an element keeps where it is.
+template <typename T>
+void swap_remove(std::vector<T*>& list, std::uint32_t at, std::uint32_t T::*place) {
   list[at] = list.back();
+  list[at]->*place = at;
   list.pop_back();
-  if (at < list.size()) set_place(*list[at], at);
 }
 
 }  // namespace
+
+IndexedEntry::IndexedEntry(const spire::api::types::Entry& entry)
+    : encoded(entry.SerializeAsString()),
+      revision_number(entry.revision_number()),
+      created_at(entry.created_at()),
+      expires_at(entry.expires_at()),
+      admin(entry.admin()),
+      downstream(entry.downstream()) {
+  encoded.shrink_to_fit();
+  id = std::string_view(encoded).substr(encoded.find(entry.id()), entry.id().size());
+}
 
 spire::api::types::Entry IndexedEntry::message() const {
   spire::api::types::Entry entry;
@@ -41,14 +53,13 @@ spire::api::types::Entry IndexedEntry::message() const {
 }
 
 EntryIndex::Node& EntryIndex::node(const std::string& path) {
-  std::unique_ptr<Node>& n = nodes_[path];
-  if (!n) n = std::make_unique<Node>();
-  return *n;
+  const auto [at, is_new] = nodes_.try_emplace(path);
+  if (is_new) at->second.path = at->first;
+  return at->second;
 }
 
-void EntryIndex::drop_if_unused(const std::string& path) {
-  const auto it = nodes_.find(path);
-  if (it != nodes_.end() && it->second->unused()) nodes_.erase(it);
+void EntryIndex::drop_if_unused(const Node& node) {
+  if (node.unused()) nodes_.erase(nodes_.find(node.path));
 }
 
 void EntryIndex::insert(const spire::api::types::Entry& entry, uint64_t revision) {
@@ -57,48 +68,41 @@ void EntryIndex::insert(const spire::api::types::Entry& entry, uint64_t revision
       entry.parent_id().trust_domain() != trust_domain_.name()) {
     return;
   }
-  auto indexed = std::make_shared<IndexedEntry>();
-  indexed->id = entry.id();
-  entry.SerializeToString(&indexed->encoded);
-  indexed->revision_number = entry.revision_number();
-  indexed->created_at = entry.created_at();
-  indexed->expires_at = entry.expires_at();
-  indexed->admin = entry.admin();
-  indexed->downstream = entry.downstream();
-
-  auto slot = std::make_unique<Slot>();
-  slot->entry = std::move(indexed);
-  slot->revision = revision;
-  slot->parent = &node(entry.parent_id().path());
-  slot->self = &node(entry.spiffe_id().path());
-  slot->child_at = slot->parent->children.size();
-  slot->parent->children.push_back(slot.get());
-  slot->name_at = slot->self->names.size();
-  slot->self->names.push_back(slot.get());
-  if (entry.parent_id().path() == kServerPath) {
-    slot->alias_selectors = sorted_selectors(entry.selectors());
-    if (!slot->alias_selectors.empty())
-      aliases_[slot->alias_selectors.front()].push_back(slot.get());
+  IndexedPtr indexed = std::make_shared<const IndexedEntry>(entry);
+  Slot& slot = slots_[indexed->id];
+  slot.entry = std::move(indexed);
+  slot.revision = revision;
+  slot.parent = &node(entry.parent_id().path());
+  slot.self = &node(entry.spiffe_id().path());
+  slot.child_at = static_cast<std::uint32_t>(slot.parent->children.size());
+  slot.parent->children.push_back(&slot);
+  slot.name_at = static_cast<std::uint32_t>(slot.self->names.size());
+  slot.self->names.push_back(&slot);
+  if (entry.parent_id().path() == kServerPath && !entry.selectors().empty()) {
+    slot.alias_selectors =
+        std::make_unique<const std::vector<std::string>>(sorted_selectors(entry.selectors()));
+    aliases_[slot.alias_selectors->front()].push_back(&slot);
   }
-  slots_.emplace(entry.id(), std::move(slot));
 }
 
 void EntryIndex::remove(std::string_view id) {
   const auto it = slots_.find(id);
   if (it == slots_.end()) return;
-  Slot& slot = *it->second;
-  swap_remove(slot.parent->children, slot.child_at,
-              [](Slot& s, std::size_t at) { s.child_at = at; });
-  swap_remove(slot.self->names, slot.name_at, [](Slot& s, std::size_t at) { s.name_at = at; });
-  if (!slot.alias_selectors.empty()) {
-    const auto bucket = aliases_.find(slot.alias_selectors.front());
+  Slot& slot = it->second;
+  Node& parent = *slot.parent;
+  Node& self = *slot.self;
+  swap_remove(parent.children, slot.child_at, &Slot::child_at);
+  swap_remove(self.names, slot.name_at, &Slot::name_at);
+  if (slot.alias_selectors) {
+    const auto bucket = aliases_.find(slot.alias_selectors->front());
     std::erase(bucket->second, &slot);
     if (bucket->second.empty()) aliases_.erase(bucket);
   }
-  const spire::api::types::Entry entry = slot.entry->message();
+  // The key lies in the entry, which stays until its slot is off the map.
+  const IndexedPtr entry = std::move(slot.entry);
   slots_.erase(it);
-  drop_if_unused(entry.parent_id().path());
-  drop_if_unused(entry.spiffe_id().path());
+  if (&parent != &self) drop_if_unused(parent);
+  drop_if_unused(self);
 }
 
 bool EntryIndex::path_of(std::string_view id, std::string_view& path) const {
@@ -112,14 +116,13 @@ bool EntryIndex::path_of(std::string_view id, std::string_view& path) const {
 bool EntryIndex::alias_matches(const Slot& alias,
                                const std::vector<std::string>& agent_selectors) const {
   return std::includes(agent_selectors.begin(), agent_selectors.end(),
-                       alias.alias_selectors.begin(), alias.alias_selectors.end());
+                       alias.alias_selectors->begin(), alias.alias_selectors->end());
 }
 
 // Where the agent's authorised entries hang from: its own path, and each alias it answers to.
-std::vector<EntryIndex::Node*> EntryIndex::roots_of(std::string_view agent_path) const {
-  std::vector<Node*> roots;
-  if (const auto own = nodes_.find(agent_path); own != nodes_.end())
-    roots.push_back(own->second.get());
+std::vector<const EntryIndex::Node*> EntryIndex::roots_of(std::string_view agent_path) const {
+  std::vector<const Node*> roots;
+  if (const auto own = nodes_.find(agent_path); own != nodes_.end()) roots.push_back(&own->second);
   const auto selectors = agent_selectors_.find(agent_path);
   if (selectors == agent_selectors_.end()) return roots;
   const int64_t now = host_.unix_seconds();
@@ -140,7 +143,7 @@ void EntryIndex::for_each_authorized(std::string_view agent_id,
   if (!path_of(agent_id, path)) return;
   const int64_t now = host_.unix_seconds();
   std::shared_lock lock(mutex_);
-  const std::vector<Node*> roots = roots_of(path);
+  const std::vector<const Node*> roots = roots_of(path);
   std::unordered_set<const Node*> seen(roots.begin(), roots.end());
   std::vector<const Node*> todo(seen.begin(), seen.end());
   while (!todo.empty()) {
@@ -168,19 +171,19 @@ IndexedPtr EntryIndex::find_authorized(std::string_view agent_id, std::string_vi
   const int64_t now = host_.unix_seconds();
   std::shared_lock lock(mutex_);
   const auto it = slots_.find(entry_id);
-  if (it == slots_.end() || expired(*it->second->entry, now)) return nullptr;
+  if (it == slots_.end() || expired(*it->second.entry, now)) return nullptr;
   // Upwards from the entry: its chain of parents is short, the agent's list is not.
   if (const auto own = nodes_.find(path);
-      own != nodes_.end() && it->second->parent == own->second.get()) {
-    return it->second->entry;
+      own != nodes_.end() && it->second.parent == &own->second) {
+    return it->second.entry;
   }
-  const std::vector<Node*> roots = roots_of(path);
-  std::vector<const Node*> todo = {it->second->parent};
+  const std::vector<const Node*> roots = roots_of(path);
+  std::vector<const Node*> todo = {it->second.parent};
   std::unordered_set<const Node*> seen(todo.begin(), todo.end());
   while (!todo.empty()) {
     const Node* n = todo.back();
     todo.pop_back();
-    if (std::find(roots.begin(), roots.end(), n) != roots.end()) return it->second->entry;
+    if (std::find(roots.begin(), roots.end(), n) != roots.end()) return it->second.entry;
     for (const Slot* above : n->names) {
       if (!expired(*above->entry, now) && seen.insert(above->parent).second)
         todo.push_back(above->parent);
@@ -192,7 +195,7 @@ IndexedPtr EntryIndex::find_authorized(std::string_view agent_id, std::string_vi
 IndexedPtr EntryIndex::find(std::string_view entry_id) const {
   std::shared_lock lock(mutex_);
   const auto it = slots_.find(entry_id);
-  return it == slots_.end() ? nullptr : it->second->entry;
+  return it == slots_.end() ? nullptr : it->second.entry;
 }
 
 std::vector<IndexedPtr> EntryIndex::by_spiffe_id(std::string_view spiffe_id) const {
@@ -203,7 +206,7 @@ std::vector<IndexedPtr> EntryIndex::by_spiffe_id(std::string_view spiffe_id) con
   std::shared_lock lock(mutex_);
   const auto it = nodes_.find(path);
   if (it == nodes_.end()) return out;
-  for (const Slot* slot : it->second->names) {
+  for (const Slot* slot : it->second.names) {
     if (!expired(*slot->entry, now)) out.push_back(slot->entry);
   }
   return out;
@@ -278,7 +281,7 @@ uint64_t EntryIndex::erased_at(std::string_view id) const {
 bool EntryIndex::knows(const Change& change) const {
   std::shared_lock lock(mutex_);
   const auto it = slots_.find(change.id);
-  if (it != slots_.end()) return it->second->revision >= change.revision;
+  if (it != slots_.end()) return it->second.revision >= change.revision;
   return erased_at(change.id) >= change.revision;
 }
 
@@ -294,7 +297,7 @@ void EntryIndex::apply(const Record& record) {
 void EntryIndex::apply(const spire::api::types::Entry& entry, uint64_t revision) {
   std::unique_lock lock(mutex_);
   const auto it = slots_.find(entry.id());
-  if (it != slots_.end() ? it->second->revision >= revision : erased_at(entry.id()) > revision)
+  if (it != slots_.end() ? it->second.revision >= revision : erased_at(entry.id()) > revision)
     return;
   insert(entry, revision);
 }
@@ -302,7 +305,7 @@ void EntryIndex::apply(const spire::api::types::Entry& entry, uint64_t revision)
 void EntryIndex::erase(std::string_view id, uint64_t revision) {
   std::unique_lock lock(mutex_);
   const auto it = slots_.find(id);
-  if (it != slots_.end() && it->second->revision > revision) return;
+  if (it != slots_.end() && it->second.revision > revision) return;
   remove(id);
   if (erased_.insert_or_assign(std::string(id), revision).second) erased_order_.emplace_back(id);
   if (erased_order_.size() > kErasedKept) {

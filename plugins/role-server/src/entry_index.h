@@ -31,10 +31,14 @@
 
 namespace signet::server {
 
-// One entry as the index holds it. Immutable once published.
+// One entry as the index holds it. Immutable once published; not moved, since `id` lies in it.
 struct IndexedEntry {
-  std::string id;
+  explicit IndexedEntry(const spire::api::types::Entry& entry);
+  IndexedEntry(const IndexedEntry&) = delete;
+  IndexedEntry& operator=(const IndexedEntry&) = delete;
+
   std::string encoded;  // spire.api.types.Entry
+  std::string_view id;  // in `encoded`
   int64_t revision_number = 0;
   int64_t created_at = 0;
   int64_t expires_at = 0;
@@ -77,17 +81,19 @@ class EntryIndex final : public EntryDirectory, public ChangeSubscriber {
   void apply(const spire::api::types::Entry& entry, uint64_t revision);
 
  private:
+  // With 100,000s of entries the size of these two counts: bytes per entry are tested.
   struct Node;
   struct Slot {  // an entry in the graph
     IndexedPtr entry;
     uint64_t revision = 0;
     Node* parent = nullptr;
     Node* self = nullptr;
-    std::size_t child_at = 0;                  // its place in parent->children
-    std::size_t name_at = 0;                   // its place in self->names
-    std::vector<std::string> alias_selectors;  // sorted; only of a node alias
+    std::uint32_t child_at = 0;  // its place in parent->children
+    std::uint32_t name_at = 0;   // its place in self->names
+    std::unique_ptr<const std::vector<std::string>> alias_selectors;  // sorted; of a node alias
   };
   struct Node {                   // one SPIFFE ID path
+    std::string_view path;        // its key in nodes_
     std::vector<Slot*> children;  // entries whose parent is this path
     std::vector<Slot*> names;     // entries whose SPIFFE ID is this path
     bool unused() const { return children.empty() && names.empty(); }
@@ -101,12 +107,12 @@ class EntryIndex final : public EntryDirectory, public ChangeSubscriber {
 
   // All below: with mutex_ held.
   Node& node(const std::string& path);
-  void drop_if_unused(const std::string& path);
+  void drop_if_unused(const Node& node);
   void insert(const spire::api::types::Entry& entry, uint64_t revision);
   void remove(std::string_view id);
   uint64_t erased_at(std::string_view id) const;
   bool path_of(std::string_view id, std::string_view& path) const;
-  std::vector<Node*> roots_of(std::string_view agent_path) const;
+  std::vector<const Node*> roots_of(std::string_view agent_path) const;
   bool alias_matches(const Slot& alias, const std::vector<std::string>& agent_selectors) const;
   bool expired(const IndexedEntry& entry, int64_t now) const {
     return entry.expires_at != 0 && entry.expires_at < now;
@@ -115,8 +121,8 @@ class EntryIndex final : public EntryDirectory, public ChangeSubscriber {
   Host host_;
   TrustDomain trust_domain_;
   mutable std::shared_mutex mutex_;
-  ByText<std::unique_ptr<Slot>> slots_;
-  ByText<std::unique_ptr<Node>> nodes_;
+  std::unordered_map<std::string_view, Slot> slots_;  // by the id in the slot's own entry
+  ByText<Node> nodes_;                                // by path
   // Node aliases by their first selector: an agent only looks at those it has one of.
   ByText<std::vector<Slot*>> aliases_;
   ByText<std::vector<std::string>> agent_selectors_;  // agent path -> sorted "type:value"

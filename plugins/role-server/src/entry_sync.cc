@@ -68,7 +68,7 @@ class EntrySync : public std::enable_shared_from_this<EntrySync> {
     const std::size_t end = std::min(at + kPageSize, entries_.size());
     api::EntryRevision revision;
     for (; at < end; ++at) {
-      revision.set_id(entries_[at]->id);
+      revision.set_id(std::string(entries_[at]->id));
       revision.set_revision_number(entries_[at]->revision_number);
       revision.set_created_at(entries_[at]->created_at);
       append_field(kRevisionsField, revision.SerializeAsString(), page.bytes);
