@@ -1,0 +1,236 @@
+#include "authorizer.h"
+
+#include <cstring>
+#include <iterator>
+
+#include <gtest/gtest.h>
+
+#include "agent_records.h"
+#include "fake_entries.h"
+#include "server_fakes.h"
+#include "spire/api/types/status.pb.h"
+
+namespace signet::server {
+namespace {
+
+using Reason = spire::api::types::PermissionDeniedDetails;
+
+const std::string kAgentId = "spiffe://example.org/spire/agent/x509pop/node-1";
+const std::string kAdminId = "spiffe://other.org/admin";  // by admin_ids
+const std::string kAdminEntryId = "spiffe://example.org/ops/admin";
+const std::string kDownstreamId = "spiffe://example.org/nested/server";
+const std::string kWorkloadId = "spiffe://example.org/web";
+
+class AuthorizerTest : public ::testing::Test {
+ protected:
+  AuthorizerTest() {
+    config_.admin_ids.push_back(*SpiffeId::parse(kAdminId));
+    entries_.privileges_of[kAdminEntryId].admin = true;
+    entries_.privileges_of[kDownstreamId].downstream =
+        std::make_shared<const spire::api::types::Entry>();
+    restart();
+    EXPECT_TRUE(agents_
+                    ->attested({.id = *SpiffeId::parse(kAgentId),
+                                .attestation_type = "x509pop",
+                                .serial = "1",
+                                .expires_at = host_.now() + 3600,
+                                .can_reattest = false,
+                                .selectors = {}})
+                    .ok());
+  }
+  // Everything that lives in memory goes; the datastore stays.
+  void restart() {
+    agents_.reset();
+    changes_ = std::make_unique<ChangeFollower>(host_.host(), store_);
+    agents_ = std::make_unique<AgentRecords>(host_.host(), store_, *changes_, entries_);
+    changes_->subscribe(agents_.get());
+    ASSERT_TRUE(changes_->start().ok());
+    context_ = ServiceContext{
+        .host = host_.host(), .config = &config_, .agents = agents_.get(), .entries = &entries_};
+  }
+  Caller network(const std::string& id, const std::string& serial = "7") const {
+    Caller caller;
+    caller.address = "10.0.0.7:4711";
+    caller.identity = std::make_shared<const PeerIdentity>(
+        PeerIdentity{*SpiffeId::parse(id), serial, host_.now() + 3600});
+    return caller;
+  }
+  static Caller anonymous() {
+    Caller caller;
+    caller.address = "10.0.0.7:4711";
+    return caller;
+  }
+  static Caller local() {
+    Caller caller;
+    caller.local = true;
+    return caller;
+  }
+  Status authorize(std::string_view method, Caller& caller) {
+    const MethodRule* rule = find_method(method);
+    EXPECT_NE(rule, nullptr) << method;
+    return Authorizer(context_).authorize(*rule, caller);
+  }
+  // What the refusal tells an agent to do.
+  Reason::Reason reason(Caller caller) {
+    const Status status = authorize("/spire.api.server.svid.v1.SVID/NewJWTSVID", caller);
+    EXPECT_EQ(status.code(), Code::kPermissionDenied);
+    EXPECT_EQ(status.message(),
+              "authorization denied for method /spire.api.server.svid.v1.SVID/NewJWTSVID");
+    Reason detail;
+    if (status.detail() != nullptr) {
+      EXPECT_TRUE(detail.ParseFromString(status.detail()->value));
+    }
+    return detail.reason();
+  }
+  // An agent's call with the SVID of that serial, as the server handles it.
+  Status call_with(const std::string& serial) {
+    Caller caller = network(kAgentId, serial);
+    SIGNET_RETURN_IF_ERROR(authorize("/spire.api.server.svid.v1.SVID/NewJWTSVID", caller));
+    return caller.promote ? agents_->promote(kAgentId, serial) : Status();
+  }
+
+  testing::QuietHost host_;
+  Datastore store_ = *Datastore::acquire(host_.host());
+  ServerConfig config_{*TrustDomain::parse("example.org")};
+  testing::FakeEntries entries_;
+  std::unique_ptr<ChangeFollower> changes_;
+  std::unique_ptr<AgentRecords> agents_;
+  ServiceContext context_;
+};
+
+// SPIRE's default policy, row by row: A admin, L local, G agent, D downstream, * anybody.
+struct PolicyRow {
+  const char* method;
+  const char* callers;
+};
+constexpr PolicyRow kPolicy[] = {
+    {"svid.v1.SVID/MintX509SVID", "AL"},
+    {"svid.v1.SVID/MintJWTSVID", "AL"},
+    {"svid.v1.SVID/MintWITSVID", "AL"},
+    {"svid.v1.SVID/BatchNewX509SVID", "G"},
+    {"svid.v1.SVID/NewJWTSVID", "G"},
+    {"svid.v1.SVID/BatchNewWITSVID", "G"},
+    {"svid.v1.SVID/NewDownstreamX509CA", "D"},
+    {"bundle.v1.Bundle/GetBundle", "*"},
+    {"bundle.v1.Bundle/AppendBundle", "AL"},
+    {"bundle.v1.Bundle/CountBundles", "AL"},
+    {"bundle.v1.Bundle/ListFederatedBundles", "AL"},
+    {"bundle.v1.Bundle/PublishJWTAuthority", "D"},
+    {"bundle.v1.Bundle/PublishWITAuthority", "D"},
+    {"bundle.v1.Bundle/GetFederatedBundle", "ALG"},
+    {"bundle.v1.Bundle/BatchCreateFederatedBundle", "AL"},
+    {"bundle.v1.Bundle/BatchUpdateFederatedBundle", "AL"},
+    {"bundle.v1.Bundle/BatchSetFederatedBundle", "AL"},
+    {"bundle.v1.Bundle/BatchDeleteFederatedBundle", "AL"},
+    {"debug.v1.Debug/GetInfo", "L"},
+    {"entry.v1.Entry/CountEntries", "AL"},
+    {"entry.v1.Entry/ListEntries", "AL"},
+    {"entry.v1.Entry/GetEntry", "AL"},
+    {"entry.v1.Entry/BatchCreateEntry", "AL"},
+    {"entry.v1.Entry/BatchUpdateEntry", "AL"},
+    {"entry.v1.Entry/BatchDeleteEntry", "AL"},
+    {"entry.v1.Entry/GetAuthorizedEntries", "G"},
+    {"entry.v1.Entry/SyncAuthorizedEntries", "G"},
+    {"logger.v1.Logger/GetLogger", "L"},
+    {"logger.v1.Logger/SetLogLevel", "L"},
+    {"logger.v1.Logger/ResetLogLevel", "L"},
+    {"agent.v1.Agent/CountAgents", "AL"},
+    {"agent.v1.Agent/ListAgents", "AL"},
+    {"agent.v1.Agent/GetAgent", "AL"},
+    {"agent.v1.Agent/DeleteAgent", "AL"},
+    {"agent.v1.Agent/BanAgent", "AL"},
+    {"agent.v1.Agent/CreateJoinToken", "AL"},
+    {"agent.v1.Agent/AttestAgent", "*"},
+    {"agent.v1.Agent/RenewAgent", "G"},
+    {"agent.v1.Agent/PostStatus", "G"},
+    {"/grpc.health.v1.Health/Check", "L"},
+    {"/grpc.health.v1.Health/List", "L"},
+    {"/grpc.health.v1.Health/Watch", "L"},
+};
+std::string path_of(const PolicyRow& row) {
+  return *row.method == '/' ? row.method : std::string("/spire.api.server.") + row.method;
+}
+
+TEST_F(AuthorizerTest, EveryRowOfThePolicyLetsInWhoItNamesAndNobodyElse) {
+  EXPECT_EQ(std::size(kPolicy), std::size(kMethods)) << "a method has no row here";
+  struct {
+    const char* name;
+    char letter;
+    Caller caller;
+  } const callers[] = {{"anonymous", '-', anonymous()},
+                       {"workload", '-', network(kWorkloadId)},
+                       {"local", 'L', local()},
+                       {"admin", 'A', network(kAdminId)},
+                       {"admin", 'A', network(kAdminEntryId)},
+                       {"downstream", 'D', network(kDownstreamId)},
+                       {"agent", 'G', network(kAgentId, "1")}};
+  for (const PolicyRow& row : kPolicy) {
+    const std::string path = path_of(row);
+    for (const auto& [name, letter, who] : callers) {
+      Caller caller = who;
+      const Status status = authorize(path, caller);
+      const bool anybody = *row.callers == '*';
+      const bool expected = anybody || std::strchr(row.callers, letter) != nullptr;
+      EXPECT_EQ(status.ok(), expected) << path << " by " << name;
+      if (!status.ok()) {
+        EXPECT_EQ(status.message(), "authorization denied for method " + path);
+      } else if (!anybody) {
+        EXPECT_EQ(caller.class_name(), name) << path;
+      }
+    }
+  }
+}
+
+TEST_F(AuthorizerTest, SaysByWhatACallerIsWhatItIs) {
+  const auto via = [&](const char* method, Caller caller) {
+    EXPECT_TRUE(authorize(method, caller).ok());
+    return std::string(caller.authorized_via);
+  };
+  EXPECT_EQ(via("/spire.api.server.entry.v1.Entry/GetEntry", local()), "transport");
+  EXPECT_EQ(via("/spire.api.server.entry.v1.Entry/GetEntry", network(kAdminId)), "config");
+  EXPECT_EQ(via("/spire.api.server.entry.v1.Entry/GetEntry", network(kAdminEntryId)), "entries");
+  EXPECT_EQ(via("/spire.api.server.agent.v1.Agent/PostStatus", network(kAgentId, "1")),
+            "datastore");
+  EXPECT_EQ(via("/spire.api.server.bundle.v1.Bundle/GetBundle", anonymous()), "");
+}
+
+TEST_F(AuthorizerTest, TellsAnAgentWhyItIsRefused) {
+  EXPECT_EQ(reason(network("spiffe://example.org/spire/agent/x509pop/stranger")),
+            Reason::AGENT_NOT_ATTESTED);
+  EXPECT_EQ(reason(network(kAgentId, "99")), Reason::AGENT_NOT_ACTIVE);
+  Caller expired = network(kAgentId, "1");
+  host_.advance(3601);
+  EXPECT_EQ(reason(expired), Reason::AGENT_EXPIRED);
+  ASSERT_TRUE(agents_->ban(kAgentId).ok());
+  EXPECT_EQ(reason(network(kAgentId, "1")), Reason::AGENT_BANNED);
+  EXPECT_EQ(reason(anonymous()), Reason::UNKNOWN) << "it is no agent";
+}
+
+TEST_F(AuthorizerTest, ARenewedSvidTakesOverWithItsFirstUse) {
+  ASSERT_TRUE(agents_->set_pending(kAgentId, "2", host_.now() + 7200).ok());
+  EXPECT_TRUE(call_with("1").ok()) << "the old one is good until then";
+  EXPECT_TRUE(call_with("1").ok());
+  EXPECT_TRUE(call_with("2").ok());
+  EXPECT_EQ(reason(network(kAgentId, "1")), Reason::AGENT_NOT_ACTIVE);
+  EXPECT_TRUE(call_with("2").ok());
+}
+
+TEST_F(AuthorizerTest, ARestartBetweenRenewalAndFirstUseForgetsNeitherSvid) {
+  ASSERT_TRUE(agents_->set_pending(kAgentId, "2", host_.now() + 7200).ok());
+  restart();
+  EXPECT_TRUE(call_with("1").ok());
+  EXPECT_TRUE(call_with("2").ok());
+  restart();
+  EXPECT_EQ(reason(network(kAgentId, "1")), Reason::AGENT_NOT_ACTIVE);
+  EXPECT_TRUE(call_with("2").ok());
+}
+
+TEST_F(AuthorizerTest, APeerWithoutACertificateIsAnonymous) {
+  RpcPeer peer{};
+  const auto identity = Authorizer(context_).verify_peer(peer);
+  ASSERT_TRUE(identity.ok());
+  EXPECT_EQ(*identity, nullptr);
+}
+
+}  // namespace
+}  // namespace signet::server
