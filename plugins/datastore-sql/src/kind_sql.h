@@ -1,0 +1,36 @@
+// The statements that read and write the records of one kind, and what is bound to them.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "index_columns.h"
+#include "records.h"
+#include "sqlite.h"
+
+namespace signet::datastore_sql {
+
+struct KindSql {
+  std::string get;                     // by id: what record_view() shows
+  std::string find;                    // by id: row, revision, packed sets
+  std::string insert;                  // row, id, revision, expires_at, bind_columns()
+  std::string update;                  // revision, expires_at, bind_columns(), row
+  std::string remove;                  // row
+  std::vector<std::string> add_value;  // value, row; one per set key, in the order of the keys
+  std::vector<std::string> drop_value;
+};
+/// Written once per process.
+const KindSql& sql_of(const KindSpec& kind);
+
+/// Binds the key columns and the body.
+void bind_columns(sqlite::Lease& statement, const KindSpec& kind,
+                  const std::vector<IndexColumn>& columns, std::string_view body);
+
+/// The record of a row (id, row, revision, expires_at and, if asked, body); it borrows from it.
+RecordView record_view(std::string_view kind, const sqlite::Lease& row, bool with_body);
+
+/// "entry not found"
+Status not_found(std::string_view kind);
+
+}  // namespace signet::datastore_sql
