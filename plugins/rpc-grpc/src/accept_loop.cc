@@ -86,7 +86,8 @@ void AcceptLoop::run() {
       {
         std::lock_guard lock(mutex_);
         if (stopping_) return;
-        const auto it = watches_.find(events[i].data.u64);
+        const std::uint64_t id = events[i].data.u64;  // a copy: the struct is packed
+        const auto it = watches_.find(id);
         if (it == watches_.end()) continue;
         ready = it->second;
       }
