@@ -18,34 +18,38 @@ nanoseconds sync_cap(nanoseconds interval) {
   return std::min<nanoseconds>(std::chrono::minutes(8), 48 * interval);
 }
 
-// Runs fn(0) ... fn(n-1), some of them side by side; returns when all are done.
+// Runs fn(0) ... fn(n-1), some of them side by side where workers are free; returns when all are
+// done. A helper that no worker has taken up by then is not waited for and does nothing.
 void side_by_side(const Host& host, std::size_t n, const std::function<void(std::size_t)>& fn) {
   struct Shared {
     std::mutex mutex;
     std::condition_variable changed;
     std::atomic<std::size_t> next{0};
-    std::size_t helpers = 0;
+    std::size_t helping = 0;
+    bool over = false;
   };
   auto shared = std::make_shared<Shared>();
   const auto work = [shared, n, &fn] {
     for (std::size_t i = shared->next++; i < n; i = shared->next++) fn(i);
   };
-  for (std::size_t i = 1; i < std::min(n, kBundlesAtOnce); ++i) {
+  const auto help = [shared, work] {
+    {
+      const std::lock_guard lock(shared->mutex);
+      if (shared->over) return;
+      ++shared->helping;
+    }
+    work();
     const std::lock_guard lock(shared->mutex);
-    ++shared->helpers;
-    const auto help = [shared, work] {
-      work();
-      const std::lock_guard done(shared->mutex);
-      --shared->helpers;
-      shared->changed.notify_all();
-    };
-    if (host.post(help).ok()) continue;
-    --shared->helpers;
-    break;  // no worker free: this one does it all
+    --shared->helping;
+    shared->changed.notify_all();
+  };
+  for (std::size_t i = 1; i < std::min(n, kBundlesAtOnce); ++i) {
+    if (!host.post(help).ok()) break;  // no worker free: this one does it all
   }
   work();
   std::unique_lock lock(shared->mutex);
-  shared->changed.wait(lock, [&] { return shared->helpers == 0; });
+  shared->over = true;
+  shared->changed.wait(lock, [&] { return shared->helping == 0; });
 }
 
 }  // namespace

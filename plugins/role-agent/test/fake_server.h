@@ -83,20 +83,25 @@ class FakeServer final : public ServerApi {
   std::map<std::string, types::Bundle> federated;
   std::chrono::seconds x509_ttl{3600};
   std::chrono::seconds jwt_ttl{300};
-  Status failure;                // of every call, unless ok
-  std::set<std::string> refuse;  // entry IDs that get no SVID
-  std::size_t page = 0;          // over 0: revisions first, that many at a time
-  Status attest_failure;         // of attestations alone, which do not look at `failure`
-  std::string attest_csr;        // certified in place of the agent's
+  Status failure;                    // of every call, unless ok
+  std::set<std::string> refuse;      // entry IDs that get no X509-SVID
+  std::set<std::string> refuse_jwt;  // and no JWT-SVID
+  std::string intermediate;          // DER, behind each leaf
+  std::size_t page = 0;              // over 0: revisions first, that many at a time
+  Status attest_failure;             // of attestations alone, which do not look at `failure`
+  std::string attest_csr;            // certified in place of the agent's
   bool reattestable = false;
   std::chrono::seconds agent_ttl{3600};
   int syncs = 0, mints = 0, jwts = 0, attests = 0, renewals = 0;
   std::size_t svids = 0, entries_sent = 0;
 
   types::Entry& add(types::Entry e) { return entries[e.id()] = std::move(e); }
+  /// A trust domain whose JWT authority, "kid-1", is ours too.
   types::Bundle& federate(const std::string& name) {
     types::Bundle& b = federated[name];
     b.set_trust_domain(name);
+    b.clear_jwt_authorities();
+    *b.add_jwt_authorities() = own.jwt_authorities(0);
     b.add_x509_authorities()->set_asn1(
         crypto::to_string(Authority::make(name, host_.unix_seconds()).certificate.der()));
     return b;
@@ -177,6 +182,7 @@ class FakeServer final : public ServerApi {
       EXPECT_EQ(csr->uris(), std::vector<std::string>{id});
       result->mutable_svid()->add_cert_chain(crypto::to_string(
           ca_.issue(id, csr->public_key().spki(), host_.unix_seconds(), x509_ttl)));
+      if (!intermediate.empty()) result->mutable_svid()->add_cert_chain(intermediate);
       ++svids;
     }
     return out;
@@ -185,20 +191,26 @@ class FakeServer final : public ServerApi {
                                       std::int64_t) override {
     ++jwts;
     if (!failure.ok()) return failure;
+    if (refuse_jwt.contains(request.entry_id())) return Status::not_found("entry not found");
     const types::Entry& e = entries.at(request.entry_id());
     types::JWTSVID out;
+    out.set_issued_at(host_.unix_seconds());
+    out.set_expires_at(out.issued_at() + jwt_ttl.count());
+    out.set_token(token("spiffe://example.org" + e.spiffe_id().path(),
+                        {request.audience().begin(), request.audience().end()}));
+    return out;
+  }
+  /// A token of any trust domain, signed by "kid-1".
+  std::string token(const std::string& id, std::vector<std::string> audience) const {
     const std::int64_t now = host_.unix_seconds();
-    out.set_issued_at(now);
-    out.set_expires_at(now + jwt_ttl.count());
-    jwt::SvidParams params{SpiffeId::make(domain(), e.spiffe_id().path()).value(),
-                           {request.audience().begin(), request.audience().end()},
+    jwt::SvidParams params{SpiffeId::parse(id).value(),
+                           std::move(audience),
                            x509::from_unix(now),
-                           x509::from_unix(out.expires_at()),
+                           x509::from_unix(now + jwt_ttl.count()),
                            {},
                            {},
                            {}};
-    out.set_token(jwt::mint_svid(params, "kid-1", *jwt_key_).value());
-    return out;
+    return jwt::mint_svid(params, "kid-1", *jwt_key_).value();
   }
 
  private:

@@ -31,12 +31,18 @@ class TestHost {
     host_.name = "agent/role";
     host_.version = "test";
     host_.get_service = &get_service;
-    offer(SIGNET_WORKLOAD_ATTESTOR, "unix", reinterpret_cast<signet_instance*>(this), attestor());
+    add_attestor("unix", selectors);
+  }
+  using Found = std::optional<std::vector<std::string>>;
+  /// A workload attestor that finds what `found` holds at that time; nothing: it fails.
+  void add_attestor(const std::string& name, const Found& found) {
+    offer(SIGNET_WORKLOAD_ATTESTOR, name,
+          reinterpret_cast<signet_instance*>(const_cast<Found*>(&found)), attestor());
   }
   /// One more service of a plugin's, under its instance's name.
   void offer(const std::string& id, const std::string& name, signet_instance* instance,
              const void* table) {
-    offered_[id] = {name, instance, table};
+    offered_[id].push_back({name, instance, table});
   }
   TestHost(const TestHost&) = delete;
   TestHost& operator=(const TestHost&) = delete;
@@ -50,7 +56,9 @@ class TestHost {
       if (!posted_.empty()) {
         const auto [fn, arg] = posted_.front();
         posted_.pop_front();
+        working_ = true;
         fn(arg);
+        working_ = false;
         continue;
       }
       const auto due = std::find_if(timers_.begin(), timers_.end(),
@@ -84,8 +92,8 @@ class TestHost {
     run();
   }
 
-  // What the one workload attestor, "unix", finds out; nothing: it fails.
-  std::optional<std::vector<std::string>> selectors = std::vector<std::string>{"uid:0"};
+  Found selectors = std::vector<std::string>{"uid:0"};  // by the attestor "unix"
+  bool one_worker = false;                              // what a worker posts finds no worker free
   const signet_host_rpc* rpc = nullptr;
   std::function<bool()> pump;  // callbacks of the rpc service; false when there was none
   int quit_code = -1;
@@ -146,6 +154,7 @@ class TestHost {
     static constexpr signet_host_executor kExecutor = {
         sizeof(signet_host_executor), 0,
         [](const signet_host* h, Fn fn, void* arg) -> signet_status {
+          if (self(h).one_worker && self(h).working_) return SIGNET_RESOURCE_EXHAUSTED;
           self(h).posted_.emplace_back(fn, arg);
           return SIGNET_OK;
         }};
@@ -201,7 +210,7 @@ class TestHost {
     return &kLifecycle;
   }
 
-  struct Offered {  // one of each kind is enough here
+  struct Offered {
     std::string name;
     signet_instance* instance = nullptr;
     const void* table = nullptr;
@@ -215,7 +224,7 @@ class TestHost {
     static constexpr signet_workload_attestor kAttestor = {
         sizeof(signet_workload_attestor), 0,
         [](signet_instance* i, signet_call* c, const signet_workload_peer*) -> signet_status {
-          const auto& found = reinterpret_cast<TestHost*>(i)->selectors;
+          const auto& found = *reinterpret_cast<Found*>(i);
           if (!found) return c->ops->fail(c, SIGNET_UNAVAILABLE, {});
           std::vector<signet_str> spans;
           for (const std::string& value : *found) spans.push_back(to_abi(std::string_view(value)));
@@ -230,16 +239,18 @@ class TestHost {
     static constexpr signet_host_services kServices = {
         sizeof(signet_host_services),
         0,
-        [](const signet_host* h, const char* id, signet_str, signet_handle** out) -> signet_status {
-          const auto found = self(h).offered_.find(id);
-          if (found == self(h).offered_.end()) return SIGNET_NOT_FOUND;
-          *out = reinterpret_cast<signet_handle*>(&found->second);
-          return SIGNET_OK;
+        [](const signet_host* h, const char* id, signet_str name,
+           signet_handle** out) -> signet_status {
+          for (Offered& offered : self(h).offered_[id]) {
+            if (name.len != 0 && view(name) != offered.name) continue;
+            *out = reinterpret_cast<signet_handle*>(&offered);
+            return SIGNET_OK;
+          }
+          return SIGNET_NOT_FOUND;
         },
         [](signet_handle*) {},
         [](const signet_host* h, const char* id, void (*fn)(void*, signet_str), void* arg) {
-          const auto found = self(h).offered_.find(id);
-          if (found != self(h).offered_.end()) fn(arg, to_abi(found->second.name));
+          for (const Offered& offered : self(h).offered_[id]) fn(arg, to_abi(offered.name));
         },
         [](signet_handle* handle, std::int64_t, const signet_sink* sink, void* arg,
            signet_call** call, signet_instance** instance, const void** table) -> signet_status {
@@ -266,7 +277,8 @@ class TestHost {
   }
 
   signet_host host_{};
-  std::map<std::string, Offered, std::less<>> offered_;
+  std::map<std::string, std::list<Offered>> offered_;
+  bool working_ = false;
   std::int64_t wall_ns_ = 1'700'000'000'000'000'000;
   std::int64_t monotonic_ns_ = 1'000'000'000;
   std::deque<std::pair<Fn, void*>> posted_;

@@ -121,6 +121,16 @@ class AgentLife(TestCase):
         self.wait_ids(agent, [f"{TD}/me", f"{TD}/me2"], seconds=30)
         self.assertEqual(agent.stop(), 0)
 
+    def test_without_apis_there_is_no_socket(self):
+        server = self.server("signet")
+        agent = self.agent("signet", server, {"agent": {"disable_workload_api": True,
+                                                        "disable_sds_api": True}}, start=False)
+        agent.start(wait=False)
+        agent.process.wait_log("Agent is running")
+        self.assertIn("Workload and SDS APIs are disabled", agent.process.text())
+        self.assertFalse(agent.socket.exists())
+        self.assertEqual(agent.stop(), 0)
+
 
 if __name__ == "__main__":
     unittest.main()
