@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 #include <unordered_set>
+#include <utility>
 
 #include "entry_record.h"
 
@@ -24,15 +25,6 @@ std::vector<std::string> sorted_selectors(
   return out;
 }
 
-// Takes the element at `at` out of `list` by moving the last one there; `place` is the member in
-// which an element keeps where it is.
-template <typename T>
-void swap_remove(std::vector<T*>& list, std::uint32_t at, std::uint32_t T::*place) {
-  list[at] = list.back();
-  list[at]->*place = at;
-  list.pop_back();
-}
-
 }  // namespace
 
 IndexedEntry::IndexedEntry(const spire::api::types::Entry& entry)
@@ -50,6 +42,23 @@ spire::api::types::Entry IndexedEntry::message() const {
   spire::api::types::Entry entry;
   entry.ParseFromString(encoded);
   return entry;
+}
+
+void EntryIndex::append(Slot*& first, Slot& slot, Links Slot::*list) {
+  if (first == nullptr) {
+    first = (slot.*list).previous = &slot;
+    return;
+  }
+  Slot* const last = std::exchange((first->*list).previous, &slot);
+  (last->*list).next = &slot;
+  (slot.*list).previous = last;
+}
+
+void EntryIndex::unlink(Slot*& first, Slot& slot, Links Slot::*list) {
+  const auto [previous, next] = slot.*list;
+  (&slot == first ? first : (previous->*list).next) = next;
+  Slot* const after = next != nullptr ? next : first;
+  if (after != nullptr) (after->*list).previous = previous;
 }
 
 EntryIndex::Node& EntryIndex::node(const std::string& path) {
@@ -74,10 +83,8 @@ void EntryIndex::insert(const spire::api::types::Entry& entry, uint64_t revision
   slot.revision = revision;
   slot.parent = &node(entry.parent_id().path());
   slot.self = &node(entry.spiffe_id().path());
-  slot.child_at = static_cast<std::uint32_t>(slot.parent->children.size());
-  slot.parent->children.push_back(&slot);
-  slot.name_at = static_cast<std::uint32_t>(slot.self->names.size());
-  slot.self->names.push_back(&slot);
+  append(slot.parent->children, slot, &Slot::sibling);
+  append(slot.self->names, slot, &Slot::namesake);
   if (entry.parent_id().path() == kServerPath && !entry.selectors().empty()) {
     slot.alias_selectors =
         std::make_unique<const std::vector<std::string>>(sorted_selectors(entry.selectors()));
@@ -91,8 +98,8 @@ void EntryIndex::remove(std::string_view id) {
   Slot& slot = it->second;
   Node& parent = *slot.parent;
   Node& self = *slot.self;
-  swap_remove(parent.children, slot.child_at, &Slot::child_at);
-  swap_remove(self.names, slot.name_at, &Slot::name_at);
+  unlink(parent.children, slot, &Slot::sibling);
+  unlink(self.names, slot, &Slot::namesake);
   if (slot.alias_selectors) {
     const auto bucket = aliases_.find(slot.alias_selectors->front());
     std::erase(bucket->second, &slot);
@@ -149,11 +156,11 @@ void EntryIndex::for_each_authorized(std::string_view agent_id,
   while (!todo.empty()) {
     const Node* n = todo.back();
     todo.pop_back();
-    for (const Slot* child : n->children) {
+    for (const Slot* child = n->children; child != nullptr; child = child->sibling.next) {
       if (expired(*child->entry, now)) continue;
       fn(child->entry);
       // Most entries are leaves: only one with children of its own is worth remembering.
-      if (!child->self->children.empty() && seen.insert(child->self).second)
+      if (child->self->children != nullptr && seen.insert(child->self).second)
         todo.push_back(child->self);
     }
   }
@@ -184,7 +191,7 @@ IndexedPtr EntryIndex::find_authorized(std::string_view agent_id, std::string_vi
     const Node* n = todo.back();
     todo.pop_back();
     if (std::find(roots.begin(), roots.end(), n) != roots.end()) return it->second.entry;
-    for (const Slot* above : n->names) {
+    for (const Slot* above = n->names; above != nullptr; above = above->namesake.next) {
       if (!expired(*above->entry, now) && seen.insert(above->parent).second)
         todo.push_back(above->parent);
     }
@@ -206,7 +213,7 @@ std::vector<IndexedPtr> EntryIndex::by_spiffe_id(std::string_view spiffe_id) con
   std::shared_lock lock(mutex_);
   const auto it = nodes_.find(path);
   if (it == nodes_.end()) return out;
-  for (const Slot* slot : it->second.names) {
+  for (const Slot* slot = it->second.names; slot != nullptr; slot = slot->namesake.next) {
     if (!expired(*slot->entry, now)) out.push_back(slot->entry);
   }
   return out;

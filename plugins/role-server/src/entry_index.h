@@ -81,23 +81,30 @@ class EntryIndex final : public EntryDirectory, public ChangeSubscriber {
   void apply(const spire::api::types::Entry& entry, uint64_t revision);
 
  private:
-  // With 100,000s of entries the size of these two counts: bytes per entry are tested.
+  // With 100,000s of entries the size of these counts: bytes per entry are tested.
   struct Node;
+  struct Slot;
+  struct Links {               // a slot's neighbours in one of a node's two lists
+    Slot* previous = nullptr;  // of the first one: the last
+    Slot* next = nullptr;
+  };
   struct Slot {  // an entry in the graph
     IndexedPtr entry;
     uint64_t revision = 0;
     Node* parent = nullptr;
     Node* self = nullptr;
-    std::uint32_t child_at = 0;  // its place in parent->children
-    std::uint32_t name_at = 0;   // its place in self->names
+    Links sibling;                                                    // in parent->children
+    Links namesake;                                                   // in self->names
     std::unique_ptr<const std::vector<std::string>> alias_selectors;  // sorted; of a node alias
   };
-  struct Node {                   // one SPIFFE ID path
-    std::string_view path;        // its key in nodes_
-    std::vector<Slot*> children;  // entries whose parent is this path
-    std::vector<Slot*> names;     // entries whose SPIFFE ID is this path
-    bool unused() const { return children.empty() && names.empty(); }
+  struct Node {                // one SPIFFE ID path
+    std::string_view path;     // its key in nodes_
+    Slot* children = nullptr;  // the first entry whose parent is this path
+    Slot* names = nullptr;     // the first entry whose SPIFFE ID is this path
+    bool unused() const { return children == nullptr && names == nullptr; }
   };
+  static void append(Slot*& first, Slot& slot, Links Slot::*list);
+  static void unlink(Slot*& first, Slot& slot, Links Slot::*list);
   struct TextHash {
     using is_transparent = void;
     std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
