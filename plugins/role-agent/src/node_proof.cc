@@ -1,5 +1,7 @@
 #include "node_proof.h"
 
+#include <algorithm>
+
 #include "signet/attestor.h"
 
 namespace signet::agent {
@@ -25,18 +27,17 @@ class PluginProof final : public NodeProof {
 }  // namespace
 
 Result<std::unique_ptr<NodeProof>> open_node_proof(const Host& host, bool join_token) {
-  std::string type = "join_token";
-  if (!join_token) {
-    const auto names =
-        ServiceHandle<signet_node_attestor_agent>::names(host, SIGNET_NODE_ATTESTOR_AGENT);
-    if (names.empty()) return Status::failed_precondition("no node attestor is configured");
-    type = names.front();
-  }
+  const auto names =
+      ServiceHandle<signet_node_attestor_agent>::names(host, SIGNET_NODE_ATTESTOR_AGENT);
+  if (names.empty()) return Status::failed_precondition("no node attestor is configured");
+  std::string type = join_token ? "join_token" : names.front();
+  if (std::find(names.begin(), names.end(), type) == names.end())
+    return Status::failed_precondition("node attestor \"" + type + "\" is not loaded");
   auto session = AgentAttestation::open(host, type, host.deadline_in(kPatience));
   if (!session) {
     // Before the first word to the server, an invalid argument is one of ours: the settings.
     const Status& why = session.status();
-    const bool settings = why.code() == Code::kInvalidArgument || why.code() == Code::kNotFound;
+    const bool settings = why.code() == Code::kInvalidArgument;
     return (settings ? why.with_code(Code::kFailedPrecondition) : why)
         .prefixed("node attestor \"" + type + "\"");
   }
