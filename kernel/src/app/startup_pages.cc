@@ -1,14 +1,37 @@
 #include "app/startup_pages.h"
 
-#include <cinttypes>
+#include <charconv>
+#include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <malloc.h>
 #include <memory>
+#include <string_view>
 
 #include <sys/mman.h>
 
 namespace signet::kernel {
+
+namespace {
+
+struct Mapping {
+  std::uintptr_t begin = 0;
+  std::uintptr_t end = 0;
+  std::string_view rest;  // "r-xp 00000000 08:01 1234 /usr/lib/libc.so.6"
+};
+
+// A line of /proc/PID/maps (proc(5)): "begin-end rest", in hexadecimal. false: it is something
+// else.
+bool read_mapping(std::string_view line, Mapping& out) {
+  const char* const end = line.data() + line.size();
+  const auto begins = std::from_chars(line.data(), end, out.begin, 16);
+  if (begins.ec != std::errc() || begins.ptr == end || *begins.ptr != '-') return false;
+  const auto ends = std::from_chars(begins.ptr + 1, end, out.end, 16);
+  if (ends.ec != std::errc() || ends.ptr == end || *ends.ptr != ' ') return false;
+  out.rest = std::string_view(ends.ptr + 1, static_cast<std::size_t>(end - ends.ptr - 1));
+  return true;
+}
+
+}  // namespace
 
 // Loading some sixty libraries runs their constructors and relocations once, and each fault maps
 // sixteen pages around it: two thirds of what is resident then is text nobody runs again.
@@ -20,15 +43,16 @@ std::size_t release_startup_pages() {
   std::size_t released = 0;
   char line[4096 + 128];
   while (std::fgets(line, sizeof line, maps.get()) != nullptr) {
-    std::uintptr_t begin = 0;
-    std::uintptr_t end = 0;
-    char mode[5] = {};
-    if (std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &begin, &end, mode) != 3) continue;
+    Mapping mapping;
+    if (!read_mapping(line, mapping)) continue;
     // Text only: it is never written to, so the file has all of it. Data that is read-only now
     // (relro) was written at the start, and dropping it would undo the relocations.
-    if (std::strcmp(mode, "r-xp") != 0 || std::strchr(line, '/') == nullptr) continue;
-    if (madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED) == 0) {
-      released += end - begin;
+    if (!mapping.rest.starts_with("r-xp ") || mapping.rest.find('/') == std::string_view::npos) {
+      continue;
+    }
+    const std::size_t size = mapping.end - mapping.begin;
+    if (madvise(reinterpret_cast<void*>(mapping.begin), size, MADV_DONTNEED) == 0) {
+      released += size;
     }
   }
   return released;
