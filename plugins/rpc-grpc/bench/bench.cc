@@ -1,7 +1,10 @@
-// Measures the transport on a Unix socket: unary calls per CPU second of the server, resident
-// memory per open stream (one connection each, and many on one), and CPU per connection.
+// Measures the transport: unary calls per CPU second of the server, resident memory per open
+// stream (one connection each, and many on one), and CPU per connection.
 //
-//   rpc-grpc-bench unary|streams|shared|connects [count]
+//   rpc-grpc-bench unary|streams|shared|connects [COUNT] [unix|tcp|tls]
+//
+// With TLS both sides show a certificate of an EC key; nobody checks it, so the cost of a chain's
+// check is not in the figures.
 //
 // The server is a child process of its own, so its figures hold nothing of the client's.
 #include <cstdio>
@@ -17,6 +20,7 @@
 #include "signet/rpc.h"
 
 #include "client.h"
+#include "pki.h"
 #include "runtime.h"
 #include "test_host.h"
 
@@ -75,14 +79,34 @@ void stream_message(void*, signet_rpc_stream* s, signet_bytes) {
 }
 void done(void*, signet_rpc_stream*, signet_status, signet_str, signet_bytes) {}
 
-int serve(const std::string& path, int ready, int stop) {
+class Anybody final : public RpcAcceptor {
+ public:
+  explicit Anybody(const Host& host)
+      : host_(host), mine_(test::make_certificate("bench", "spiffe://bench/me", nullptr)) {}
+  Result<RpcIdentity> identity() override {
+    RpcIdentity identity;
+    identity.chain = {mine_.der};
+    identity.key = host_.secret(mine_.pkcs8);
+    return identity;
+  }
+  Result<RpcVerdict> verify(const RpcPeer&) override { return RpcVerdict{}; }
+
+ private:
+  const Host host_;
+  const test::Certified mine_;
+};
+
+int serve(const std::string& uri, bool tls, int ready, int stop) {
   test::TestHost host(2);
   g_api = rpc_grpc::rpc_table();
   host.rpc = g_api;
   if (!rpc_grpc::start_runtime(host.host()).ok()) return 1;
   g_answer = host.host().blob(std::string(2000, 'a')).release();
-  auto listener = RpcListener::create(
-      host.host(), "unix:" + path, R"({"max_connections":100000,"max_streams":100000})", nullptr);
+  Anybody anybody(host.host());
+  const std::string options =
+      R"({"max_connections":100000,"max_connections_per_ip":100000,"max_streams":100000)" +
+      std::string(tls ? R"(,"tls":true,"client_certificate":"asked"})" : "}");
+  auto listener = RpcListener::create(host.host(), uri, options, tls ? &anybody : nullptr);
   if (!listener) return 2;
   uint64_t id = 1;
   static const signet_rpc_handler kUnary = {
@@ -98,7 +122,8 @@ int serve(const std::string& path, int ready, int stop) {
     std::cerr << s.to_string() << "\n";
     return 3;
   }
-  [[maybe_unused]] ssize_t n = write(ready, "x", 1);
+  const std::string& address = (*listener)->address();
+  [[maybe_unused]] ssize_t n = write(ready, address.data(), address.size());
   char c;
   n = read(stop, &c, 1);
   _exit(0);
@@ -135,10 +160,15 @@ int main(int argc, char** argv) {
   const std::string path = std::string(dir) + "/s.sock";
   int ready[2], stop[2];
   if (pipe(ready) || pipe(stop)) return 1;
+  const std::string transport = argc > 3 ? argv[3] : "unix";
+  const bool tls = transport == "tls";
+  std::string uri = transport == "unix" ? "unix:" + path : "tcp:127.0.0.1:0";
   const pid_t child = fork();
-  if (child == 0) return serve(path, ready[1], stop[0]);
-  char c;
-  if (read(ready[0], &c, 1) != 1) return 1;
+  if (child == 0) return serve(uri, tls, ready[1], stop[0]);
+  char address[200];
+  const ssize_t size = read(ready[0], address, sizeof address);
+  if (size <= 0) return 1;
+  uri.assign(address, static_cast<std::size_t>(size));
 
   test::TestHost host(2);
   if (!rpc_grpc::start_runtime(host.host()).ok()) return 1;
@@ -149,10 +179,12 @@ int main(int argc, char** argv) {
                 host.host().blob(std::string("request")).release(), &s);
     g_api->read(s);
   };
+  Anybody anybody(host.host());
   const auto connect = [&] {
     signet_rpc_conn* conn = nullptr;
-    const std::string uri = "unix:" + path;
-    g_api->connect(host.abi(), to_abi(uri), {}, nullptr, nullptr, &conn);
+    const std::string_view options = tls ? R"({"tls":true})" : "{}";
+    g_api->connect(host.abi(), to_abi(uri), bytes_to_abi(options),
+                   tls ? RpcAcceptor::table() : nullptr, &anybody, &conn);
     return conn;
   };
   const auto wait = [&](long Counter::*what, long n) {
@@ -196,9 +228,9 @@ int main(int argc, char** argv) {
   const double wall =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   std::printf(
-      "%s n=%ld wall=%.2fs server_cpu=%.3fs per_cpu_second=%.0f us_each=%.1f rss_before=%ldKiB "
+      "%s %s n=%ld wall=%.2fs server_cpu=%.3fs per_cpu_second=%.0f us_each=%.1f rss_before=%ldKiB "
       "rss_after=%ldKiB kib_each=%.1f\n",
-      mode.c_str(), count, wall, used, count / used, used * 1e6 / count, rss,
+      mode.c_str(), transport.c_str(), count, wall, used, count / used, used * 1e6 / count, rss,
       status_kib(child, "VmRSS:"), static_cast<double>(status_kib(child, "VmRSS:") - rss) / count);
   std::fflush(stdout);
   kill(child, SIGKILL);

@@ -168,6 +168,7 @@ void ClientStream::run_done() {
   const std::string detail = first_detail(status_.error_details());
   handler_->done(state_, abi(), code, to_abi(std::string_view(message)),
                  detail.empty() ? signet_bytes{} : bytes_to_abi(detail));
+  peer_.reset();  // hang_up() returns after the acceptor's closed()
   // Out of the list first: hang_up() cancels what is listed.
   connection_->stream_ended(this);
   delete this;

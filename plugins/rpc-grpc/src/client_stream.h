@@ -48,7 +48,7 @@ class ClientStream final : public Stream,
 
   ClientConnection* const connection_;
   const std::string method_;
-  const PeerPtr peer_;  // the server when the call was made, if the channel knew one
+  PeerPtr peer_;  // until done(): the server when the call was made, if the channel knew one
   const int64_t deadline_ns_;
   grpc::ClientContext context_;
   bool started_ = false;

@@ -118,10 +118,13 @@ Result<std::shared_ptr<grpc::ChannelCredentials>> TlsClient::credentials() {
     key_ = std::move(*key);
     std::string chain;
     for (const std::string& der : identity->chain) chain += to_pem(der);
+    // Roots that nobody asks: without any, gRPC reads all the system's for each channel.
+    const std::string unused_roots = to_pem(identity->chain.front());
     using grpc::experimental::IdentityKeyCertPair;
     options.set_certificate_provider(
         std::make_shared<grpc::experimental::StaticDataCertificateProvider>(
-            std::vector<IdentityKeyCertPair>{{key_->reference(), chain}}));
+            unused_roots, std::vector<IdentityKeyCertPair>{{key_->reference(), chain}}));
+    options.watch_root_certs();
     options.watch_identity_key_cert_pairs();
   } else if (identity.status().code() != Code::kNotFound) {
     return identity.status().prefixed("cannot load the TLS identity");

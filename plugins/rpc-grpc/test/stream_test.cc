@@ -204,14 +204,16 @@ TEST_P(RpcRaw, NoMessageComesWithoutACredit) {
 
 TEST_P(RpcRaw, ACancelReachesTheServersHandler) {
   auto l = listen();
+  std::atomic<int> begun{0};
   std::atomic<int> ended{0};
   ASSERT_TRUE((l->stream<Raw>("/t.T/Wait", [&](std::shared_ptr<ServerCall> c, const Raw&) {
                 c->on_done = [&] { ++ended; };
+                ++begun;
               })).ok());
   ASSERT_TRUE(l->serve().ok());
   signet_rpc_stream* s = call("/t.T/Wait");
   write(s, "go");
-  std::this_thread::sleep_for(50ms);
+  ASSERT_TRUE(eventually([&] { return begun == 1; }));
   EXPECT_EQ(ended, 0);
   api_->cancel(s);
   EXPECT_TRUE(eventually([&] { return ended == 1; }));
@@ -237,6 +239,7 @@ TEST_P(RpcStream, TheDeadlineEndsACallOnBothSides) {
               })).ok());
   ASSERT_TRUE(l->serve().ok());
   auto c = connect();
+  EXPECT_FALSE(c->call<Raw>("/t.T/No", Raw{}, soon()).ok());  // it is connected now
   const auto answer = c->call<Raw>("/t.T/Wait", Raw{}, host_.deadline_in(300ms));
   EXPECT_EQ(answer.status().code(), Code::kDeadlineExceeded);
   EXPECT_TRUE(eventually([&] { return ended == 1; }));
