@@ -103,7 +103,7 @@ class Role : public Plugin {
     return nullptr;
   }
 
-  const Config& config() const { return *config_; }  // from prepare() on
+  const Config& config() const { return *config_; }  // from bring_up() on
 
   /// The exit code of a command line; argv[0] is the word that chose the role. The instance is
   /// not configured. An error is printed by the kernel; kCancelled: ended by Ctrl-C.

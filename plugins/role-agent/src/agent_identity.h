@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "signet/key_manager.h"
-#include "signet/rpc.h"
+#include "signet/rpc/acceptor.h"
 
 #include "x509/certificate.h"
 

@@ -11,7 +11,8 @@
 #include <sys/types.h>
 
 #include "signet/abi/workload_attestor.h"
-#include "signet/rpc.h"
+#include "signet/rpc/peer.h"
+#include "signet/status.h"
 
 namespace signet::agent {
 

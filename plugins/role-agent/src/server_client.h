@@ -7,6 +7,8 @@
 
 #include <set>
 
+#include "signet/rpc/client.h"
+
 #include "agent_identity.h"
 #include "server_api.h"
 #include "server_trust.h"

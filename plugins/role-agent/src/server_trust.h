@@ -8,7 +8,7 @@
 #include <atomic>
 #include <mutex>
 
-#include "signet/rpc.h"
+#include "signet/rpc/acceptor.h"
 
 #include "x509/verify.h"
 

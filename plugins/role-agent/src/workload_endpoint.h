@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "signet/rpc.h"
+#include "signet/rpc/listener.h"
 
 #include "caller_attestor.h"
 #include "identity_table.h"

@@ -9,7 +9,7 @@
 #include <mutex>
 #include <vector>
 
-#include "signet/rpc.h"
+#include "signet/rpc/listener.h"
 
 #include "caller_attestor.h"
 #include "identity_table.h"

@@ -7,7 +7,7 @@
 #include <memory>
 #include <mutex>
 
-#include "signet/rpc.h"
+#include "signet/rpc/server_call.h"
 
 #include "caller_attestor.h"
 #include "identity_table.h"

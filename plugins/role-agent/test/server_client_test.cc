@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "signet/rpc/listener.h"
+
 #include "fake_server.h"
 #include "memory-keys/memory_keys.h"
 #include "rpc-local/local_rpc.h"

@@ -4,8 +4,6 @@
 #include <deque>
 #include <utility>
 
-#include "signet/rpc/listener.h"
-
 #include "api_status.h"
 #include "entry_wire.h"
 #include "spire/api/server/entry/v1/entry.pb.h"
@@ -92,7 +90,7 @@ class EntrySync : public std::enable_shared_from_this<EntrySync> {
 
   void request(std::string_view bytes) {
     api::SyncAuthorizedEntriesRequest request;
-    if (!RpcListener::parse(call_->call(), request, bytes)) return;
+    if (!call_->call().parse(bytes, request)) return;
     std::deque<IndexedPtr> wanted;
     for (const std::string& id : request.ids()) {
       const auto it =
@@ -142,7 +140,7 @@ class EntrySync : public std::enable_shared_from_this<EntrySync> {
 void start_entry_sync(std::shared_ptr<CallContext> call, const EntryIndex& index,
                       std::string_view first) {
   api::SyncAuthorizedEntriesRequest request;
-  if (!RpcListener::parse(call->call(), request, first)) return;
+  if (!call->call().parse(first, request)) return;
   if (request.ids_size() > 0) {
     call->finish(api_error(call->host(), Code::kInvalidArgument,
                            "specifying IDs on initial request is not supported"));

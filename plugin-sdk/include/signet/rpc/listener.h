@@ -71,7 +71,7 @@ class RpcListener {
         std::move(method),
         [fn = std::move(fn)](std::shared_ptr<ServerCall> call, std::string_view bytes) {
           Req request;
-          if (!parse(*call, request, bytes)) return;
+          if (!call->parse(bytes, request)) return;
           Result<Resp> response = fn(*call, std::as_const(request));
           if (response) {
             call->finish_message(*response);
@@ -89,18 +89,10 @@ class RpcListener {
         std::move(method),
         [fn = std::move(fn)](std::shared_ptr<ServerCall> call, std::string_view bytes) {
           Req request;
-          if (parse(*call, request, bytes)) fn(std::move(call), std::as_const(request));
+          if (call->parse(bytes, request)) fn(std::move(call), std::as_const(request));
         },
         flags);
   }
-  /// Parses, or finishes the call as gRPC servers do.
-  template <typename Req>
-  static bool parse(ServerCall& call, Req& request, std::string_view bytes) {
-    if (request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return true;
-    call.finish(Status::internal("grpc: error unmarshalling request"));
-    return false;
-  }
-
   Status serve() {
     return host_call([&](signet_call* c) { return api_->serve(host_.abi(), c, id_); });
   }
@@ -135,16 +127,17 @@ class RpcListener {
                             void** st) {
     auto* method = static_cast<Method*>(self);
     try {
-      auto call = std::make_shared<ServerCall>(method->owner->host_, method->owner->api_, stream,
-                                               *peer, method->name);
-      *st = new State{call, method};
-      if (method->owner->authorize_) {
-        if (Status denied = method->owner->authorize_(*call); !denied.ok()) {
-          call->finish(denied);
-          return SIGNET_OK;  // finish() carries the words and the detail
-        }
+      const RpcListener& owner = *method->owner;
+      auto call =
+          std::make_shared<ServerCall>(owner.host_, owner.api_, stream, *peer, method->name);
+      auto state = std::make_unique<State>(State{call, method});
+      const Status allowed = owner.authorize_ ? owner.authorize_(*call) : Status();
+      *st = state.release();  // done() comes from here on
+      if (allowed.ok()) {
+        call->read();
+      } else {
+        call->finish(allowed);
       }
-      call->read();
       return SIGNET_OK;
     } catch (...) {
       return SIGNET_INTERNAL;

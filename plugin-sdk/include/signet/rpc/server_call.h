@@ -71,6 +71,13 @@ class ServerCall : public std::enable_shared_from_this<ServerCall> {
   void finish_message(const M& message, bool secret = false) {
     finish_raw(host_.blob_of(message, secret), Status());
   }
+  /// Reads a message of the client's, or finishes the call as gRPC servers do and gives false.
+  template <typename M>
+  bool parse(std::string_view bytes, M& message) {
+    if (message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return true;
+    finish(Status::internal("grpc: error unmarshalling request"));
+    return false;
+  }
   /// Asks for one more message of the client's (streams of many).
   void read() {
     std::lock_guard lock(mutex_);
