@@ -61,6 +61,7 @@ std::unique_ptr<LocalRpc::Call> LocalRpc::begin(const std::string& method, std::
       caller.tls || !caller.chain.empty() ? tls_peer(connection.address) : this_process();
   {
     const std::lock_guard lock(mutex_);
+    connections_.push_back(exchange->connection);
     exchanges_.push_back(exchange);
     changed_.notify_all();
   }
@@ -88,10 +89,9 @@ LocalRpc::Call::~Call() {
   exchange_->end(Code::kCancelled, "cancelled");
   rpc_.changed_.notify_all();
   rpc_.until(lock, [&] { return exchange_->over() && !exchange_->busy; });
-  if (!std::exchange(exchange_->connection->server_verified, false)) return;
-  const Listener* const listener = exchange_->connection->server;
-  lock.unlock();
-  listener->acceptor->closed(listener->self, &exchange_->connection->peer);
+  const auto own = [&](const Connection& c) { return &c == exchange_->connection.get(); };
+  rpc_.end_connections(lock, own);
+  rpc_.connections_.remove(exchange_->connection);
 }
 
 void LocalRpc::Call::send(std::string message) {

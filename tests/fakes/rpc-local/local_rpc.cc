@@ -223,11 +223,10 @@ void LocalRpc::shake_hands(Connection& connection, Listener& listener, Status& f
 // Their exchanges end, and both sides hear that the connection is closed.
 void LocalRpc::end_connections(std::unique_lock<std::mutex>& lock,
                                const std::function<bool(const Connection&)>& which) {
-  std::vector<std::shared_ptr<Connection>> all(connections_.begin(), connections_.end());
+  const std::vector<std::shared_ptr<Connection>> all(connections_.begin(), connections_.end());
   for (const auto& exchange : exchanges_) {
-    if (!which(*exchange->connection)) continue;
-    exchange->end(Code::kUnavailable, "the connection was closed");
-    all.push_back(exchange->connection);
+    if (which(*exchange->connection))
+      exchange->end(Code::kUnavailable, "the connection was closed");
   }
   until(lock, [&] {
     return std::none_of(exchanges_.begin(), exchanges_.end(), [&](const auto& exchange) {

@@ -211,7 +211,11 @@ TEST_F(LocalRpcTest, AStrangerIsRefusedWithTheVerifiersWords) {
   EXPECT_EQ(call->words(), "who are you?");
   LocalCaller known;
   known.chain = {"me"};
-  EXPECT_EQ(rpc.call("/t.T/Letters", request("a"), {}, known)->count(), 1u);
+  const auto held = rpc.call("/t.T/Letters", request("a"), {}, known);
+  EXPECT_EQ(held->count(), 1u);
+  EXPECT_EQ(server.ended, 0);
+  listener.reset();  // before the call that it served
+  EXPECT_EQ(server.ended, 1);
 }
 
 TEST_F(LocalRpcTest, AStreamOfAClientEndsBehindItsLastMessage) {
