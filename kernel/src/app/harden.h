@@ -12,8 +12,8 @@ Status check_environment();
 /// Few malloc arenas, umask at least 027: for every command.
 void settle_process();
 
-/// No core dumps, no new privileges, not dumpable (unless SIGNET_DEBUG=1 or a sanitizer is
-/// built in): for a process that runs a role.
+/// No core dumps, no new privileges, not dumpable (the last not where a sanitizer is built in, and
+/// only the privileges with SIGNET_DEBUG=1): for a process that runs a role.
 void harden_process();
 
 }  // namespace signet::kernel
