@@ -82,7 +82,8 @@ std::string list_commands(std::span<const Row> table, const std::string& prefix)
   }
   std::string text;
   for (const auto& [word, synopsis] : lines) {
-    text += "    " + word + std::string(width - word.size() + 4, ' ') + synopsis + "\n";
+    text.append("    ").append(word).append(width - word.size() + 4, ' ');
+    text.append(synopsis).append("\n");
   }
   return text;
 }

@@ -22,9 +22,13 @@ KindSql make_sql(const KindSpec& kind) {
     if (key.type == KeyType::kSet) {
       column(name + "_count");
       sets += ", " + name;
-      sql.add_value.push_back("INSERT INTO " + table + "_" + name + " (value, row) VALUES (?, ?)");
-      sql.drop_value.push_back("DELETE FROM " + table + "_" + name +
-                               " WHERE value = ? AND row = ?");
+      const std::string set_table = std::string(table).append("_").append(name);
+      sql.add_value.emplace_back("INSERT INTO ")
+          .append(set_table)
+          .append(" (value, row) VALUES (?, ?)");
+      sql.drop_value.emplace_back("DELETE FROM ")
+          .append(set_table)
+          .append(" WHERE value = ? AND row = ?");
     }
     column(name);
   }
