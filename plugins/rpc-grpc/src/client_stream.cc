@@ -4,6 +4,7 @@
 
 #include "client.h"
 #include "runtime.h"
+#include "slices.h"
 #include "status_details.h"
 
 namespace signet::rpc_grpc {
@@ -111,6 +112,25 @@ void ClientStream::OnWriteDone(bool ok) {
     if (!writable || !queue_event({Event::kWritable, {}})) return;
   }
   run_events();
+}
+
+void ClientStream::take_next_write() {
+  signet_blob* blob = queue_[next_write_++];
+  writing_bytes_ = blob_api()->bytes(blob).len;
+  out_ = to_byte_buffer(blob_api(), blob);
+  if (next_write_ == queue_.size()) {
+    std::vector<signet_blob*>().swap(queue_);  // an idle stream keeps no buffer
+    next_write_ = 0;
+  }
+  write_active_ = true;
+}
+
+bool ClientStream::write_finished() {
+  write_active_ = false;
+  queued_bytes_ -= writing_bytes_;
+  writing_bytes_ = 0;
+  out_.Clear();
+  return wants_writable_ && queued_bytes_ <= kLowMark && std::exchange(wants_writable_, false);
 }
 
 void ClientStream::advance() {

@@ -44,6 +44,10 @@ class ClientStream final : public Stream,
   void overloaded() override;
   void advance() override;
   void run_done() override;
+  /// Takes the head of the queue into out_. Under mutex_; the queue is not empty.
+  void take_next_write();
+  /// After a write went out. True: the handler waits for writable() and may go on.
+  bool write_finished();
   void end(grpc::Status status, bool on_transport);
 
   ClientConnection* const connection_;
@@ -51,6 +55,11 @@ class ClientStream final : public Stream,
   PeerPtr peer_;  // until done(): the server when the call was made, if the channel knew one
   const int64_t deadline_ns_;
   grpc::ClientContext context_;
+  grpc::ByteBuffer in_;
+  grpc::ByteBuffer out_;
+  std::size_t writing_bytes_ = 0;
+  bool write_active_ = false;
+  bool read_active_ = false;
   bool started_ = false;
   bool have_message_ = false;  // in_ holds one that has no credit yet
   bool ended_ = false;         // the last read came back empty: nothing may be started any more

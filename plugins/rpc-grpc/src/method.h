@@ -1,4 +1,4 @@
-// A registered method, and who counts its calls. Known to both servers.
+// A registered method, and who counts its calls.
 #pragma once
 
 #include <string>

@@ -41,25 +41,6 @@ signet_status Stream::write(signet_blob* blob) {
   return SIGNET_OK;
 }
 
-void Stream::take_next_write() {
-  signet_blob* blob = queue_[next_write_++];
-  writing_bytes_ = blob_api()->bytes(blob).len;
-  out_ = to_byte_buffer(blob_api(), blob);
-  if (next_write_ == queue_.size()) {
-    std::vector<signet_blob*>().swap(queue_);  // an idle stream keeps no buffer
-    next_write_ = 0;
-  }
-  write_active_ = true;
-}
-
-bool Stream::write_finished() {
-  write_active_ = false;
-  queued_bytes_ -= writing_bytes_;
-  writing_bytes_ = 0;
-  out_.Clear();
-  return wants_writable_ && queued_bytes_ <= kLowMark && std::exchange(wants_writable_, false);
-}
-
 void Stream::drop_queue() {
   for (; next_write_ < queue_.size(); ++next_write_) {
     queued_bytes_ -= blob_api()->bytes(queue_[next_write_]).len;

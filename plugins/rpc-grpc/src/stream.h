@@ -46,7 +46,7 @@ class Stream {
   struct Event {
     enum Kind : uint8_t { kMessage, kBytes, kHalfClose, kWritable, kDone };
     Kind kind;
-    grpc::ByteBuffer message{};  // kMessage: from gRPC
+    grpc::ByteBuffer message{};  // kMessage: from gRPC's client
     std::string bytes{};         // kBytes: a message from our own server
   };
 
@@ -57,7 +57,7 @@ class Stream {
   /// True: nobody runs events now; call run_events() after unlocking.
   [[nodiscard]] bool queue_event(Event event);
   /// Runs what is queued, here or on a worker. Not under mutex_. The object may be gone
-  /// afterwards. on_transport: this is a thread of gRPC's with no handler below it.
+  /// afterwards. on_transport: this is a thread of the transport's with no handler below it.
   void run_events(bool on_transport = true);
   /// The workers' queue is full: end the call with RESOURCE_EXHAUSTED.
   virtual void overloaded() = 0;
@@ -65,10 +65,6 @@ class Stream {
   virtual void advance() = 0;
   virtual void run_done() = 0;
 
-  /// Takes the head of the queue into out_. Under mutex_; the queue is not empty.
-  void take_next_write();
-  /// After a write went out. True: the handler waits for writable() and may go on.
-  bool write_finished();
   void drop_queue();
   bool has_queue() const { return next_write_ < queue_.size(); }
 
@@ -76,15 +72,10 @@ class Stream {
   const Owner* const owner_;
   void* state_ = nullptr;  // the handler's `st`
   mutable std::mutex mutex_;
-  grpc::ByteBuffer in_;
-  grpc::ByteBuffer out_;
   std::vector<signet_blob*> queue_;
   uint32_t next_write_ = 0;  // index into queue_
   uint32_t credits_ = 0;
   std::size_t queued_bytes_ = 0;  // with the one being written
-  std::size_t writing_bytes_ = 0;
-  bool write_active_ = false;
-  bool read_active_ = false;
   bool wants_writable_ = false;
   bool closed_ = false;  // no message can be written any more
   bool cancelled_ = false;

@@ -4,15 +4,40 @@
 
 #include <grpcpp/security/tls_certificate_provider.h>
 #include <grpcpp/security/tls_credentials_options.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 
 #include "acceptor_call.h"
 #include "pem.h"
+#include "tls_key.h"
 #include "tls_verify.h"
 
 namespace signet::rpc_grpc {
 namespace {
 
 constexpr int64_t kAskTimeoutNs = 10'000'000'000;
+
+// A certificate to name as a root. Nobody asks the roots, the acceptor judges the server; but
+// without any, gRPC reads all the system's for each channel.
+const std::string& unused_roots() {
+  static const std::string pem = [] {
+    const PkeyPtr key(EVP_EC_gen("P-256"));
+    const std::unique_ptr<X509, decltype(&X509_free)> root(X509_new(), &X509_free);
+    unsigned char* der = nullptr;
+    if (!key || !root || X509_set_pubkey(root.get(), key.get()) != 1 ||
+        !X509_gmtime_adj(X509_getm_notBefore(root.get()), 0) ||
+        !X509_gmtime_adj(X509_getm_notAfter(root.get()), 0) ||
+        X509_sign(root.get(), key.get(), EVP_sha256()) == 0) {
+      return std::string();
+    }
+    const int size = i2d_X509(root.get(), &der);
+    if (size <= 0) return std::string();
+    std::string out = to_pem({reinterpret_cast<char*>(der), static_cast<std::size_t>(size)});
+    OPENSSL_free(der);
+    return out;
+  }();
+  return pem;
+}
 
 }  // namespace
 
@@ -111,24 +136,23 @@ TlsClient::~TlsClient() = default;
 Result<std::shared_ptr<grpc::ChannelCredentials>> TlsClient::credentials() {
   const auto identity =
       ask_identity_now(*owner_, acceptor_, self_, owner_->host.monotonic_ns() + kAskTimeoutNs);
+  if (!identity && identity.status().code() != Code::kNotFound)
+    return identity.status().prefixed("cannot load the TLS identity");
   grpc::experimental::TlsChannelCredentialsOptions options;
+  std::vector<grpc::experimental::IdentityKeyCertPair> shown;
   if (identity) {
     auto key = EngineKey::create(*owner_, *identity);
     if (!key) return key.status().prefixed("cannot load the TLS identity");
     key_ = std::move(*key);
     std::string chain;
     for (const std::string& der : identity->chain) chain += to_pem(der);
-    // Roots that nobody asks: without any, gRPC reads all the system's for each channel.
-    const std::string unused_roots = to_pem(identity->chain.front());
-    using grpc::experimental::IdentityKeyCertPair;
-    options.set_certificate_provider(
-        std::make_shared<grpc::experimental::StaticDataCertificateProvider>(
-            unused_roots, std::vector<IdentityKeyCertPair>{{key_->reference(), chain}}));
-    options.watch_root_certs();
+    shown.push_back({key_->reference(), chain});
     options.watch_identity_key_cert_pairs();
-  } else if (identity.status().code() != Code::kNotFound) {
-    return identity.status().prefixed("cannot load the TLS identity");
   }
+  options.set_certificate_provider(
+      std::make_shared<grpc::experimental::StaticDataCertificateProvider>(unused_roots(),
+                                                                          std::move(shown)));
+  options.watch_root_certs();
   // SPIFFE servers are known by their ID, which the acceptor checks, not by a host name.
   options.set_verify_server_certs(false);
   options.set_check_call_host(false);

@@ -1,7 +1,9 @@
 // The transport over a test host, and what the tests talk through.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <stdlib.h>
 #include <string>
@@ -42,6 +44,12 @@ inline TestHost& test_host() {
   return *host;
 }
 
+// A limit for what should not take long; longer under sanitizers, which say so.
+inline std::chrono::seconds patience() {
+  const char* factor = std::getenv("SIGNET_TEST_SLOWNESS");
+  return std::chrono::seconds(factor ? 10 * std::max(1, std::atoi(factor)) : 10);
+}
+
 class RpcTest : public testing::Test {
  protected:
   RpcTest() : host_(test_host().host()) {
@@ -57,7 +65,7 @@ class RpcTest : public testing::Test {
     }
   }
 
-  int64_t soon() const { return host_.deadline_in(10s); }
+  int64_t soon() const { return host_.deadline_in(patience()); }
   std::string socket() const { return folder_ + "/run/api.sock"; }
   std::string uri() const { return "unix:" + socket(); }
 
@@ -85,7 +93,7 @@ class RpcTest : public testing::Test {
   }
 
   template <typename F>
-  static bool eventually(F&& condition, std::chrono::seconds limit = 10s) {
+  static bool eventually(F&& condition, std::chrono::seconds limit = patience()) {
     const auto end = std::chrono::steady_clock::now() + limit;
     while (!condition()) {
       if (std::chrono::steady_clock::now() > end) return false;
