@@ -212,11 +212,11 @@ asan() {
   return $code
 }
 
-# What has threads, under ThreadSanitizer. Not rpc-grpc and role-dev, whose threads are partly
-# gRPC's: TSan sees neither Debian's gRPC nor abseil's locks. Programs that are not built have no
+# What has threads, under ThreadSanitizer. Of rpc-grpc the server; not its clients and role-dev, whose
+# threads are partly gRPC's: TSan sees neither Debian's gRPC nor abseil's locks. Programs that are not built have no
 # label, so ctest leaves them out.
 TSAN_SUITES="kernel-test sdk_test role_server_test role_agent_test workload_client_test cli-test
-  http_test keymanager_test keymanager_disk_test keymanager_memory_test datastore_sql_test
+  http_test rpc-grpc-server-test keymanager_test keymanager_disk_test keymanager_memory_test datastore_sql_test
   workloadattestor_unix_test"
 tsan() {
   # shellcheck disable=SC2086

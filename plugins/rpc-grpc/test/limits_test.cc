@@ -87,36 +87,6 @@ TEST_P(RpcLimits, AnOldConnectionIsToldToLeaveAndItsCallsEndWell) {
   EXPECT_TRUE(serves());
 }
 
-TEST_P(RpcLimits, CallersGoOnOverTheEndOfTheirConnectionsAge) {
-  auto l = serve(R"({"max_connection_age_s":1})");
-  auto c = connect();
-  int calls = 0;
-  const auto end = std::chrono::steady_clock::now() + 2600ms;
-  while (std::chrono::steady_clock::now() < end) {
-    const auto answer = c->call<Raw>("/t.T/Echo", Raw{"x"}, soon());
-    ASSERT_TRUE(answer.ok()) << answer.status().to_string() << " after " << calls;
-    ++calls;
-  }
-  EXPECT_GT(calls, 1);
-}
-
-TEST_P(RpcLimits, MessagesUpToFourMebibytesGoBothWays) {
-  auto l = serve();
-  constexpr std::size_t kMost = 4 * 1024 * 1024;
-  auto c = connect();
-  for (const std::size_t size : {kMost - 1, kMost}) {
-    const auto answer = c->call<Raw>("/t.T/Echo", Raw{std::string(size, 'b')}, soon());
-    ASSERT_TRUE(answer.ok()) << answer.status().to_string();
-    EXPECT_EQ(answer->bytes.size(), size);
-    EXPECT_EQ(answer->bytes.find_first_not_of('b'), std::string::npos);
-  }
-  EXPECT_EQ(c->call<Raw>("/t.T/Echo", Raw{std::string(kMost + 1, 'b')}, soon()).status().code(),
-            Code::kResourceExhausted);
-  EXPECT_EQ(c->call<Raw>("/t.T/Fill", Raw{std::to_string(kMost + 1)}, soon()).status().code(),
-            Code::kResourceExhausted);
-  EXPECT_TRUE(c->call<Raw>("/t.T/Echo", Raw{"x"}, soon()).ok());
-}
-
 TEST_P(RpcLimits, ManyBigAnswersAtOnceArriveWhole) {
   auto l = serve();
   Socket s(address(), tls());

@@ -365,6 +365,47 @@ TEST_P(RpcStream, EachCallIsLoggedWithItsPeerAndAuditFields) {
   }));
 }
 
+TEST_P(RpcStream, CallersGoOnOverTheEndOfTheirConnectionsAge) {
+  auto l = listen(R"({"max_connection_age_s":1})");
+  ASSERT_TRUE((l->unary<Raw, Raw>("/t.T/Echo", [](ServerCall&, const Raw& r) -> Result<Raw> {
+                return r;
+              })).ok());
+  ASSERT_TRUE(l->serve().ok());
+  auto c = connect();
+  int calls = 0;
+  const auto end = std::chrono::steady_clock::now() + 2600ms;
+  while (std::chrono::steady_clock::now() < end) {
+    const auto answer = c->call<Raw>("/t.T/Echo", Raw{"x"}, soon());
+    ASSERT_TRUE(answer.ok()) << answer.status().to_string() << " after " << calls;
+    ++calls;
+  }
+  EXPECT_GT(calls, 1);
+}
+
+TEST_P(RpcStream, MessagesUpToFourMebibytesGoBothWays) {
+  auto l = listen();
+  ASSERT_TRUE((l->unary<Raw, Raw>("/t.T/Echo", [](ServerCall&, const Raw& r) -> Result<Raw> {
+                return r;
+              })).ok());
+  ASSERT_TRUE((l->unary<Raw, Raw>("/t.T/Fill", [](ServerCall&, const Raw& r) -> Result<Raw> {
+                return Raw{std::string(std::stoul(r.bytes), 'f')};
+              })).ok());
+  ASSERT_TRUE(l->serve().ok());
+  constexpr std::size_t kMost = 4 * 1024 * 1024;
+  auto c = connect();
+  for (const std::size_t size : {kMost - 1, kMost}) {
+    const auto answer = c->call<Raw>("/t.T/Echo", Raw{std::string(size, 'b')}, soon());
+    ASSERT_TRUE(answer.ok()) << answer.status().to_string();
+    EXPECT_EQ(answer->bytes.size(), size);
+    EXPECT_EQ(answer->bytes.find_first_not_of('b'), std::string::npos);
+  }
+  EXPECT_EQ(c->call<Raw>("/t.T/Echo", Raw{std::string(kMost + 1, 'b')}, soon()).status().code(),
+            Code::kResourceExhausted);
+  EXPECT_EQ(c->call<Raw>("/t.T/Fill", Raw{std::to_string(kMost + 1)}, soon()).status().code(),
+            Code::kResourceExhausted);
+  EXPECT_TRUE(c->call<Raw>("/t.T/Echo", Raw{"x"}, soon()).ok());
+}
+
 TEST(RpcStatusDetails, SurviveTheirOwnEncodingAndRefuseNonsense) {
   using namespace rpc_grpc;
   const std::string any("\x0a\x01t\x12\x01v", 6);
