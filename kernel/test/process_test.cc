@@ -267,7 +267,7 @@ TEST(KernelProcess, ARoleMayStartAnotherScope) {
       prefix,
       {"testd", "run",
        prefix.dir().write("test.conf", config("on_start = \"scope\"\ntrace = \"" + trace + "\""))});
-  ASSERT_TRUE(child.until_out("scope=inner")) << child.err() << child.out();
+  ASSERT_TRUE(child.until_out("The other scope is up")) << child.err() << child.out();
   child.signal(SIGTERM);
   EXPECT_EQ(child.wait(), 0);
   EXPECT_EQ(read_text(trace),

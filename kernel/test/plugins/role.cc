@@ -85,8 +85,11 @@ signet_status start(signet_instance* self, signet_call* call) {
     const std::string inner = R"({"test":{"realm":"inner","trace":")" + self->trace +
                               R"("},"plugins":{"Widget":{"good":{"plugin_data":{"trace":")" +
                               self->trace + R"("}}}}})";
-    return supervisor->start_scope(self->host, call, {"role-test", 9}, {"inner", 5},
-                                   {reinterpret_cast<const uint8_t*>(inner.data()), inner.size()});
+    const signet_status started =
+        supervisor->start_scope(self->host, call, {"role-test", 9}, {"inner", 5},
+                                {reinterpret_cast<const uint8_t*>(inner.data()), inner.size()});
+    if (started == SIGNET_OK) say(self->host, SIGNET_LOG_INFO, "The other scope is up");
+    return started;
   }
   return SIGNET_OK;
 }
