@@ -102,6 +102,7 @@ void H2Connection::decrypt(std::string_view bytes) {
     if (n == 0) break;
     if (n < 0) return close(tls_->failure());
     parse(loop_->plain_buffer(), static_cast<std::size_t>(n));
+    OPENSSL_cleanse(loop_->plain_buffer(), static_cast<std::size_t>(n));
     if (closed_) return;
   }
   if (!tls_->output().empty()) send_wire(std::exchange(tls_->output(), {}));

@@ -77,7 +77,8 @@ void TlsHandshake::stepped(TlsSession::State state) {
   state_ = state;
   if (!work_->session) return close("the server is overloaded");
   if (state == TlsSession::State::kFailed) {
-    say(work_->session->failure());
+    const char* reason = work_->session->failure();
+    say(reason ? reason : "the server is overloaded");
     loop_->set_deadline(this, loop_->now_ns() + kLingerNs);
   }
   send_output();

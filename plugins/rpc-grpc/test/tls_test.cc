@@ -129,6 +129,26 @@ TEST_F(RpcTls, AKeyOfAKeyManagerSignsTheHandshakes) {
   test_host().key_manager = nullptr;
 }
 
+TEST_F(RpcTls, AListenersKeyMayStayInAKeyManagerToo) {
+  OneKey keys{server_.mine.key, {}};
+  const signet_key_manager table = {sizeof table, 0, nullptr, nullptr, &sign_with_one_key};
+  test_host().key_manager = &table;
+  test_host().key_manager_self = &keys;
+  server_.key_manager = "memory";
+  auto listener = serve();
+  ASSERT_TRUE(listener);
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    RawSocket c(listener->address());
+    c.only_version(version);
+    EXPECT_TRUE(c.handshake()) << version << " " << c.error;
+  }
+  EXPECT_EQ(keys.signatures, 2);
+  test_host().key_manager = nullptr;
+  RawSocket c(listener->address());
+  EXPECT_FALSE(c.handshake()) << "without the key manager there is no signature";
+  EXPECT_TRUE(logged("Signing a handshake failed"));
+}
+
 TEST_F(RpcTls, DisconnectEndsThePeersConnections) {
   auto listener = serve();
   ASSERT_TRUE(listener);
