@@ -2,6 +2,7 @@
 // definitions make its variants (CMakeLists.txt); its configuration tells it how to misbehave:
 //   {"trace": FILE, "fail_in": STEP, "throw_in": STEP, "hang_in": STEP, "reject": true}
 // Each life cycle step appends "NAME STEP" to the trace file, so that tests can read the order.
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>
@@ -139,7 +140,11 @@ signet_status poke(signet_instance* self, signet_call* call, signet_str how) {
     }).detach();
     return SIGNET_PENDING;
   }
-  if (word == "never") return SIGNET_PENDING;
+  if (word == "never") {
+    static std::atomic<signet_call*> kept;  // held on to, as a plugin that hangs would
+    kept = call;
+    return SIGNET_PENDING;
+  }
   return SIGNET_UNIMPLEMENTED;
 }
 

@@ -171,6 +171,7 @@ TEST_F(IdentityStoreTest, ManyDifferentCallersDoNotFillTheMemory) {
   EXPECT_EQ(held->current()->entries.size(), 1u);
   store.set_entries({});
   EXPECT_EQ(held->current()->entries.size(), 0u);
+  host.run();
 }
 
 }  // namespace
