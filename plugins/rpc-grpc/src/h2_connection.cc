@@ -239,7 +239,7 @@ void H2Connection::start_call(int32_t id, bool ended) {
   nghttp2_session_set_stream_user_data(session_, id, stream);
   service_->call_began();
   stream->open();
-  if (ended) stream->half_closed();
+  if (ended) stream->caller_ended();
 }
 
 void H2Connection::refuse(int32_t id, const H2Request::Refusal& refusal) {

@@ -51,11 +51,11 @@ struct H2Callbacks {
         if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
           c->start_call(frame->hd.stream_id, ended);
         } else if (H2Stream* s = stream_of(session, frame->hd.stream_id); s && ended) {
-          s->half_closed();
+          s->caller_ended();
         }
         break;
       case NGHTTP2_DATA:
-        if (H2Stream* s = stream_of(session, frame->hd.stream_id); s && ended) s->half_closed();
+        if (H2Stream* s = stream_of(session, frame->hd.stream_id); s && ended) s->caller_ended();
         break;
       default:
         break;

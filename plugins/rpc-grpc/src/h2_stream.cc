@@ -140,7 +140,7 @@ void H2Stream::received(std::string_view bytes) {
   deliver();
 }
 
-void H2Stream::half_closed() {
+void H2Stream::caller_ended() {
   remote_closed_ = true;
   if (prefix_have_ != 0 && !deaf_) return fail(SIGNET_INTERNAL, "the last message is incomplete");
   deliver();

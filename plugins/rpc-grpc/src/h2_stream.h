@@ -42,7 +42,7 @@ class H2Stream final : public Stream, public Timed {
   /// Bytes of DATA frames.
   void received(std::string_view bytes);
   /// The caller sends no more.
-  void half_closed();
+  void caller_ended();
   /// Does what the handler has asked for.
   void serve();
   /// Puts the next `size` bytes of the answer into the connection's write buffer.

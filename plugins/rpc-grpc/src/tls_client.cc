@@ -158,7 +158,7 @@ Result<std::shared_ptr<grpc::ChannelCredentials>> TlsClient::credentials() {
   options.set_check_call_host(false);
   options.set_certificate_verifier(
       grpc::experimental::ExternalCertificateVerifier::Create<AsyncVerifier>(
-          *owner_, [shared = shared_](std::string leaf, std::string chain,
+          *owner_, [shared = shared_](const std::string& leaf, const std::string& chain,
                                       std::function<void(grpc::Status)> answer) {
             shared->check(leaf, chain, std::move(answer));
           }));

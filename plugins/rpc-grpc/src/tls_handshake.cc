@@ -113,7 +113,7 @@ void TlsHandshake::all_sent() {
   tls_->handshake_ended(place_);
   loop_->remove(this);
   work_->handshake = nullptr;
-  loop_->add(std::make_unique<H2Connection>(loop_, service_, std::move(connection_),
+  loop_->add(std::make_unique<H2Connection>(loop_, service_, std::exchange(connection_, nullptr),
                                             std::move(work_->session)));
 }
 

@@ -3,8 +3,8 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "tls_key.h"
 
+#include <algorithm>
 #include <condition_variable>
-#include <cstring>
 #include <mutex>
 
 #include <openssl/ec.h>
@@ -112,7 +112,7 @@ int sign_hook(int, const unsigned char* digest, int size, unsigned char* out,
       (*key)->host.log_status(LogLevel::kError, "Signing a handshake failed", signature.status());
       return 0;
     }
-    std::memcpy(out, signature->data(), signature->size());
+    std::copy(signature->begin(), signature->end(), out);
     *out_size = static_cast<unsigned>(signature->size());
     return 1;
   } catch (...) {
