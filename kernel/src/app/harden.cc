@@ -1,8 +1,10 @@
 #include "app/harden.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <malloc.h>
+#include <thread>
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -33,9 +35,11 @@ Status check_environment() {
 }
 
 void settle_process() {
-  // Each arena keeps its own free memory; with many short-lived workers that is most of an
-  // idle process.
-  mallopt(M_ARENA_MAX, 2);
+  // Each arena keeps its own free memory, so the default of eight for each processor is most of an
+  // idle process. Fewer than one for each thread that works at a time, and they wait for each
+  // other.
+  mallopt(M_ARENA_MAX,
+          std::clamp(static_cast<int>(std::thread::hardware_concurrency()) + 2, 4, 32));
   mallopt(M_TRIM_THRESHOLD, 256 * 1024);
   mallopt(M_MMAP_THRESHOLD, 256 * 1024);
   umask(umask(077) | 027);
