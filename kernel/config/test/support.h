@@ -18,7 +18,8 @@ inline std::string json_of(const Result<ConfigNode>& node) {
 }
 
 /// `text` checked by `schema`; both must be well formed.
-inline Checked check(std::string_view schema, std::string_view text, CheckOptions options = {}) {
+inline Checked check(std::string_view schema, std::string_view text,
+                     const CheckOptions& options = {}) {
   auto rule = Schema::parse(schema);
   EXPECT_TRUE(rule.ok()) << rule.status().to_string();
   auto node = parse_text(text, "f.conf");
