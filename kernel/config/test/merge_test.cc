@@ -58,7 +58,7 @@ std::string patched(std::string_view text, std::string_view patch) {
   auto node = parse_text(text, "f");
   EXPECT_TRUE(node.ok());
   apply_overrides(*node, nlohmann::json::parse(patch), "command line");
-  return json_of(std::move(node));
+  return json_of(node);
 }
 
 TEST(Overrides, PatchAsRfc7396Has) {

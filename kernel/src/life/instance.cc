@@ -270,8 +270,8 @@ Status Instance::configure(const std::shared_ptr<const config::Checked>& checked
 Status Instance::start() {
   started_ = true;  // also a failed start is followed by stop
   if (plugin().start == nullptr) return {};
-  const Status done = invoke("start", kStartLimit, true,
-                             [this](signet_call* call) { return plugin().start(self_, call); });
+  Status done = invoke("start", kStartLimit, true,
+                       [this](signet_call* call) { return plugin().start(self_, call); });
   start_failed_ = !done.ok();
   return done;
 }
@@ -281,7 +281,7 @@ void Instance::drain(milliseconds limit) {
   const Status done = invoke("drain", limit, false,
                              [this](signet_call* call) { return plugin().drain(self_, call); });
   if (!done.ok()) {
-    const std::string reason = done.message();
+    const std::string& reason = done.message();
     scope_->write(SIGNET_LOG_WARN, "Plugin did not drain",
                   {{"plugin", full_name_}, {"error", reason}});
   }
@@ -295,7 +295,7 @@ void Instance::stop() {
   const Status done = invoke("stop", kStopLimit, false,
                              [this](signet_call* call) { return plugin().stop(self_, call); });
   if (!done.ok()) {
-    const std::string reason = done.message();
+    const std::string& reason = done.message();
     scope_->write(SIGNET_LOG_WARN, "Plugin did not stop",
                   {{"plugin", full_name_}, {"error", reason}});
   }

@@ -106,7 +106,7 @@ std::vector<std::shared_ptr<Scope>> Process::scopes() const {
   return scopes_;
 }
 
-void Process::quit(int code, std::string reason) {
+void Process::quit(int code, const std::string& reason) {
   std::function<void(int, const std::string&)> tell;
   {
     const std::lock_guard lock(mutex_);

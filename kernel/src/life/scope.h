@@ -95,7 +95,7 @@ class Process {
   bool many_scopes() const { return scope_count_.load(std::memory_order_relaxed) > 1; }
 
   /// Asks the main loop to end; the first one counts. Also ends waits for plugins' starts.
-  void quit(int code, std::string reason);
+  void quit(int code, const std::string& reason);
   /// The code of the first quit(), when there was one.
   std::optional<int> quit_code() const;
   /// Keeps an object that something still uses until the process ends.
