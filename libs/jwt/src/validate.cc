@@ -61,7 +61,7 @@ Svid svid_of(const Token& token, SpiffeId id) {
 }
 
 Status check_signature(const Token& token, const crypto::PublicKey& key) {
-  const Status invalid = refuse("token signature is invalid");
+  Status invalid = refuse("token signature is invalid");
   if (!token.algorithm->fits(key.type())) return invalid;
   crypto::Bytes signature = token.signature;
   if (!token.algorithm->rsa) {
