@@ -91,10 +91,10 @@ constexpr auto kSchemaText = schema_text(R"json({
     "telemetry": {
       "type": "object", "additionalProperties": false, "x-signet-unknown": "warn",
       "properties": )json",
-                                    kTelemetryProperties, R"json(
+                                         kTelemetryProperties, R"json(
     },
     "health_checks": )json",
-  kHealthChecksSchema, R"json(
+                                         kHealthChecksSchema, R"json(
   }
 })json");
 
