@@ -60,7 +60,7 @@ class TestPrefix {
     chmod(to.c_str(), 0755);
   }
   std::string executable() {
-    const std::string to = dir_.file("bin/signet");
+    std::string to = dir_.file("bin/signet");
     if (!std::filesystem::exists(to)) {
       std::filesystem::create_directories(dir_.file("bin"));
       std::filesystem::copy_file(SIGNET_EXECUTABLE, to);

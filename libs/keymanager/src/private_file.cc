@@ -99,7 +99,7 @@ Status replace_private_file(const fs::path& path, crypto::ByteView content) {
     return status;
   }
   if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    const Status status = system_error(Code::kUnavailable, "cannot replace", path);
+    Status status = system_error(Code::kUnavailable, "cannot replace", path);
     ::unlink(temporary.c_str());
     return status;
   }
@@ -117,7 +117,7 @@ Status ensure_private_folder(const fs::path& folder) {
     made /= part;
     if (::mkdir(made.c_str(), 0700) == 0 || errno == EEXIST) continue;
     // An upper folder that one may not write in is fine as long as it is there.
-    const Status status = system_error(Code::kUnavailable, "cannot make the folder", made);
+    Status status = system_error(Code::kUnavailable, "cannot make the folder", made);
     std::error_code ignored;
     if (!fs::is_directory(made, ignored)) return status;
   }
