@@ -1,5 +1,5 @@
-// Fakes with behaviour for tests of the role's parts: a datastore in memory, a key manager in
-// memory, and a host whose clock stands still until it is moved and whose timers fire when told.
+// Fakes with behaviour for tests of the role's parts: a datastore in memory, and a host whose clock
+// stands still until it is moved and whose timers fire when told.
 #pragma once
 
 #include <algorithm>
@@ -11,10 +11,9 @@
 #include <vector>
 
 #include "signet/abi/datastore.h"
-#include "signet/key_manager.h"
 #include "signet/testing/fake_host.h"
 
-#include "crypto/key.h"
+#include "memory-keys/memory_keys.h"
 
 namespace signet::server::testing {
 
@@ -212,41 +211,8 @@ class MemoryDatastore {
   std::uint64_t row_ = 0;
 };
 
-class MemoryKeys final : public Plugin, public KeyManager {
- public:
-  explicit MemoryKeys(Host host) : Plugin(std::move(host), "fake") {}
-  Status configure(Call&, std::string_view) override { return {}; }
-  Result<KeyInfo> generate(std::string_view id, std::uint32_t type) override {
-    if (fail_generate > 0) {
-      --fail_generate;
-      return Status::unavailable("no keys today");
-    }
-    SIGNET_TRY(const auto key, crypto::PrivateKey::generate(crypto::KeyType::kEcP256));
-    keys.insert_or_assign(std::string(id), key);
-    return info(std::string(id), type);
-  }
-  Result<std::vector<KeyInfo>> list() override {
-    std::vector<KeyInfo> out;
-    for (const auto& [id, key] : keys) out.push_back(info(id, SIGNET_KEY_EC_P256));
-    return out;
-  }
-  Result<std::string> sign(const signet_sign_req& request) override {
-    const auto at = keys.find(std::string(view(request.key_id)));
-    if (at == keys.end()) return Status::not_found("no such key");
-    SIGNET_TRY(const auto signature,
-               at->second.sign(crypto::Hash::kSha256, crypto::as_bytes(view(request.digest))));
-    return crypto::to_string(signature);
-  }
-  std::map<std::string, crypto::PrivateKey> keys;
-  int fail_generate = 0;
-
- private:
-  KeyInfo info(const std::string& id, std::uint32_t type) {
-    return {id, type, crypto::to_string(keys.at(id).public_key().spki())};
-  }
-};
-
-// A host with those two. Its timers run when the test says so, all of them, due or not.
+// A host with that datastore and fakes::MemoryKeys. Its timers run when the test says so, all of
+// them, due or not.
 class QuietHost {
  public:
   QuietHost() : host_(*fake_.abi()), keys_(Host(fake_.abi())) {
@@ -255,8 +221,7 @@ class QuietHost {
       return fakes::FakeHost("probe").abi()->get_service(h, id);
     };
     fake_.offer(SIGNET_DATASTORE, store_.instance(), MemoryDatastore::table());
-    fake_.offer(SIGNET_KEY_MANAGER, to_abi(static_cast<Plugin*>(&keys_)),
-                key_manager_table<MemoryKeys>());
+    fake_.offer(SIGNET_KEY_MANAGER, keys_.instance(), fakes::MemoryKeys::table());
     set_time(1'700'000'000);
   }
   Host host() const { return Host(&host_); }
@@ -272,7 +237,7 @@ class QuietHost {
     for (const auto& [id, timer] : timers) timer.first(timer.second);
   }
   MemoryDatastore& store() { return store_; }
-  MemoryKeys& keys() { return keys_; }
+  fakes::MemoryKeys& keys() { return keys_; }
 
  private:
   using Timers = std::map<std::uint64_t, std::pair<void (*)(void*), void*>>;
@@ -296,7 +261,7 @@ class QuietHost {
   fakes::FakeHost fake_{"server/role-server"};
   signet_host host_;
   MemoryDatastore store_;
-  MemoryKeys keys_;
+  fakes::MemoryKeys keys_;
   std::int64_t now_ = 0;
 };
 
