@@ -11,13 +11,13 @@ namespace {
 constexpr std::int64_t kNewYear = 1'767'229'200'000'000'000;  // 2026-01-01T01:00:00Z
 
 TEST(LogFormat, TextSortsFieldsAndQuotesWhatNeedsIt) {
-  EXPECT_EQ(format_text(kNewYear, SIGNET_LOG_INFO, "Signed X509 SVID",
-                        {{"spiffe_id", "spiffe://td/a b"},
+  EXPECT_EQ(format_text(kNewYear, SIGNET_LOG_INFO, "Item was signed",
+                        {{"target", "item://td/a b"},
                          {"count", {}, 3, SIGNET_FIELD_NUMBER},
                          {"plain", "a/b-c.d_e@f^g+h"}}),
-            "time=\"2026-01-01T01:00:00Z\" level=info msg=\"Signed X509 SVID\" count=3 "
+            "time=\"2026-01-01T01:00:00Z\" level=info msg=\"Item was signed\" count=3 "
             "plain=a/b-c.d_e@f^g+h "
-            "spiffe_id=\"spiffe://td/a b\"");
+            "target=\"item://td/a b\"");
 }
 
 TEST(LogFormat, TextKeepsARecordOnOneLine) {
