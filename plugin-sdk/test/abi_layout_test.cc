@@ -19,6 +19,7 @@
 #include "signet/abi/node_attestor.h"
 #include "signet/abi/role.h"
 #include "signet/abi/rpc.h"
+#include "signet/abi/upstream_authority.h"
 #include "signet/abi/workload_attestor.h"
 
 namespace {

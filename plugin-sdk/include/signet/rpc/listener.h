@@ -66,10 +66,10 @@ class RpcListener {
   }
   /// One request, one answer; fn(ServerCall&, const Req&) -> Result<Resp>.
   template <typename Req, typename Resp, typename Fn>
-  Status unary(std::string method, Fn fn, uint32_t flags = 0) {
+  Status unary(std::string_view method, Fn fn, uint32_t flags = 0) {
     return handle(
-        std::move(method),
-        [fn = std::move(fn)](std::shared_ptr<ServerCall> call, std::string_view bytes) {
+        std::string(method),
+        [fn = std::move(fn)](const std::shared_ptr<ServerCall>& call, std::string_view bytes) {
           Req request;
           if (!call->parse(bytes, request)) return;
           Result<Resp> response = fn(*call, std::as_const(request));
@@ -84,9 +84,9 @@ class RpcListener {
   /// One request, then whatever fn(std::shared_ptr<ServerCall>, const Req&) does with the call:
   /// many messages, or an answer later. Also for unary methods that answer asynchronously.
   template <typename Req, typename Fn>
-  Status stream(std::string method, Fn fn, uint32_t flags = SIGNET_RPC_SERVER_STREAM) {
+  Status stream(std::string_view method, Fn fn, uint32_t flags = SIGNET_RPC_SERVER_STREAM) {
     return handle(
-        std::move(method),
+        std::string(method),
         [fn = std::move(fn)](std::shared_ptr<ServerCall> call, std::string_view bytes) {
           Req request;
           if (call->parse(bytes, request)) fn(std::move(call), std::as_const(request));

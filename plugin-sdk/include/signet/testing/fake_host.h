@@ -1,5 +1,6 @@
 // A host for tests of one plugin: a call that records what happens to it, and a host whose
-// services are given by the test. No threads, no pools; a call that stays PENDING is a failure.
+// services are given by the test. No threads, no pools: callbacks run on the thread that causes
+// them.
 //
 //   fakes::FakeHost host;
 //   host.offer(SIGNET_DATASTORE, "", &instance, &table);
@@ -11,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,6 +38,10 @@ class FakeCall {
 
   signet_call* abi() { return &call_; }
   const std::string& message() const { return message_; }  // words of the last fail()
+  /// Is it over after it was PENDING? With this code.
+  const std::optional<signet_status>& completed() const { return completed_; }
+  /// fn is told when the call completes.
+  void on_complete(std::function<void(signet_status)> fn) { on_complete_ = std::move(fn); }
   void cancel() {
     cancelled_ = true;
     if (cancel_fn_ != nullptr) std::exchange(cancel_fn_, nullptr)(cancel_arg_);
@@ -62,13 +68,20 @@ class FakeCall {
           self(c).message_ = view(message);
           return code;
         },
-        [](signet_call*, signet_status) {},
+        [](signet_call* c, signet_status code) {
+          self(c).completed_ = code;
+          self(c).cancel_fn_ = nullptr;
+          const auto tell = std::move(self(c).on_complete_);
+          if (tell) tell(code);  // it may end this call
+        },
     };
     return &kOps;
   }
 
   OnEmit on_emit_;
+  std::function<void(signet_status)> on_complete_;
   bool cancelled_ = false;
+  std::optional<signet_status> completed_;
   void (*cancel_fn_)(void*) = nullptr;
   void* cancel_arg_ = nullptr;
   std::string message_;
@@ -114,6 +127,10 @@ class FakeHost {
     const signet_sink* sink = nullptr;
     void* arg = nullptr;
     std::unique_ptr<FakeCall> call;
+
+    void done(signet_status code) const {
+      if (sink->on_done) sink->on_done(arg, code, to_abi(call->message()));
+    }
   };
   static FakeHost& self(const signet_host* host) { return *static_cast<FakeHost*>(host->impl); }
   static const Offered& of(signet_handle* handle) { return *reinterpret_cast<Offered*>(handle); }
@@ -142,12 +159,18 @@ class FakeHost {
     return SIGNET_OK;
   }
   static signet_status end(signet_call* call, signet_status returned) {
-    auto node = begun().extract(call);
-    const Pending& pending = node.mapped();
-    if (pending.sink->on_done) {
-      pending.sink->on_done(pending.arg, returned, to_abi(pending.call->message()));
+    FakeCall& begun_call = *begun().at(call).call;
+    if (returned == SIGNET_PENDING && !begun_call.completed()) {
+      begun_call.on_complete([call](signet_status code) { finish(call, code); });
+      return SIGNET_PENDING;
     }
+    if (returned == SIGNET_PENDING) returned = *begun_call.completed();
+    finish(call, returned);
     return returned;
+  }
+  static void finish(signet_call* call, signet_status code) {
+    auto node = begun().extract(call);
+    node.mapped().done(code);
   }
 
   static const signet_host_services* services() {
@@ -159,7 +182,10 @@ class FakeHost {
         [](const signet_host*, const char*, void (*)(void*, signet_str), void*) {},
         &begin,
         &end,
-        [](signet_call*) {},
+        [](signet_call* call) {
+          const auto found = begun().find(call);
+          if (found != begun().end()) found->second.call->cancel();
+        },
     };
     return &kServices;
   }
