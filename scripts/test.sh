@@ -8,8 +8,8 @@
 #                                   tests/ (integration/first-light) with real processes
 #   scripts/test.sh tsan            what has threads, under TSan
 #   scripts/test.sh fuzz [SECONDS]  each fuzz target on its corpus and SECONDS (10) beyond
-#   scripts/test.sh format|tidy     clang-format over all files, clang-tidy over the changed ones
-#   scripts/test.sh all             as ci, with clang-tidy, all of integration under ASan and 60 s per fuzz target
+#   scripts/test.sh format|tidy [all]   clang-format over all files; clang-tidy over the 40 changed last
+#   scripts/test.sh all             as ci, with clang-tidy over every file, all of integration under ASan and 60 s per fuzz target
 #   scripts/test.sh long [CASE]     the cases at full size; leaves docs/results/CASE.json
 #   scripts/test.sh golden --update rewrites the golden files from the present behaviour
 #
@@ -133,28 +133,16 @@ changed_sources() {
   fi | grep -E '\.(cc|c)$'
 }
 
+# tidy [all]: clang-tidy over the sources of the dev build, `all` or the 40 changed last.
 tidy() {
   local files
-  if [ "${1:-}" = all ]; then files=$(sources | grep -E '\.(cc|c)$'); else files=$(changed_sources); fi
-  # Only what the dev build compiles: fuzz targets belong to another preset.
-  files=$(for f in $files; do grep -qF "\"$PWD/$f\"" build/compile_commands.json && echo "$f"; done)
-  if [ -z "$files" ]; then
-    echo "no changed source"
-    count 1 0
-    return 0
+  if [ "${1:-}" = all ]; then
+    files=$(sources | grep -E '\.(cc|c)$')
+  else
+    files=$(changed_sources | while read -r file; do [ ! -f "$file" ] || echo "$file"; done | head -n 40)
   fi
-  # A file takes some 15 seconds of a core, 20 with the path-sensitive analyzer. So that the
-  # stage stays within minutes, `ci` looks at the 40 files changed last, and over more than 12 of
-  # them without the analyzer; `all` looks at every file with everything.
-  local count_files depth=() total
-  total=$(echo "$files" | wc -l)
-  [ "${1:-}" = all ] || files=$(echo "$files" | head -n 40)
-  count_files=$(echo "$files" | wc -l)
-  if [ "$count_files" -gt 12 ] && [ "${1:-}" != all ]; then depth=(--checks=-clang-analyzer-*); fi
-  echo "files: $count_files of $total ${depth[*]:+(without the analyzer)}"
-  # The compile commands are GCC's; clang takes them but for a warning flag or two.
-  echo "$files" | check xargs -P "$(jobs)" -n 1 clang-tidy-16 -p build --quiet "${depth[@]}" \
-    --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-unused-command-line-argument
+  # shellcheck disable=SC2086
+  SIGNET_JOBS=$(jobs) check python3 scripts/lib/tidy.py build $files
 }
 
 peers() { check tests/peers/build.sh; }
@@ -247,7 +235,7 @@ ci() {
   stage format format
   if stage build build dev all workload-mtls; then
     stage unit unit
-    [ "$tidy_scope" != all ] || stage tidy tidy all
+    in_time tidy tidy "$tidy_scope"
     if stage peers peers_wait; then
       stage integration python_tests integration
       stage interop python_tests interop

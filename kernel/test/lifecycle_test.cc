@@ -1,5 +1,7 @@
 // Scopes, start order and services, with the test plugins inside this process.
+#include <algorithm>
 #include <future>
+#include <string_view>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -246,7 +248,7 @@ TEST_F(Lifecycle, BlobsAreCountedByReference) {
   std::uint8_t* data = nullptr;
   signet_blob* blob = nullptr;
   ASSERT_EQ(kHostBlob.allocate(host, 3, SIGNET_BLOB_SECRET, &data, &blob), SIGNET_OK);
-  std::memcpy(data, "abc", 3);
+  std::ranges::copy(std::string_view("abc"), data);
   kHostBlob.ref(blob);
   kHostBlob.unref(blob);
   const signet_bytes bytes = kHostBlob.bytes(blob);

@@ -110,7 +110,7 @@ std::string rfc3339_utc(std::int64_t unix_seconds) {
 }
 
 Result<std::chrono::nanoseconds> go_parse_duration(std::string_view text) {
-  const auto duration = parse_go_duration(text);
+  auto duration = parse_go_duration(text);
   if (duration) return duration;
   // Which of the three errors it is: number and unit in turn, until one of them is wrong.
   const std::string quoted = go_quote(text);
@@ -195,7 +195,7 @@ Result<std::int32_t> to_seconds32(std::chrono::nanoseconds duration) {
   const std::int64_t seconds = duration.count() > kRoom
                                    ? duration.count() / kSecond + 1
                                    : (duration.count() + kSecond - 1) / kSecond;
-  if (const auto fits = to_int32(seconds)) return fits;
+  if (auto fits = to_int32(seconds)) return fits;
   // The peer keeps the number of seconds in a duration's type, and so prints it.
   return Status(Code::kOutOfRange, "overflow converting time.Duration(" +
                                        format_go_duration(std::chrono::nanoseconds(seconds)) +

@@ -57,17 +57,17 @@ void issue() {
 }
 
 void RawVerifyAndSign(benchmark::State& state) {
-  for (auto _ : state) raw_verify_and_sign();
+  for ([[maybe_unused]] auto _ : state) raw_verify_and_sign();
 }
 BENCHMARK(RawVerifyAndSign);
 
 void ParseVerifyIssue(benchmark::State& state) {
-  for (auto _ : state) issue();
+  for ([[maybe_unused]] auto _ : state) issue();
 }
 BENCHMARK(ParseVerifyIssue);
 
 void ParseCsr(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(x509::Csr::parse(fixture().csr));
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(x509::Csr::parse(fixture().csr));
 }
 BENCHMARK(ParseCsr);
 
@@ -77,7 +77,7 @@ void PrepareSvid(benchmark::State& state) {
   params.spiffe_id = "spiffe://example.org/ns/shop/sa/cart";
   params.spki = f.workload.public_key().spki();
   params.now = f.now;
-  for (auto _ : state) benchmark::DoNotOptimize(f.issuer.prepare(params));
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(f.issuer.prepare(params));
 }
 BENCHMARK(PrepareSvid);
 

@@ -158,13 +158,13 @@ IdentityStore::ToMint IdentityStore::to_mint(std::size_t limit) const {
   return out;
 }
 
-void IdentityStore::put_svids(std::vector<std::pair<std::string, X509SvidPtr>> svids,
+void IdentityStore::put_svids(const std::vector<std::pair<std::string, X509SvidPtr>>& svids,
                               const EntryMap& minted) {
   std::vector<ViewPtr> changed;
   {
     const std::unique_lock lock(mutex_);
     ViewSet views;
-    for (auto& [id, svid] : svids) {
+    for (const auto& [id, svid] : svids) {
       const auto found = records_.find(id);
       const auto entry = minted.find(id);
       if (found == records_.end() || entry == minted.end()) continue;
@@ -174,7 +174,7 @@ void IdentityStore::put_svids(std::vector<std::pair<std::string, X509SvidPtr>> s
         continue;
       }
       if (!record.svid) ++svids_;
-      record.svid = std::move(svid);
+      record.svid = svid;
       record.tainted = false;
       views_.touched(record.entry->selectors, views);
     }

@@ -48,7 +48,8 @@ class IdentityStore final : public IdentityTable {
   };
   ToMint to_mint(std::size_t limit) const;
   /// New SVIDs by entry ID; those of entries that are gone or changed identity are dropped.
-  void put_svids(std::vector<std::pair<std::string, X509SvidPtr>> svids, const EntryMap& minted);
+  void put_svids(const std::vector<std::pair<std::string, X509SvidPtr>>& svids,
+                 const EntryMap& minted);
   /// SVIDs that verify to one of these authorities are to be replaced; they stay until they are.
   /// Answers how many.
   std::size_t taint(const x509::RootPool& authorities);

@@ -31,7 +31,7 @@ JwtCache::JwtCache(Host host, ServerApi& server, Options options,
 
 JwtSvidPtr JwtCache::cached(const Entry& entry, const std::vector<std::string>& audience) {
   if (entry.jwt_svid_include_jti) return nullptr;  // a token with a jti is used once
-  const JwtSvidPtr token = find(key_of(entry, audience));
+  JwtSvidPtr token = find(key_of(entry, audience));
   if (!token || past_half_life(token->issued_at, token->expires_at, now())) return nullptr;
   return token;
 }

@@ -69,7 +69,7 @@ Result<Minter::Done> Minter::mint(const std::vector<EntryPtr>& entries) {
                                  Field::time("expires_at", x509::to_unix(leaf.not_after()))});
   }
   done.minted = minted.size();
-  store_.put_svids(std::move(minted), asked);
+  store_.put_svids(minted, asked);
   return done;
 }
 

@@ -118,7 +118,7 @@ Status WorkloadService::register_jwt(RpcListener& listener) {
       SIGNET_RPC_INLINE));
   return listener.stream<::ValidateJWTSVIDRequest>(
       "/SpiffeWorkloadAPI/ValidateJWTSVID",
-      [this](std::shared_ptr<ServerCall> call, const ::ValidateJWTSVIDRequest& request) {
+      [this](const std::shared_ptr<ServerCall>& call, const ::ValidateJWTSVIDRequest& request) {
         if (request.audience().empty()) {
           call->finish(Status::invalid_argument("audience must be specified"));
           return;
@@ -145,7 +145,7 @@ Status WorkloadService::register_jwt(RpcListener& listener) {
 
 Status WorkloadService::register_wit(RpcListener& listener) {
   const auto refuse = [](const char* text) {
-    return [text](std::shared_ptr<ServerCall> call, std::string_view) {
+    return [text](const std::shared_ptr<ServerCall>& call, std::string_view) {
       call->finish(Status::unimplemented(text));
     };
   };

@@ -25,7 +25,7 @@ constexpr std::size_t kShortToken = 16;
 
 template <typename Request>
 Result<SpiffeId> agent_id_of(CallContext& call, const Request& request) {
-  const auto id =
+  auto id =
       agent_id_from_api(call.services().trust_domain(), request.has_id() ? &request.id() : nullptr);
   if (!id) {
     return api_error(call.host(), Code::kInvalidArgument, "invalid agent ID", id.status());

@@ -118,8 +118,8 @@ Status ApiServer::register_methods(RpcListener& listener, bool local) {
     if (method.rule->admin_socket_only && !local) continue;
     SIGNET_RETURN_IF_ERROR(listener.handle(
         std::string(method.rule->method),
-        [this, &method](std::shared_ptr<ServerCall> call, std::string_view first) {
-          dispatch(method, std::move(call), first);
+        [this, &method](const std::shared_ptr<ServerCall>& call, std::string_view first) {
+          dispatch(method, call, first);
         },
         method.rpc_flags));
   }
@@ -141,7 +141,7 @@ Status ApiServer::authorize(ServerCall& call, bool local) const {
   }
   const MethodRule* rule = find_method(call.method());
   if (rule == nullptr) return Status::unimplemented("unknown method " + call.method());
-  const Status status = authorizer_.authorize(*rule, *caller);
+  Status status = authorizer_.authorize(*rule, *caller);
   if (!status.ok()) {
     CallContext(context_, call.shared_from_this(), caller, *rule).close(status);
     return status;
@@ -162,8 +162,8 @@ Result<std::int64_t> ApiServer::reserve(const MethodRule& rule, const Caller& ca
   return wait.status().prefixed(text);
 }
 
-void ApiServer::dispatch(const MethodRegistry::Method& method, std::shared_ptr<ServerCall> call,
-                         std::string_view first) {
+void ApiServer::dispatch(const MethodRegistry::Method& method,
+                         const std::shared_ptr<ServerCall>& call, std::string_view first) {
   auto caller = std::static_pointer_cast<Caller>(std::move(call->attachment));
   auto context = std::make_shared<CallContext>(context_, call, caller, *method.rule);
   if (caller->promote) {

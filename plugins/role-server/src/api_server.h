@@ -39,7 +39,7 @@ class ApiServer {
   Status open_tcp();
   Status register_methods(RpcListener& listener, bool local);
   Status authorize(ServerCall& call, bool local) const;
-  void dispatch(const MethodRegistry::Method& method, std::shared_ptr<ServerCall> call,
+  void dispatch(const MethodRegistry::Method& method, const std::shared_ptr<ServerCall>& call,
                 std::string_view first);
   void run(const MethodRegistry::Method& method, const std::shared_ptr<CallContext>& context,
            std::unique_ptr<UnaryTask> task, std::string_view first);

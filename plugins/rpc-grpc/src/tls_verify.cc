@@ -37,7 +37,7 @@ void PendingVerdicts::forget(uint64_t number) {
 
 bool AsyncVerifier::Verify(grpc::experimental::TlsCustomVerificationCheckRequest* request,
                            std::function<void(grpc::Status)> callback, grpc::Status* sync_status) {
-  const auto text = [](grpc::string_ref s) {
+  const auto text = [](const grpc::string_ref& s) {
     return std::string(s.data() ? s.data() : "", s.size());
   };
   std::string leaf = text(request->peer_cert());

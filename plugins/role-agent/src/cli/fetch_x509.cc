@@ -20,8 +20,8 @@ class FetchX509Svid final : public WorkloadCommand {
     SIGNET_TRY(auto response,
                workload.first<::X509SVIDResponse>(kFetchX509Svid, ::X509SVIDRequest()));
     const auto took = std::chrono::steady_clock::now() - begin;
-    const Status status = workload.output.print(workload.io, response,
-                                                [&] { return print(workload.io, response, took); });
+    Status status = workload.output.print(workload.io, response,
+                                          [&] { return print(workload.io, response, took); });
     for (auto& svid : *response.mutable_svids()) crypto::wipe(*svid.mutable_x509_svid_key());
     return status;
   }

@@ -26,7 +26,7 @@ class Watch {
     for (std::chrono::seconds delay{1};;
          delay = std::min(delay + std::chrono::seconds(1), std::chrono::seconds(30))) {
       bool received = false;
-      const Status status = follow(received);
+      Status status = follow(received);
       if (context_.io.failed()) return Status(Code::kUnknown, "cannot write to standard output");
       context_.io.err(status.message() + "\n");
       if (status.code() == Code::kCancelled || status.code() == Code::kInvalidArgument)
