@@ -1,0 +1,70 @@
+#include "config.h"
+
+#include <nlohmann/json.hpp>
+
+#include "workload_client/endpoint.h"
+
+namespace signet::spire_upstream {
+namespace {
+
+Status refuse(const std::string& text) { return Status::invalid_argument(text); }
+
+// The text of a setting; "" when it is not written.
+Result<std::string> text_of(const nlohmann::json& settings, const char* name) {
+  const auto found = settings.find(name);
+  if (found == settings.end() || found->is_null()) return std::string();
+  if (!found->is_string()) return refuse(std::string(name) + " is not a string");
+  return found->get<std::string>();
+}
+
+Status check_experimental(const nlohmann::json& settings) {
+  const auto found = settings.find("experimental");
+  if (found == settings.end() || !found->is_object()) return {};
+  SIGNET_TRY(const std::string pipe, text_of(*found, "workload_api_named_pipe_name"));
+  if (!pipe.empty()) return refuse("workload_api_named_pipe_name is for Windows only");
+  if (const auto pq = found->find("require_pq_kem"); pq != found->end() && *pq == true) {
+    return refuse("require_pq_kem: this release has no post-quantum key exchange");
+  }
+  return {};
+}
+
+Result<std::string> find_workload_api(const std::string& socket, std::string_view endpoint) {
+  if (!socket.empty()) {
+    if (socket.front() != '/') return refuse("workload_api_socket is not an absolute path");
+    return "unix:" + socket;
+  }
+  if (endpoint.empty()) {
+    return refuse("workload_api_socket is required where SPIFFE_ENDPOINT_SOCKET is not set");
+  }
+  auto target = workload_client::endpoint_target(endpoint);
+  if (!target) return target.status().prefixed("SPIFFE_ENDPOINT_SOCKET");
+  // The client library's name for an address, in the words of the rpc service.
+  for (const std::string_view family : {"ipv4:", "ipv6:"}) {
+    if (target->starts_with(family)) return "tcp:" + target->substr(family.size());
+  }
+  return target;
+}
+
+}  // namespace
+
+Result<Config> Config::parse(std::string_view json, std::string_view endpoint) {
+  const auto settings = nlohmann::json::parse(json, nullptr, false);
+  if (!settings.is_object()) return refuse("the settings are not an object");
+  SIGNET_TRY(const std::string address, text_of(settings, "server_address"));
+  if (address.empty()) return refuse("server_address is required");
+  const auto port = settings.find("server_port");
+  if (port == settings.end() || !port->is_number_unsigned() || port->get<std::uint64_t>() == 0 ||
+      port->get<std::uint64_t>() > 65535) {
+    return refuse("server_port is not a port");
+  }
+  SIGNET_RETURN_IF_ERROR(check_experimental(settings));
+  SIGNET_TRY(const std::string socket, text_of(settings, "workload_api_socket"));
+  Config config;
+  SIGNET_TRY(config.workload_uri, find_workload_api(socket, endpoint));
+  const bool ipv6 = address.find(':') != std::string::npos && address.front() != '[';
+  config.server_uri = "dns:" + (ipv6 ? "[" + address + "]" : address) + ":" +
+                      std::to_string(port->get<std::uint64_t>());
+  return config;
+}
+
+}  // namespace signet::spire_upstream

@@ -1,0 +1,47 @@
+// UpstreamServer: the three calls to the upstream server, over one connection with our SVID.
+//
+// The connection is dropped when the SVID is another one, and after a failure, so that the next
+// call begins anew. Calls block: from a worker only.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "signet/rpc/client.h"
+#include "signet/upstream_authority.h"
+
+#include "spire/api/server/svid/v1/svid.pb.h"
+#include "spire/api/types/bundle.pb.h"
+#include "upstream_identity.h"
+
+namespace signet::spire_upstream {
+
+class UpstreamServer {
+ public:
+  /// uri   "dns:host:port"
+  UpstreamServer(Host host, std::string uri, UpstreamIdentity& identity)
+      : host_(std::move(host)), uri_(std::move(uri)), identity_(identity) {}
+
+  Result<spire::api::server::svid::v1::NewDownstreamX509CAResponse> new_downstream_ca(
+      std::string_view csr, std::int64_t ttl_s);
+  Result<UpstreamJwtKeys> publish_jwt_key(const UpstreamJwtKey& key);
+  Result<spire::api::types::Bundle> bundle();
+
+  /// Our SVID is another one now.
+  void renew_connection();
+
+ private:
+  template <typename Response, typename Request>
+  Result<Response> call(const char* method, const Request& request);
+
+  const Host host_;
+  const std::string uri_;
+  UpstreamIdentity& identity_;
+  std::mutex mutex_;
+  std::shared_ptr<RpcConnection> connection_;
+};
+
+UpstreamJwtKey jwt_key_from_api(const spire::api::types::JWTKey& key);
+
+}  // namespace signet::spire_upstream
