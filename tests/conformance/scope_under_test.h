@@ -1,0 +1,83 @@
+// ScopeUnderTest: one plugin file in a running scope of the real kernel, and the host of the role
+// beside it, as whom a suite calls.
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <stdlib.h>
+#include <string>
+
+#include <sys/stat.h>
+
+#include "signet/host.h"
+
+#include "life/supervisor.h"
+#include "loader/plugin_file.h"
+
+namespace signet::conformance {
+
+struct PluginUnderTest {
+  std::string type = {};  // "UpstreamAuthority"
+  std::string file = {};  // absolute path of the .so
+  std::string config = "{}";
+  std::string trust_domain = "example.org";
+  std::string plugin_dir = SIGNET_PLUGIN_DIR;
+  std::string library_dir = SIGNET_BINARY_DIR "/lib";
+};
+
+class ScopeUnderTest {
+ public:
+  explicit ScopeUnderTest(const PluginUnderTest& plugin)
+      : process_(new kernel::Process(plugin.library_dir, plugin.plugin_dir,
+                                     kernel::LogOutput::Stream::kStderr, SIGNET_LOG_WARN)),
+        supervisor_(*process_) {
+    std::string pattern = (std::filesystem::temp_directory_path() / "conformance-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+    status_ = start(plugin);
+  }
+  ~ScopeUnderTest() {
+    stop();
+    std::filesystem::remove_all(folder_);
+  }
+  ScopeUnderTest(const ScopeUnderTest&) = delete;
+  ScopeUnderTest& operator=(const ScopeUnderTest&) = delete;
+
+  const Status& status() const { return status_; }  // of the start
+  /// As the role.
+  Host host() const {
+    for (const auto& scope : process_->scopes()) {
+      for (const auto& instance : scope->instances()) {
+        if (instance->full_name() == "conformance/role") return Host(instance->host());
+      }
+    }
+    return Host();
+  }
+  /// Drains and stops, as the end of a process does.
+  void stop() { supervisor_.stop_all(); }
+
+ private:
+  Status start(const PluginUnderTest& plugin) {
+    SIGNET_RETURN_IF_ERROR(kernel::load_support_libraries(plugin.library_dir));
+    SIGNET_TRY(const auto* role,
+               kernel::load_plugin(SIGNET_BINARY_DIR "/test/conformance/role-conformance.so", ""));
+    // The file's own name, without its type: what `Type "name"` would be.
+    std::string name = std::filesystem::path(plugin.file).stem().string();
+    name = name.substr(name.find('-') + 1);
+    kernel::ConfigSource source;
+    source.text = R"({"conformance": {"trust_domain": ")" + plugin.trust_domain +
+                  R"(", "data_dir": ")" + folder_.string() + R"(", "log_level": "WARN"}, )" +
+                  R"("plugins": {")" + plugin.type + R"(": {")" + name + R"(": {"plugin_cmd": ")" +
+                  plugin.file + R"(", "plugin_data": )" + plugin.config + "}}}}";
+    return supervisor_.start_role(*role, std::move(source));
+  }
+
+  // Never deleted: plugins may hold on to it after their end.
+  kernel::Process* const process_;
+  kernel::Supervisor supervisor_;
+  std::filesystem::path folder_;
+  Status status_;
+};
+
+}  // namespace signet::conformance
