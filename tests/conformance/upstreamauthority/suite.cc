@@ -127,9 +127,8 @@ TEST_F(UpstreamAuthoritySuite, NeverSignsForAnotherTrustDomain) {
   const auto other = TrustDomain::parse("someone-else.example").value();
   const auto minted = client_->mint_x509(stream, crypto::as_text(csr(new_key(), other)), 60, {});
   if (!minted.ok()) return;
-  for (const std::string& uri : parse(minted->chain).front().uris()) {
-    EXPECT_EQ(uri, domain().id_string());
-  }
+  const auto chain = parse(minted->chain);
+  for (const std::string& uri : chain.front().uris()) EXPECT_EQ(uri, domain().id_string());
 }
 
 TEST_F(UpstreamAuthoritySuite, MintsConcurrently) {

@@ -33,6 +33,8 @@ Result<UpstreamServer*> UpstreamLink::server() {
   if (const Status status = source_.wait(kIdentityWait); !status.ok()) {
     return Status::unavailable("no identity for the upstream server: " + status.message());
   }
+  // The source wakes us before it tells of the very first one.
+  if (!identity_.ready().ok()) identity_.set(source_.current());
   SIGNET_RETURN_IF_ERROR(identity_.ready());
   return &server_;
 }
