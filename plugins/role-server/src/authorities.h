@@ -1,59 +1,40 @@
-// Authorities: the keys that sign X509-SVIDs and JWT-SVIDs, and their life.
-//
-// Each kind has two slots, A and B, in the key manager. A new authority is prepared in the free
-// slot and published in the bundle long before it signs; it is activated when the active one
-// nears its end, and the old one stays known until its slot is prepared again. A journal in the
-// datastore carries all this over a restart.
+// Authorities: the keys that sign X509-SVIDs, JWT-SVIDs and WIT-SVIDs, and their life, by schedule
+// and by hand.
 //
 // What signs is an immutable snapshot: take it once per call, no lock is held while signing.
-// Source of the thresholds: docs/spire-compatibility.md.
+// Sources: docs/spire-compatibility.md (thresholds, what operators may do when).
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "signet/host.h"
 #include "signet/key_manager.h"
-#include "signet/store/v1/store.pb.h"
 
+#include "authority_journal.h"
+#include "ca_source.h"
 #include "config.h"
+#include "publication.h"
 #include "snapshot.h"
-#include "trust_bundles.h"
-#include "x509/svid_issuer.h"
+#include "token_kind.h"
+#include "x509_kind.h"
 
 namespace signet::server {
 
-struct X509Authority {
-  std::string authority_id;                 // lower-case hex of the subject key ID
-  x509::Certificate certificate;            // the CA certificate
-  std::vector<std::string> upstream_chain;  // DER, below `certificate` in SVID chains
-  x509::SvidIssuer issuer;
-  std::int64_t not_after = 0;
-};
-struct JwtAuthority {
-  std::string key_id;  // the kid; also its authority ID
-  std::shared_ptr<const crypto::Signer> signer;
-  std::int64_t not_after = 0;
-};
-using X509AuthorityPtr = std::shared_ptr<const X509Authority>;
-using JwtAuthorityPtr = std::shared_ptr<const JwtAuthority>;
-
-// SPIRE's schedule for an authority that lives from `issued_at` to `not_after`.
-struct AuthoritySchedule {
-  std::int64_t prepare_at;   // when its successor is made and published
-  std::int64_t activate_at;  // when its successor takes over
-  static AuthoritySchedule of(std::int64_t issued_at, std::int64_t not_after);
-};
-
 class Authorities {
  public:
+  /// ca: where X.509 authorities come from; null: each is its own root.
   Authorities(const Host& host, const ServerConfig& config, const Datastore& datastore,
-              TrustBundles& bundles, ChangeFollower& changes);
+              TrustBundles& bundles, ChangeFollower& changes,
+              std::unique_ptr<CaSource> ca = nullptr);
   ~Authorities();
 
+  /// Who must have an authority before the schedule lets it sign. Before start(); outlives this.
+  void wait_for(const Publication* publication) { publication_ = publication; }
   /// Loads the journal, makes what is missing, and begins to check every 10 seconds. When it
   /// returns OK, x509() and jwt() are there. Blocks.
   Status start();
@@ -61,44 +42,64 @@ class Authorities {
 
   X509AuthorityPtr x509() const { return x509_.load(); }
   /// nullptr when JWT-SVIDs are disabled.
-  JwtAuthorityPtr jwt() const { return jwt_.load(); }
+  TokenAuthorityPtr jwt() const { return jwt_.load(); }
+  /// nullptr when WIT-SVIDs are not enabled.
+  TokenAuthorityPtr wit() const { return wit_.load(); }
+  /// True when this start found no X.509 authority of its own that could go on.
+  bool began_anew() const { return began_anew_; }
+  const std::string& journal_id() const { return journal_.id(); }
+  /// The bundle revision from which on everybody knows all that this server signs with.
+  std::uint64_t published() const;
 
   /// One look at the clock: prepares, activates and prunes what is due. The timer calls it; tests
   /// may. Blocks.
   Status rotate();
-  /// Called after another X.509 authority became active, from the rotating thread.
-  void on_x509_activated(std::function<void()> fn) { x509_activated_ = std::move(fn); }
+
+  // By hand. All of it blocks; errors have the code and the words of the wire. A kind that is
+  // switched off must not be asked for.
+
+  /// Errors   kUnavailable before there is an active one
+  Result<AuthorityState> state(AuthorityType type);
+  /// Replaces whatever is in the next slot.
+  Result<AuthorityInfo> prepare(AuthorityType type);
+  struct Activated {
+    AuthorityInfo authority;
+    Publication::Lacking lacking;  // who did not have it yet
+  };
+  /// At once, whoever lacks it.
+  Result<Activated> activate(AuthorityType type, const std::string& authority_id);
+  /// Who lacks the prepared authority of this ID.
+  Result<Publication::Lacking> lacking(AuthorityType type, const std::string& authority_id);
+  /// Marks an old one in the bundle, so that whatever it signed is replaced.
+  Result<AuthorityInfo> taint(AuthorityType type, const std::string& authority_id);
+  /// Takes a tainted one out of the bundle.
+  Result<AuthorityInfo> revoke(AuthorityType type, const std::string& authority_id);
+  /// The same for the root that signed our old X.509 authority. They give its ID.
+  Result<std::string> taint_upstream(const std::string& subject_key_id);
+  Result<std::string> revoke_upstream(const std::string& subject_key_id);
+  /// This server leaves the trust domain: it signs no more, and authorities that never signed
+  /// leave the bundle.
+  Status leave();
+
+  // What an upstream authority tells, at any time. Blocks.
+
+  struct UpstreamRoot {
+    std::string der;
+    bool tainted = false;
+  };
+  /// All its X.509 roots. New ones are added; one that is newly tainted makes an authority below it
+  /// give way at once; a tainted one that is not named any more is removed.
+  Status upstream_roots(const std::vector<UpstreamRoot>& roots);
+  /// All JWT keys that are published there; new ones are added.
+  Status upstream_jwt_keys(const JwtAuthorities& keys);
+
+  /// A JWT key of a server below this one: goes upstream when there is one that takes it, else
+  /// into the bundle. Gives all JWT keys. Blocks.
+  Result<JwtAuthorities> publish_jwt(const spire::api::types::JWTKey& key);
 
  private:
-  using Journal = signet::store::v1::Journal;
-  // One of the two places of a kind: what the journal says of it, and its key if it may sign.
-  struct Slot {
-    std::string name{};    // "A" or "B"
-    std::string key_id{};  // "x509-CA-A"
-    Journal::Status status = Journal::UNKNOWN;
-    std::string authority_id{};
-    std::int64_t issued_at = 0;
-    std::int64_t not_after = 0;
-    X509AuthorityPtr x509{};  // one of the two, by kind, for PREPARED and ACTIVE
-    JwtAuthorityPtr jwt{};
-    bool usable() const { return status == Journal::PREPARED || status == Journal::ACTIVE; }
-  };
-  struct Kind {
-    bool x509 = true;
-    Slot current, next;
-  };
-
-  Status load();
-  void load_x509(const std::vector<KeyInfo>& keys);
-  void load_jwt(const std::vector<KeyInfo>& keys);
-  Status rotate_kind(Kind& kind);
-  Status prepare(Kind& kind, Slot& slot, bool activate);
-  Status prepare_x509(Slot& slot, bool activate);
-  Status prepare_jwt(Slot& slot, bool activate);
-  Status activate_next(Kind& kind);
-  // Writes journal and bundle in one transaction; `edit` may be empty.
-  Status commit(Journal journal,
-                const std::function<Result<bool>(spire::api::types::Bundle&)>& edit);
+  AuthorityKind& kind(AuthorityType type);
+  Result<std::string> check_upstream_id(const std::string& subject_key_id);
   Status prune_bundle();
   void publish_snapshots();
   void report(const Status& rotation);
@@ -106,22 +107,25 @@ class Authorities {
 
   const Host host_;
   const ServerConfig& config_;
-  const Datastore& datastore_;
   TrustBundles& bundles_;
-  ChangeFollower& changes_;
-  std::shared_ptr<const KeyManagerClient> keys_;
+  const std::unique_ptr<CaSource> ca_;
+  const Publication* publication_ = nullptr;
 
-  std::mutex mutex_;  // one rotation at a time
-  Kind x509_kind_, jwt_kind_;
-  std::string journal_id_;
-  Journal journal_;
+  mutable std::mutex mutex_;  // one change at a time
+  AuthorityJournal journal_;
+  AuthorityTools tools_;
+  X509Kind x509_kind_;
+  JwtKind jwt_kind_;
+  WitKind wit_kind_;
   std::int64_t next_prune_at_ = 0;
   int failed_rotations_ = 0;
+  bool began_anew_ = false;
+  bool left_ = false;
   Timer timer_;
-  std::function<void()> x509_activated_;
 
   Snapshot<X509Authority> x509_;
-  Snapshot<JwtAuthority> jwt_;
+  Snapshot<TokenAuthority> jwt_;
+  Snapshot<TokenAuthority> wit_;
 };
 
 }  // namespace signet::server

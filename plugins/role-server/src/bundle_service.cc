@@ -1,6 +1,7 @@
 // spire.api.server.bundle.v1.Bundle: our own bundle, which agents poll, and those of foreign
 // trust domains.
 #include "api_status.h"
+#include "authorities.h"
 #include "bundle_conversion.h"
 #include "entry_record.h"
 #include "federated_bundles.h"
@@ -76,13 +77,11 @@ class BundleService {
     const auto key = jwt_authorities_from_api(one);
     if (!key)
       return api_error(call.host(), Code::kInvalidArgument, "invalid JWT authority", key.status());
-    const Status changed = context_.bundles->change_own([&](types::Bundle& bundle) -> Result<bool> {
-      const bool added = append_authorities(bundle, {}, *key);
-      *response.mutable_jwt_authorities() = bundle.jwt_authorities();
-      return added;
-    });
-    if (!changed.ok())
-      return api_error(call.host(), Code::kInternal, "failed to publish JWT key", changed);
+    auto all = context_.authorities->publish_jwt(key->Get(0));
+    if (!all) {
+      return api_error(call.host(), Code::kInternal, "failed to publish JWT key", all.status());
+    }
+    *response.mutable_jwt_authorities() = *std::move(all);
     return {};
   }
 

@@ -11,6 +11,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::chrono::minutes kDefaultRefreshHint{5};  // the peer's
+
 Status bad(std::string_view key, std::string_view reason) {
   std::string pointer = "/server/" + std::string(key);
   std::replace(pointer.begin(), pointer.end(), '.', '/');
@@ -69,6 +71,31 @@ void warn_of_long_ttl(ServerConfig& config, const char* key, std::chrono::second
   }
 }
 
+// Signet's own keys: what the peer leaves to chance.
+Status read_authority_rules(const json& block, ServerConfig& config) {
+  SIGNET_RETURN_IF_ERROR(read_ttl(block, "activation_wait", config.activation_wait));
+  SIGNET_RETURN_IF_ERROR(
+      read_ttl(block, "expired_authority_grace", config.expired_authority_grace));
+  if (const auto most = block.find("downstream_max_path"); most != block.end()) {
+    config.downstream_max_path = most->get<std::uint32_t>();
+  }
+  config.downstream_name_constraints = flag(block, "downstream_name_constraints", false);
+  const auto federation = block.find("federation");
+  if (federation == block.end()) return {};
+  const auto endpoint = federation->find("bundle_endpoint");
+  if (endpoint == federation->end()) return {};
+  config.federation_refresh_hint = kDefaultRefreshHint;
+  return read_ttl(*endpoint, "refresh_hint", config.federation_refresh_hint);
+}
+
+Status read_wit(const json& experimental, ServerConfig& config) {
+  const std::vector<std::string> flags = list(experimental, "feature_flags");
+  config.wit_svids = std::find(flags.begin(), flags.end(), "wit-svid") != flags.end();
+  config.wit_key_type = config.ca_key_type;
+  config.wit_issuer = text(experimental, "wit_issuer");
+  return read_key_type(experimental, "wit_key_type", config.wit_key_type);
+}
+
 Result<ServerConfig> read_server(const json& block) {
   const std::string domain_text = text(block, "trust_domain");
   auto domain = TrustDomain::parse_name_or_id(domain_text);
@@ -107,6 +134,7 @@ Result<ServerConfig> read_server(const json& block) {
   }
   config.jwt_issuer = text(block, "jwt_issuer");
   config.disable_jwt_svids = flag(block, "disable_jwt_svids", false);
+  SIGNET_RETURN_IF_ERROR(read_authority_rules(block, config));
   config.audit_log_enabled = flag(block, "audit_log_enabled", false);
   if (const auto limits = block.find("ratelimit"); limits != block.end()) {
     config.ratelimit_attestation = flag(*limits, "attestation", true);
@@ -114,6 +142,7 @@ Result<ServerConfig> read_server(const json& block) {
   }
   if (const auto experimental = block.find("experimental"); experimental != block.end()) {
     config.agent_spiffe_id_as_selector = flag(*experimental, "agent_spiffe_id_as_selector", false);
+    SIGNET_RETURN_IF_ERROR(read_wit(*experimental, config));
   }
   warn_of_long_ttl(config, "default_x509_svid_ttl", config.x509_svid_ttl);
   warn_of_long_ttl(config, "default_jwt_svid_ttl", config.jwt_svid_ttl);

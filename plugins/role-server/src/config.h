@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +33,18 @@ struct ServerConfig {
   x509::Name ca_subject = x509::Name::spiffe();
   std::string jwt_issuer;
   bool disable_jwt_svids = false;
+  bool wit_svids = false;  // feature flag "wit-svid"
+  crypto::KeyType wit_key_type = crypto::KeyType::kEcP256;
+  std::string wit_issuer;
+
+  // How long an authority that is due waits for those who do not have it yet.
+  std::chrono::seconds activation_wait{600};
+  // How long after its end an authority leaves the bundle.
+  std::chrono::seconds expired_authority_grace{24 * 3600};
+  // How often federated domains are told to fetch our bundle; 0 without a bundle endpoint.
+  std::chrono::seconds federation_refresh_hint{0};
+  std::optional<std::uint32_t> downstream_max_path;  // path length of downstream CA certificates
+  bool downstream_name_constraints = false;
 
   bool audit_log_enabled = false;
   bool ratelimit_attestation = true;

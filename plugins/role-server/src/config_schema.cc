@@ -32,6 +32,10 @@ constexpr auto kSchemaText = schema_text(R"json({
         "jwt_key_type": {"type": "string", "enum": ["rsa-2048", "rsa-4096", "ec-p256", "ec-p384"], "description": "default: ca_key_type"},
         "jwt_issuer": {"type": "string", "description": "the iss claim of JWT-SVIDs; default: none"},
         "disable_jwt_svids": {"type": "boolean", "default": false},
+        "activation_wait": {"type": "string", "format": "duration", "minimum": "1s", "default": "10m", "description": "how long at most a prepared authority that is due waits until every server and agent has it"},
+        "expired_authority_grace": {"type": "string", "format": "duration", "minimum": "1s", "default": "24h", "description": "how long after its end an authority leaves the bundle"},
+        "downstream_max_path": {"type": "integer", "minimum": 0, "maximum": 10, "description": "path length that CA certificates of downstream servers are limited to; default: no limit"},
+        "downstream_name_constraints": {"type": "boolean", "default": false, "description": "CA certificates of downstream servers are limited to URIs of the trust domain"},
         "ca_subject": {
           "type": "object", "additionalProperties": false,
           "properties": {
@@ -82,9 +86,9 @@ constexpr auto kSchemaText = schema_text(R"json({
             "event_timeout": {"type": "string", "format": "duration", "description": "accepted; the change log has no gaps"},
             "sql_transaction_timeout": {"type": "string", "format": "duration", "description": "accepted; the change log has no gaps"},
             "require_pq_kem": {"type": "boolean", "default": false, "x-signet-refuse": "post-quantum key exchange is not offered by this build's TLS"},
-            "wit_key_type": {"type": "string", "enum": ["rsa-2048", "rsa-4096", "ec-p256", "ec-p384"], "x-signet-since": "issue 4"},
-            "wit_issuer": {"type": "string", "x-signet-since": "issue 4"},
-            "feature_flags": {"type": "array", "items": {"type": "string", "enum": ["wit-svid"]}, "default": [], "x-signet-since": "issue 4"},
+            "wit_key_type": {"type": "string", "enum": ["rsa-2048", "rsa-4096", "ec-p256", "ec-p384"], "description": "default: ca_key_type"},
+            "wit_issuer": {"type": "string", "description": "the iss claim of WIT-SVIDs; default: none"},
+            "feature_flags": {"type": "array", "items": {"type": "string", "enum": ["wit-svid"]}, "default": [], "description": "wit-svid: WIT-SVIDs are issued"},
             "named_pipe_name": {"type": "string", "x-signet-since": "no release, since named pipes exist on Windows only"}
           }
         }

@@ -36,6 +36,7 @@ RunningServer::RunningServer(const Host& host, const ServerConfig& config, Datas
   register_svid_service(methods_, context_);
   register_entry_service(methods_, context_);
   register_bundle_service(methods_, context_);
+  register_local_authority_service(methods_, context_);
   register_debug_service(methods_, context_);
   register_logger_service(methods_, context_);
   register_health_service(methods_, context_);

@@ -68,6 +68,7 @@ void register_agent_service(MethodRegistry& methods, ServiceContext& context);
 void register_svid_service(MethodRegistry& methods, ServiceContext& context);
 void register_entry_service(MethodRegistry& methods, ServiceContext& context);
 void register_bundle_service(MethodRegistry& methods, ServiceContext& context);
+void register_local_authority_service(MethodRegistry& methods, ServiceContext& context);
 void register_debug_service(MethodRegistry& methods, ServiceContext& context);
 void register_logger_service(MethodRegistry& methods, ServiceContext& context);
 void register_health_service(MethodRegistry& methods, ServiceContext& context);

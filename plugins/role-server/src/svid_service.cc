@@ -241,7 +241,7 @@ Status sign_jwt_svid(CallContext& call, const types::SPIFFEID* api_id,
   if (audience.empty()) {
     return api_error(host, Code::kInvalidArgument, "at least one audience is required");
   }
-  const JwtAuthorityPtr authority = services.authorities->jwt();
+  const TokenAuthorityPtr authority = services.authorities->jwt();
   if (!authority) {
     return api_error(host, Code::kInternal, "failed to sign JWT-SVID",
                      Status::unavailable("JWT key is not available for signing"));
@@ -255,7 +255,7 @@ Status sign_jwt_svid(CallContext& call, const types::SPIFFEID* api_id,
                                      .issuer = services.config->jwt_issuer,
                                      .jti = with_jti ? jwt::new_jti() : std::string(),
                                      .extra_claims_json = {}},
-                                    authority->key_id, *authority->signer);
+                                    authority->authority_id, *authority->signer);
   if (!token) return api_error(host, Code::kInternal, "failed to sign JWT-SVID", token.status());
   id_to_api(*id, out->mutable_id());
   out->set_token(*token);

@@ -45,7 +45,7 @@ class AuthoritiesTest : public ::testing::Test {
   }
   Authorities& authorities() { return server_->authorities; }
   std::string x509() { return authorities().x509()->authority_id; }
-  std::string jwt() { return authorities().jwt()->key_id; }
+  std::string jwt() { return authorities().jwt()->authority_id; }
   const spire::api::types::Bundle& bundle() { return server_->bundles.own()->message; }
 
   testing::QuietHost host_;

@@ -7,6 +7,7 @@
 #include "spire/api/server/agent/v1/agent.pb.h"
 #include "spire/api/server/bundle/v1/bundle.pb.h"
 #include "spire/api/server/entry/v1/entry.pb.h"
+#include "spire/api/server/localauthority/v1/localauthority.pb.h"
 #include "spire/api/server/svid/v1/svid.pb.h"
 
 namespace signet::server {
@@ -25,6 +26,7 @@ TEST(MethodTable, HasARowForEveryMethodOfTheServices) {
       spire::api::server::agent::v1::GetAgentRequest::descriptor()->file(),
       spire::api::server::bundle::v1::GetBundleRequest::descriptor()->file(),
       spire::api::server::entry::v1::GetEntryRequest::descriptor()->file(),
+      spire::api::server::localauthority::v1::AuthorityState::descriptor()->file(),
       spire::api::server::svid::v1::MintX509SVIDRequest::descriptor()->file()};
   for (const auto* file : files) {
     for (int s = 0; s < file->service_count(); ++s) {

@@ -20,15 +20,20 @@ METHODS = {
     "bundle.v1.Bundle": ["CountBundles", "GetBundle", "AppendBundle", "PublishJWTAuthority",
                          "ListFederatedBundles", "GetFederatedBundle", "BatchCreateFederatedBundle",
                          "BatchUpdateFederatedBundle", "BatchSetFederatedBundle",
-                         "BatchDeleteFederatedBundle"],
+                         "BatchDeleteFederatedBundle", "PublishWITAuthority"],
     "entry.v1.Entry": ["CountEntries", "ListEntries", "GetEntry", "BatchCreateEntry", "BatchUpdateEntry",
                        "BatchDeleteEntry", "GetAuthorizedEntries", "SyncAuthorizedEntries"],
-    "svid.v1.SVID": ["MintX509SVID", "MintJWTSVID", "BatchNewX509SVID", "NewJWTSVID",
-                     "NewDownstreamX509CA"],
+    "localauthority.v1.LocalAuthority": [
+        *(f"{what}{kind}Authority{'State' if what == 'Get' else ''}" for kind in ("X509", "JWT", "WIT")
+          for what in ("Get", "Prepare", "Activate", "Taint", "Revoke")),
+        "TaintX509UpstreamAuthority", "RevokeX509UpstreamAuthority"],
+    "svid.v1.SVID": ["MintX509SVID", "MintJWTSVID", "MintWITSVID", "BatchNewX509SVID", "NewJWTSVID",
+                     "BatchNewWITSVID", "NewDownstreamX509CA"],
 }
 FIELDS = ("expiresAt", "issuedAt", "createdAt", "x509svidExpiresAt", "x509svidSerialNumber", "asn1",
           "publicKey", "keyId", "certChain", "token", "sequenceNumber", "x509Svid", "seconds",
-          "refreshHint", "x509CaAuthorities", "caCertChain", "x509Authorities")
+          "refreshHint", "x509CaAuthorities", "caCertChain", "x509Authorities", "authorityId",
+          "upstreamAuthoritySubjectKeyId", "subjectKeyId")
 
 
 def td(path):
@@ -43,9 +48,9 @@ def entry(number, **more):
 class Side:
     """One server and the agent identity that calls it over TCP."""
 
-    def __init__(self, case, impl):
+    def __init__(self, case, impl, over=None):
         self.case, self.impl = case, impl
-        self.server = case.server(impl)
+        self.server = case.server(impl, over)
         self.agent = self.server.folder / "agent"
         self.agent.mkdir()
         token = self.server.token("/host")
@@ -53,6 +58,12 @@ class Side:
                               self.agent)
         self.agent_id = lines[0]["spiffe_id"]
         self.mask = Masker(port=self.server.port)
+
+    def ask(self, method, request):
+        """One answer of the admin socket as it is."""
+        answers, end = self.case.call(self.server, f"{PACKAGE}.{method}", request)
+        assert end["code"] == "OK", end
+        return answers[0]
 
     def call(self, caller, method, request, *more):
         address = ["-addr", f"127.0.0.1:{self.server.port}"]
@@ -70,10 +81,11 @@ class Side:
 class ServerApi(TestCase):
     show_logs = False
     other = "signet" if paths.have_signet() else "spire"
+    over = None  # settings of both servers
 
     def compare(self, calls):
         """calls: (caller, method, request, flags...). A request may be a function of the side."""
-        theirs, ours = Side(self, "spire"), Side(self, self.other)
+        theirs, ours = Side(self, "spire", self.over), Side(self, self.other, self.over)
         differ = 0
         record = os.environ.get("SIGNET_TEST_RECORD")
         for n, (caller, method, request, *more) in enumerate(calls):
@@ -104,6 +116,50 @@ class ServerApi(TestCase):
                         continue  # an empty request of these changes something
                     calls.append((caller, f"{service}/{method}", {}))
         self.compare(calls)
+
+    def test_local_authorities(self):
+        """Each method in each state it may be called in: the whole life of an authority."""
+        service = "localauthority.v1.LocalAuthority/"
+        steps = []
+        for kind in ("X509", "JWT"):
+            seen = {}  # side -> {word: authority ID}
+
+            def learn(side, kind=kind, seen=seen):
+                """What the server says of its authorities, before the call that uses it."""
+                answer = side.ask(service + f"Get{kind}AuthorityState", {})
+                known = seen.setdefault(side.impl, {})
+                for word in ("active", "prepared", "old"):
+                    if word in answer:
+                        known[word] = answer[word]["authorityId"]
+                known.setdefault("first", known.get("active"))
+                return known
+
+            def on(what, word, kind=kind, learn=learn):
+                return ("local", service + f"{what}{kind}Authority",
+                        lambda side: {"authority_id": learn(side).get(word, word)})
+
+            def plain(what, kind=kind):
+                return ("local", service + f"{what}{kind}Authority" + ("State" if what == "Get" else ""), {})
+            steps += [plain("Get")]
+            for what in ("Activate", "Taint", "Revoke"):
+                steps += [plain(what), on(what, "nothing-of-this-name"), on(what, "active")]
+            steps += [plain("Prepare"), plain("Get"), on("Taint", "prepared"), on("Revoke", "prepared"),
+                      plain("Prepare"), plain("Get"), on("Activate", "prepared"), plain("Get"),
+                      on("Activate", "active"), on("Activate", "old"), on("Revoke", "old"),
+                      on("Taint", "active"), on("Taint", "old"), on("Taint", "old"),
+                      ("local", "bundle.v1.Bundle/GetBundle", {"output_mask": {"refresh_hint": True}}),
+                      on("Revoke", "active"), on("Revoke", "old"), on("Revoke", "old"), on("Taint", "old"),
+                      plain("Get"), plain("Prepare"), plain("Get")]
+        for what in ("Taint", "Revoke"):
+            steps += [("local", service + f"{what}X509UpstreamAuthority", {"subject_key_id": key})
+                      for key in ("", "AB")]
+        self.compare(steps)
+
+    def test_local_authorities_without_jwt_svids(self):
+        service = "localauthority.v1.LocalAuthority/"
+        self.over = {"server": {"disable_jwt_svids": True}}
+        self.compare([("local", service + method, {}) for method in METHODS[service[:-1]]
+                      if "JWT" in method])
 
     def test_entries(self):
         call = "entry.v1.Entry/"

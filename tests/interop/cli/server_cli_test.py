@@ -31,9 +31,9 @@ ENTRIES = {"entries": [
 # JSON keys whose values differ between two servers, and lines of the pretty form.
 _JSON_FIELDS = re.compile(
     r'"(expires_at|issued_at|created_at|x509svid_expires_at|x509svid_serial_number|asn1|public_key|key_id|'
-    r'private_key|svid|x|y|kid|sequence_number|spiffe_sequence)":\s*("[^"]{2,}"|[1-9]\d*)')
+    r'private_key|svid|x|y|kid|sequence_number|spiffe_sequence|authority_id)":\s*("[^"]{2,}"|[1-9]\d*)')
 _JSON_LISTS = re.compile(r'"(x509_svid|root_cas|x5c|cert_chain)":\s*\[\s*"[^\]]*\]')
-_PRETTY = re.compile(r"^((?:Serial number|Expiration time)\s*: ).+$", re.M)
+_PRETTY = re.compile(r"^((?:Serial number|Expiration time|  Authority ID)\s*: ).+$", re.M)
 
 
 def masked(text, mask):
@@ -68,7 +68,7 @@ class Scenario:
             out = re.sub(ignore, "", out, flags=re.M)
         if loose:
             err = re.sub(r"^Error: .+", "Error: <reason>", err, flags=re.S)
-        name = " ".join(str(w) for w in words)
+        name = re.sub(r"(-authorityID) \S{32,}", r"\1 <id>", " ".join(str(w) for w in words))
         self.steps.append((self.mask.text(name), result.code, out, err))
         return raw
 
@@ -86,7 +86,41 @@ class Scenario:
         self.bundles()
         self.agents()
         self.minting()
+        self.authorities()
         return self.steps
+
+    def authorities(self):
+        for kind in ("x509", "jwt"):
+            base = ("localauthority", kind)
+
+            def ids():
+                return json.loads(self.server.must(*base, "show", "-output", "json").out)
+            self.both(*base, "show")
+            first = ids()["active"]["authority_id"]
+            self.step(*base, "prepare")
+            self.step(*base, "prepare", "-output", "json")
+            self.both(*base, "show")
+            for verb in ("activate", "taint", "revoke"):
+                self.step(*base, verb)
+                self.step(*base, verb, "-authorityID", "nothing-of-this-name")
+            self.step(*base, "activate", "-authorityID", ids()["prepared"]["authority_id"])
+            self.both(*base, "show")
+            self.step(*base, "revoke", "-authorityID", first)
+            self.step(*base, "taint", "-authorityID", first)
+            self.step(*base, "taint", "-output", "json", "-authorityID", first)
+            self.step(*base, "revoke", "-authorityID", first)
+            self.step(*base, "revoke", "-output", "json", "-authorityID", first)
+            self.step(*base, "prepare", "-h")
+            second = ids()["active"]["authority_id"]
+            self.step(*base, "prepare", "-output", "json")
+            self.step(*base, "activate", "-output", "json", "-authorityID",
+                      ids()["prepared"]["authority_id"])
+            self.step(*base, "taint", "-output", "json", "-authorityID", second)
+            self.step(*base, "revoke", "-output", "json", "-authorityID", second)
+        for verb in ("taint", "revoke"):
+            self.step("upstreamauthority", verb)
+            self.both("upstreamauthority", verb, "-subjectKeyID", "AB")
+            self.step("upstreamauthority", verb, "-h")
 
     def health_and_flags(self):
         self.step("healthcheck")

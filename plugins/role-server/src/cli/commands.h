@@ -35,4 +35,22 @@ int delete_bundle(Context&, const Args&);
 int mint_x509_svid(Context&, const Args&);
 int mint_jwt_svid(Context&, const Args&);
 
+int show_x509_authority(Context&, const Args&);
+int prepare_x509_authority(Context&, const Args&);
+int activate_x509_authority(Context&, const Args&);
+int taint_x509_authority(Context&, const Args&);
+int revoke_x509_authority(Context&, const Args&);
+int show_jwt_authority(Context&, const Args&);
+int prepare_jwt_authority(Context&, const Args&);
+int activate_jwt_authority(Context&, const Args&);
+int taint_jwt_authority(Context&, const Args&);
+int revoke_jwt_authority(Context&, const Args&);
+int show_wit_authority(Context&, const Args&);
+int prepare_wit_authority(Context&, const Args&);
+int activate_wit_authority(Context&, const Args&);
+int taint_wit_authority(Context&, const Args&);
+int revoke_wit_authority(Context&, const Args&);
+int taint_upstream_authority(Context&, const Args&);
+int revoke_upstream_authority(Context&, const Args&);
+
 }  // namespace signet::server::cli
