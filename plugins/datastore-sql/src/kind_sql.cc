@@ -1,11 +1,14 @@
 #include "kind_sql.h"
 
+#include <array>
+
 namespace signet::datastore_sql {
 namespace {
 
 bool is_entry(const KindSpec& kind) { return kind.name == "entry"; }
 
-KindSql make_sql(const KindSpec& kind) {
+KindSql make_sql(const KindSpec& kind, sql::Dialect dialect) {
+  const bool arrays = dialect == sql::Dialect::kPostgres;
   const std::string table(kind.name);
   std::string names = "row, id, revision, expires_at";
   std::string marks = "?, ?, ?, ?";
@@ -23,20 +26,19 @@ KindSql make_sql(const KindSpec& kind) {
       column(name + "_count");
       sets += ", " + name;
       const std::string set_table = std::string(table).append("_").append(name);
-      sql.add_value.emplace_back("INSERT INTO ")
-          .append(set_table)
-          .append(" (value, row) VALUES (?, ?)");
-      sql.drop_value.emplace_back("DELETE FROM ")
-          .append(set_table)
-          .append(" WHERE value = ? AND row = ?");
+      sql.add_values.push_back("INSERT INTO " + set_table + " (value, row) " +
+                               (arrays ? "SELECT unnest(CAST(? AS bytea[])), ?" : "VALUES (?, ?)"));
+      sql.drop_values.push_back("DELETE FROM " + set_table +
+                                " WHERE value = " + (arrays ? "ANY(?)" : "?") + " AND row = ?");
     }
     column(name);
   }
-  if (is_entry(kind)) column("similar");
+  if (is_entry(kind)) column("\"similar\"");
   column("body");
   sql.get = "SELECT id, row, revision, expires_at, body FROM " + table + " WHERE id = ?";
   sql.find = "SELECT row, revision" + sets + " FROM " + table + " WHERE id = ?";
-  sql.insert = "INSERT INTO " + table + " (" + names + ") VALUES (" + marks + ")";
+  sql.insert = "INSERT INTO " + table + " (" + names + ") VALUES (" + marks +
+               ") ON CONFLICT (id) DO NOTHING";
   sql.update = "UPDATE " + table + " SET " + settings + " WHERE row = ?";
   sql.remove = "DELETE FROM " + table + " WHERE row = ?";
   return sql;
@@ -44,16 +46,20 @@ KindSql make_sql(const KindSpec& kind) {
 
 }  // namespace
 
-const KindSql& sql_of(const KindSpec& kind) {
-  static const std::vector<KindSql> kSql = [] {
-    std::vector<KindSql> all;
-    for (const KindSpec& one : kinds()) all.push_back(make_sql(one));
+const KindSql& sql_of(const KindSpec& kind, sql::Dialect dialect) {
+  static const auto kSql = [] {
+    std::array<std::vector<KindSql>, 2> all;
+    for (const sql::Dialect one : {sql::Dialect::kSqlite, sql::Dialect::kPostgres}) {
+      for (const KindSpec& spec : kinds()) {
+        all[static_cast<std::size_t>(one)].push_back(make_sql(spec, one));
+      }
+    }
     return all;
   }();
-  return kSql[kind.index];
+  return kSql[static_cast<std::size_t>(dialect)][kind.index];
 }
 
-RecordView record_view(std::string_view kind, const sqlite::Lease& row, bool with_body) {
+RecordView record_view(std::string_view kind, const sql::Statement& row, bool with_body) {
   RecordView record;
   record.kind = kind;
   record.id = row.text(0);
@@ -68,14 +74,14 @@ Status not_found(std::string_view kind) {
   return Status::not_found(std::string(kind) + " not found");
 }
 
-void bind_columns(sqlite::Lease& statement, const KindSpec& kind,
+void bind_columns(sql::Statement& statement, const KindSpec& kind,
                   const std::vector<IndexColumn>& columns, std::string_view body) {
   std::string_view parent_id;
   std::string_view selectors;
   for (const IndexColumn& column : columns) {
     switch (column.spec->type) {
       case KeyType::kText:
-        statement.bind_text(column.text);
+        statement.bind_key(column.text);
         if (column.spec->name == "parent_id") parent_id = column.text;
         break;
       case KeyType::kFlag:

@@ -40,16 +40,17 @@ Status RecordWriter::put(const NewRecord& record, Stored& stored) {
   std::uint64_t row = 0;
   std::vector<std::string> old_sets;
   {
-    SIGNET_TRY(auto statement, connection_.prepare(sql_of(*kind).find));
-    statement.bind_text(record.id);
-    SIGNET_TRY(bool found, statement.step());
+    SIGNET_TRY(auto statement, connection_.prepare(sql_of(*kind, connection_.dialect()).find));
+    statement->bind_text(record.id);
+    SIGNET_TRY(bool found, statement->step());
     if (found) {
-      if (record.if_revision != kRevisionAny && record.if_revision != statement.integer(1)) {
+      if (record.if_revision != kRevisionAny && record.if_revision != statement->integer(1)) {
         return revision_differs(kind->name);
       }
-      row = static_cast<std::uint64_t>(statement.integer(0));
-      for (std::size_t i = 0; i < sql_of(*kind).add_value.size(); ++i) {
-        old_sets.emplace_back(statement.blob(2 + static_cast<int>(i)));
+      row = static_cast<std::uint64_t>(statement->integer(0));
+      const std::size_t sets = sql_of(*kind, connection_.dialect()).add_values.size();
+      for (std::size_t i = 0; i < sets; ++i) {
+        old_sets.emplace_back(statement->blob(2 + static_cast<int>(i)));
       }
     }
   }
@@ -67,22 +68,19 @@ Status RecordWriter::insert(const NewRecord& record, const KindSpec& kind,
   if (last_row >= kMaxRow) {
     return Status::resource_exhausted("no row number is left for kind " + std::string(kind.name));
   }
-  const KindSql& sql = sql_of(kind);
+  const KindSql& sql = sql_of(kind, connection_.dialect());
   stored.row = last_row + 1;
   SIGNET_TRY(auto statement, connection_.prepare(sql.insert));
-  statement.bind(stored.row).bind_text(record.id).bind(revision_).bind(record.expires_at);
-  bind_columns(statement, kind, columns, record.body);
-  const int code = statement.run_code();
-  if (code == SQLITE_CONSTRAINT_UNIQUE) {
-    return Status::already_exists(std::string(kind.name) + " already exists");
-  }
-  if (code != SQLITE_OK) return connection_.error("cannot write a record");
+  statement->bind(stored.row).bind_text(record.id).bind(revision_).bind(record.expires_at);
+  bind_columns(*statement, kind, columns, record.body);
+  SIGNET_TRY(const std::uint64_t written, statement->run());
+  if (written == 0) return Status::already_exists(std::string(kind.name) + " already exists");
   ++last_row;
   progress_.changed = true;
   std::size_t set = 0;
   for (const IndexColumn& column : columns) {
     if (column.spec->type != KeyType::kSet) continue;
-    SIGNET_RETURN_IF_ERROR(add_values(sql.add_value[set++], stored.row, column.values));
+    SIGNET_RETURN_IF_ERROR(change_values(sql.add_values[set++], stored.row, column.values));
   }
   return {};
 }
@@ -90,12 +88,12 @@ Status RecordWriter::insert(const NewRecord& record, const KindSpec& kind,
 Status RecordWriter::update(const NewRecord& record, const KindSpec& kind,
                             const std::vector<IndexColumn>& columns, std::uint64_t row,
                             const std::vector<std::string>& old_sets) {
-  const KindSql& sql = sql_of(kind);
+  const KindSql& sql = sql_of(kind, connection_.dialect());
   SIGNET_TRY(auto statement, connection_.prepare(sql.update));
-  statement.bind(revision_).bind(record.expires_at);
-  bind_columns(statement, kind, columns, record.body);
-  statement.bind(row);
-  SIGNET_RETURN_IF_ERROR(statement.run());
+  statement->bind(revision_).bind(record.expires_at);
+  bind_columns(*statement, kind, columns, record.body);
+  statement->bind(row);
+  SIGNET_RETURN_IF_ERROR(statement->run().status());
   progress_.changed = true;
   std::size_t set = 0;
   for (const IndexColumn& column : columns) {
@@ -107,50 +105,55 @@ Status RecordWriter::update(const NewRecord& record, const KindSpec& kind,
                         column.values.end(), std::back_inserter(gone));
     std::set_difference(column.values.begin(), column.values.end(), old_values.begin(),
                         old_values.end(), std::back_inserter(added));
-    SIGNET_RETURN_IF_ERROR(add_values(sql.drop_value[set], row, gone));
-    SIGNET_RETURN_IF_ERROR(add_values(sql.add_value[set], row, added));
+    SIGNET_RETURN_IF_ERROR(change_values(sql.drop_values[set], row, gone));
+    SIGNET_RETURN_IF_ERROR(change_values(sql.add_values[set], row, added));
     ++set;
   }
   return {};
 }
 
-// Runs a statement of (value, row) for each value.
-Status RecordWriter::add_values(const std::string& sql, std::uint64_t row,
-                                std::span<const std::string_view> values) {
+// Runs one of KindSql's add_values or drop_values.
+Status RecordWriter::change_values(const std::string& sql, std::uint64_t row,
+                                   std::span<const std::string_view> values) {
   if (values.empty()) return {};
   SIGNET_TRY(auto statement, connection_.prepare(sql));
+  if (connection_.dialect() == sql::Dialect::kPostgres) {
+    return statement->bind_keys(values).bind(row).run().status();
+  }
   for (const std::string_view value : values) {
-    SIGNET_RETURN_IF_ERROR(statement.bind_text(value).bind(row).run());
-    statement.rewind();
+    SIGNET_RETURN_IF_ERROR(statement->bind_key(value).bind(row).run().status());
+    statement->rewind();
   }
   return {};
 }
 
 Status RecordWriter::remove(const KindSpec& kind, std::string_view id) {
-  const KindSql& sql = sql_of(kind);
+  const KindSql& sql = sql_of(kind, connection_.dialect());
   std::uint64_t row = 0;
   std::vector<std::string> sets;
   {
     SIGNET_TRY(auto statement, connection_.prepare(sql.find));
-    statement.bind_text(id);
-    SIGNET_TRY(bool found, statement.step());
+    statement->bind_text(id);
+    SIGNET_TRY(bool found, statement->step());
     if (!found) return not_found(kind.name);
-    row = static_cast<std::uint64_t>(statement.integer(0));
-    for (std::size_t i = 0; i < sql.drop_value.size(); ++i) {
-      sets.emplace_back(statement.blob(2 + static_cast<int>(i)));
+    row = static_cast<std::uint64_t>(statement->integer(0));
+    for (std::size_t i = 0; i < sql.drop_values.size(); ++i) {
+      sets.emplace_back(statement->blob(2 + static_cast<int>(i)));
     }
   }
   for (std::size_t i = 0; i < sets.size(); ++i) {
-    SIGNET_RETURN_IF_ERROR(add_values(sql.drop_value[i], row, unpack(sets[i])));
+    SIGNET_RETURN_IF_ERROR(change_values(sql.drop_values[i], row, unpack(sets[i])));
   }
   {
     SIGNET_TRY(auto statement, connection_.prepare(sql.remove));
-    SIGNET_RETURN_IF_ERROR(statement.bind(row).run());
+    SIGNET_RETURN_IF_ERROR(statement->bind(row).run().status());
   }
   SIGNET_TRY(auto statement,
-             connection_.prepare("INSERT OR REPLACE INTO tombstone (kind, id, revision) "
-                                 "VALUES (?, ?, ?)"));
-  SIGNET_RETURN_IF_ERROR(statement.bind_text(kind.name).bind_text(id).bind(revision_).run());
+             connection_.prepare("INSERT INTO tombstone (kind, id, revision) VALUES (?, ?, ?) "
+                                 "ON CONFLICT (kind, id) DO UPDATE SET revision = "
+                                 "excluded.revision"));
+  SIGNET_RETURN_IF_ERROR(
+      statement->bind_text(kind.name).bind_text(id).bind(revision_).run().status());
   progress_.changed = true;
   ++progress_.tombstones;
   return {};

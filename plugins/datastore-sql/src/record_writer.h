@@ -8,9 +8,10 @@
 #include <string_view>
 #include <vector>
 
+#include "counters.h"
 #include "index_columns.h"
 #include "records.h"
-#include "sqlite_store.h"
+#include "sql.h"
 #include "store.h"
 
 namespace signet::datastore_sql {
@@ -23,7 +24,7 @@ class RecordWriter {
     std::uint64_t tombstones = 0;
   };
 
-  RecordWriter(sqlite::Connection& connection, const SqliteStore::Counters& counters)
+  RecordWriter(sql::Connection& connection, const Counters& counters)
       : connection_(connection), counters_(counters), revision_(counters.revision + 1) {}
 
   /// All or nothing, unless the database fails. Errors   kInvalidArgument (nothing was written),
@@ -34,7 +35,7 @@ class RecordWriter {
 
   /// That of the transaction's records, and of the store after its commit.
   std::uint64_t revision() const { return revision_; }
-  const SqliteStore::Counters& counters() const { return counters_; }
+  const Counters& counters() const { return counters_; }
   const Progress& progress() const { return progress_; }
   void set_progress(const Progress& progress) { progress_ = progress; }
 
@@ -44,11 +45,11 @@ class RecordWriter {
   Status update(const NewRecord& record, const KindSpec& kind,
                 const std::vector<IndexColumn>& columns, std::uint64_t row,
                 const std::vector<std::string>& old_sets);
-  Status add_values(const std::string& sql, std::uint64_t row,
-                    std::span<const std::string_view> values);
+  Status change_values(const std::string& sql, std::uint64_t row,
+                       std::span<const std::string_view> values);
 
-  sqlite::Connection& connection_;
-  SqliteStore::Counters counters_;
+  sql::Connection& connection_;
+  Counters counters_;
   const std::uint64_t revision_;
   Progress progress_;
 };

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "postgres_store.h"
 #include "sqlite_store.h"
 
 namespace signet::datastore_sql {
@@ -30,7 +31,11 @@ const void* SqlDatastore::service(std::string_view id) {
 
 Status SqlDatastore::validate(Call& call, std::string_view config) {
   auto parsed = parse_config(config);
-  return parsed ? Status() : noted(call, parsed.status());
+  if (!parsed) return noted(call, parsed.status());
+  for (const std::string& key : parsed->unused) {
+    call.note("/" + key, key + " means nothing to database_type \"sqlite3\"", false);
+  }
+  return {};
 }
 
 Status SqlDatastore::configure(Call& call, std::string_view config) {
@@ -43,23 +48,55 @@ Status SqlDatastore::configure(Call& call, std::string_view config) {
   return {};
 }
 
+Result<std::unique_ptr<Store>> SqlDatastore::open(const SqliteConfig& config) {
+  SIGNET_RETURN_IF_ERROR(make_data_folder(config.path, data_dir_of(host().shared_settings())));
+  SqliteStore::Options options;
+  options.path = config.path;
+  options.max_readers = config.max_readers;
+  options.max_idle_readers = config.max_idle_readers;
+  options.migrate.disabled = config_->disable_migration;
+  options.trace = trace();
+  SIGNET_TRY(auto store, SqliteStore::open(std::move(options)));
+  host().info("Datastore opened", {{"path", config.path}, {"revision", store->latest_revision()}});
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+Result<std::unique_ptr<Store>> SqlDatastore::open(const PostgresConfig& config) {
+  PostgresStore::Options options;
+  options.where = config.where;
+  options.replica = config.replica;
+  options.connections.open = config.max_connections;
+  options.connections.idle = config.max_idle_connections;
+  options.connections.idle_time = std::chrono::seconds(30);  // the peer's
+  if (config.max_lifetime.count() != 0) options.connections.lifetime = config.max_lifetime;
+  options.migrate.disabled = config_->disable_migration;
+  options.trace = trace();
+  options.on_state = [this](bool away, std::string_view reason) {
+    if (away) {
+      host().error("Datastore is away; reads and writes fail until it is back",
+                   {{"reason", reason}});
+    } else {
+      host().info("Datastore is back");
+    }
+  };
+  SIGNET_TRY(auto store, PostgresStore::open(std::move(options)));
+  host().info("Datastore opened",
+              {{"database", config.where.name()}, {"revision", store->latest_revision()}});
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+std::function<void(std::string_view)> SqlDatastore::trace() {
+  if (!config_->log_sql) return {};
+  return [this](std::string_view sql) { host().debug("SQL statement", {{"sql", sql}}); };
+}
+
 Status SqlDatastore::start(Call&) {
   if (!config_) return Status::failed_precondition("datastore is not configured");
-  SIGNET_RETURN_IF_ERROR(make_data_folder(config_->path, data_dir_of(host().shared_settings())));
-  SqliteStore::Options options;
-  options.path = config_->path;
-  options.max_readers = config_->max_readers;
-  options.max_idle_readers = config_->max_idle_readers;
-  options.disable_migration = config_->disable_migration;
-  if (config_->log_sql) {
-    options.trace = [this](std::string_view sql) { host().debug("SQL statement", {{"sql", sql}}); };
-  }
-  SIGNET_TRY(auto store, SqliteStore::open(std::move(options)));
+  SIGNET_TRY(auto store,
+             std::visit([this](const auto& config) { return open(config); }, config_->database));
   store->on_commit([this](std::uint64_t revision) { hub_.announce(revision); });
   hub_.start(store->latest_revision());
   store_ = std::move(store);
-  host().info("Datastore opened",
-              {{"path", config_->path}, {"revision", store_->latest_revision()}});
   return {};
 }
 

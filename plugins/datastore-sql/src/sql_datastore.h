@@ -1,6 +1,7 @@
 // SqlDatastore: the plugin instance, "signet.datastore/1" over a Store.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +33,10 @@ class SqlDatastore final : public Plugin {
   WatchHub& hub() { return hub_; }
 
  private:
+  Result<std::unique_ptr<Store>> open(const SqliteConfig& config);
+  Result<std::unique_ptr<Store>> open(const PostgresConfig& config);
+  std::function<void(std::string_view sql)> trace();
+
   std::optional<Config> config_;
   std::unique_ptr<Store> store_;
   WatchHub hub_;

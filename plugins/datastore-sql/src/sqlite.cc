@@ -33,40 +33,40 @@ Status status_of(int extended_code, std::string_view what, std::string_view deta
   return Status(code, std::move(message)).with("sqlite_code", std::to_string(extended_code));
 }
 
-Lease::~Lease() {
-  if (!handle_) return;
-  if (!cached_) {
-    sqlite3_finalize(handle_);
-    return;
-  }
-  sqlite3_reset(handle_);
-  sqlite3_clear_bindings(handle_);
-  cached_->leased = false;
+Statement& Statement::bind_keys(std::span<const std::string_view>) {
+  sqlite3_bind_null(handle_, ++bound_);  // Dialect::kSqlite says that there are no arrays
+  return *this;
 }
 
-Result<bool> Lease::step() {
+void Statement::give_back() {
+  if (!kept_) {
+    delete this;
+    return;
+  }
+  rewind();
+  sqlite3_clear_bindings(handle_);
+  leased_ = false;
+}
+
+Result<bool> Statement::step() {
   const int code = sqlite3_step(handle_);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
   return connection_->error("datastore statement failed");
 }
 
-int Lease::run_code() {
-  const int code = sqlite3_step(handle_);
-  return code == SQLITE_DONE || code == SQLITE_ROW ? SQLITE_OK : code;
+Result<std::uint64_t> Statement::run() {
+  SIGNET_RETURN_IF_ERROR(step().status());
+  return static_cast<std::uint64_t>(sqlite3_changes64(connection_->handle()));
 }
 
-Status Lease::run() {
-  return run_code() == SQLITE_OK ? Status() : connection_->error("datastore statement failed");
-}
-
-std::string_view Lease::text(int column) const {
+std::string_view Statement::text(int column) const {
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(handle_, column));
   if (!data) return {};
   return {data, static_cast<std::size_t>(sqlite3_column_bytes(handle_, column))};
 }
 
-std::string_view Lease::blob(int column) const {
+std::string_view Statement::blob(int column) const {
   const auto* data = static_cast<const char*>(sqlite3_column_blob(handle_, column));
   if (!data) return {};
   return {data, static_cast<std::size_t>(sqlite3_column_bytes(handle_, column))};
@@ -86,20 +86,28 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& name, in
 }
 
 Connection::~Connection() {
-  for (auto& [sql, statement] : statements_) sqlite3_finalize(statement.handle);
+  statements_.clear();
   sqlite3_close(handle_);
 }
 
-Status Connection::exec(const char* sql) {
-  if (sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) == SQLITE_OK) return {};
+Status Connection::exec(const std::string& sql) {
+  if (sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK) return {};
   return error("datastore statement failed");
 }
 
-Result<Lease> Connection::prepare(std::string_view sql, bool keep) {
-  auto found = statements_.find(sql);
-  if (found != statements_.end() && !found->second.leased) {
-    found->second.leased = true;
-    return Lease(this, &found->second, nullptr);
+Status Connection::exec_each(std::initializer_list<std::string_view> sql) {
+  for (const std::string_view text : sql) {
+    SIGNET_TRY(const sql::Lease statement, prepare(text));
+    SIGNET_RETURN_IF_ERROR(statement->run().status());
+  }
+  return {};
+}
+
+Result<sql::Lease> Connection::prepare(std::string_view sql, bool keep) {
+  const auto found = statements_.find(sql);
+  if (found != statements_.end() && !found->second->leased_) {
+    found->second->leased_ = true;
+    return sql::Lease(found->second.get());
   }
   keep = keep && found == statements_.end() && statements_.size() < kMaxKeptStatements;
   sqlite3_stmt* handle = nullptr;
@@ -107,16 +115,11 @@ Result<Lease> Connection::prepare(std::string_view sql, bool keep) {
                          keep ? SQLITE_PREPARE_PERSISTENT : 0, &handle, nullptr) != SQLITE_OK) {
     return error("cannot prepare a datastore statement");
   }
-  if (!keep) return Lease(this, nullptr, handle);
-  auto& cached = statements_[std::string(sql)];
-  cached = {handle, true};
-  return Lease(this, &cached, nullptr);
-}
-
-Result<std::int64_t> Connection::integer(std::string_view sql) {
-  SIGNET_TRY(Lease statement, prepare(sql, false));
-  SIGNET_TRY(bool row, statement.step());
-  return row ? statement.integer(0) : 0;
+  auto statement = std::make_unique<Statement>(this, handle, keep);
+  if (!keep) return sql::Lease(statement.release());
+  auto& kept = statements_[std::string(sql)];
+  kept = std::move(statement);
+  return sql::Lease(kept.get());
 }
 
 Status Connection::error(std::string_view what) const {

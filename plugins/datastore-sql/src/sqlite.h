@@ -1,17 +1,10 @@
-// Sqlite: a thin owner of SQLite connections and prepared statements, with Status errors.
-//
-// A Connection is used by one thread at a time and keeps the statements it has prepared.
-// A Lease is one use of such a statement: bound, stepped and given back, reset.
+// Sqlite: connections and prepared statements of SQLite, with Status errors.
 #pragma once
 
-#include <cstdint>
-#include <memory>
 #include <sqlite3.h>
-#include <string>
-#include <string_view>
 #include <unordered_map>
 
-#include "signet/status.h"
+#include "sql.h"
 
 namespace signet::datastore_sql::sqlite {
 
@@ -19,80 +12,66 @@ namespace signet::datastore_sql::sqlite {
 /// kResourceExhausted; locked, I/O, cannot open, read-only kUnavailable; else kInternal.
 Status status_of(int extended_code, std::string_view what, std::string_view detail);
 
-struct CachedStatement {
-  sqlite3_stmt* handle = nullptr;
-  bool leased = false;
-};
-
 class Connection;
 
-// Borrowed text stays bound until the Lease goes: it must live that long.
-class Lease {
+class Statement final : public sql::Statement {
  public:
-  Lease(Connection* connection, CachedStatement* cached, sqlite3_stmt* own)
-      : connection_(connection), cached_(cached), handle_(cached ? cached->handle : own) {}
-  Lease(Lease&& other) noexcept
-      : connection_(other.connection_), cached_(other.cached_), handle_(other.handle_) {
-    other.cached_ = nullptr;
-    other.handle_ = nullptr;
-  }
-  Lease& operator=(Lease&&) = delete;
-  ~Lease();
+  Statement(Connection* connection, sqlite3_stmt* handle, bool kept)
+      : connection_(connection), handle_(handle), kept_(kept) {}
+  ~Statement() override { sqlite3_finalize(handle_); }
 
-  Lease& bind(std::int64_t value) {
+  Statement& bind(std::int64_t value) override {
     sqlite3_bind_int64(handle_, ++bound_, value);
     return *this;
   }
-  Lease& bind(std::uint64_t value) { return bind(static_cast<std::int64_t>(value)); }
-  Lease& bind_text(std::string_view value) {
+  Statement& bind_text(std::string_view value) override {
     sqlite3_bind_text64(handle_, ++bound_, value.data() ? value.data() : "", value.size(),
                         SQLITE_STATIC, SQLITE_UTF8);
     return *this;
   }
-  Lease& bind_blob(std::string_view value) {  // no bytes: an empty blob, not NULL
+  Statement& bind_key(std::string_view value) override { return bind_text(value); }
+  Statement& bind_keys(std::span<const std::string_view> values) override;
+  Statement& bind_blob(std::string_view value) override {  // no bytes: an empty blob, not NULL
     sqlite3_bind_blob64(handle_, ++bound_, value.data() ? value.data() : "", value.size(),
                         SQLITE_STATIC);
     return *this;
   }
 
-  /// True while there is a row.
-  Result<bool> step();
-  /// For statements that give no rows. The raw extended code, for those who tell codes apart.
-  int run_code();
-  Status run();
-  /// Ready for the next set of values.
-  void rewind() {
+  Result<bool> step() override;
+  Result<std::uint64_t> run() override;
+  void rewind() override {
     sqlite3_reset(handle_);
     bound_ = 0;
   }
 
-  std::int64_t integer(int column) const { return sqlite3_column_int64(handle_, column); }
-  std::string_view text(int column) const;
-  std::string_view blob(int column) const;
+  std::int64_t integer(int column) const override { return sqlite3_column_int64(handle_, column); }
+  std::string_view text(int column) const override;
+  std::string_view blob(int column) const override;
 
  private:
+  friend class Connection;
+  void give_back() override;
+
   Connection* connection_;
-  CachedStatement* cached_;
   sqlite3_stmt* handle_;
+  const bool kept_;
+  bool leased_ = true;
   int bound_ = 0;
 };
 
-class Connection {
+class Connection final : public sql::Connection {
  public:
   /// `flags` as for sqlite3_open_v2; `name` a path, or a URI with SQLITE_OPEN_URI.
   static Result<std::unique_ptr<Connection>> open(const std::string& name, int flags);
-  ~Connection();
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  ~Connection() override;
 
-  Status exec(const char* sql);
-  /// A statement; kept for the next time when `keep` and its text is already free.
-  Result<Lease> prepare(std::string_view sql, bool keep = true);
-  /// First column of the first row, 0 if there is none.
-  Result<std::int64_t> integer(std::string_view sql);
+  sql::Dialect dialect() const override { return sql::Dialect::kSqlite; }
+  Status exec(const std::string& sql) override;
+  Status exec_each(std::initializer_list<std::string_view> sql) override;
+  Result<sql::Lease> prepare(std::string_view sql, bool keep = true) override;
+  bool in_transaction() const override { return sqlite3_get_autocommit(handle_) == 0; }
+  Status roll_back() override { return in_transaction() ? exec("ROLLBACK") : Status(); }
 
-  /// False when SQLite itself has rolled the transaction back.
-  bool in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
   Status error(std::string_view what) const;
   sqlite3* handle() const { return handle_; }
 
@@ -106,7 +85,7 @@ class Connection {
   explicit Connection(sqlite3* handle) : handle_(handle) {}
 
   sqlite3* handle_;
-  std::unordered_map<std::string, CachedStatement, Hash, std::equal_to<>> statements_;
+  std::unordered_map<std::string, std::unique_ptr<Statement>, Hash, std::equal_to<>> statements_;
 };
 
 }  // namespace signet::datastore_sql::sqlite

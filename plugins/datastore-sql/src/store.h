@@ -21,7 +21,8 @@
 
 namespace signet::datastore_sql {
 
-enum class Mode { kRead, kWrite };
+// kReadStale may be served by a replica, as old as that is: never for a decision.
+enum class Mode { kRead, kWrite, kReadStale };
 
 // Receives one record or change; an error ends the walk and is returned from it.
 using RecordSink = std::function<Status(const RecordView&)>;

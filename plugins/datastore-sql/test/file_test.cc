@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "sqlite_schema.h"
+#include "sqlite_store.h"
 #include "store_helpers.h"
 #include "temp_folder.h"
 
@@ -20,7 +21,7 @@ using testing::HasSubstr;
 Status opened(const std::string& path, bool disable_migration = false) {
   SqliteStore::Options options;
   options.path = path;
-  options.disable_migration = disable_migration;
+  options.migrate.disabled = disable_migration;
   return SqliteStore::open(options).status();
 }
 
@@ -48,6 +49,7 @@ std::vector<std::string> names_in(const std::string& folder) {
 constexpr const char* kSpireTables =
     "CREATE TABLE migrations (id INTEGER PRIMARY KEY, version INTEGER, code_version TEXT);"
     "CREATE TABLE registered_entries (id INTEGER PRIMARY KEY, entry_id TEXT);"
+    "INSERT INTO migrations (version, code_version) VALUES (25, '1.15.3');"
     "INSERT INTO registered_entries (entry_id) VALUES ('e');";
 
 TEST(DatabaseFile, IsMadeForTheOwnerAloneUnderAnyUmask) {
@@ -104,7 +106,8 @@ TEST(Ownership, ASpireDatabaseIsNeverWritten) {
   const Status status = opened(folder.file());
   EXPECT_EQ(status.code(), Code::kFailedPrecondition);
   EXPECT_THAT(status.message(), HasSubstr(folder.file()));
-  EXPECT_THAT(status.message(), HasSubstr("`signet server datastore import-spire`"));
+  EXPECT_THAT(status.message(), HasSubstr("`signet server datastore import-spire -config FILE "
+                                          "-spireConfig FILE`"));
   EXPECT_EQ(bytes_of(folder.file()), before);
   EXPECT_THAT(names_in(folder.path()), testing::ElementsAre("datastore.sqlite3"));
 }
@@ -146,7 +149,9 @@ TEST(Ownership, AFileThatIsNoDatabaseIsRefused) {
 TEST(Ownership, ANewerSchemaIsRefused) {
   const TempFolder folder;
   ASSERT_TRUE(opened(folder.file()).ok());
-  run_sql(folder.file(), "PRAGMA user_version = 1000");
+  run_sql(folder.file(),
+          "PRAGMA user_version = 1000;"
+          "UPDATE counter SET value = 999 WHERE name = 'oldest_program'");
   const Status status = opened(folder.file());
   EXPECT_EQ(status.code(), Code::kFailedPrecondition);
   EXPECT_THAT(status.message(), HasSubstr("has schema 1000"));
@@ -175,9 +180,10 @@ TEST(Config, ReadsItsSettings) {
       R"({"database_type":"sqlite3","connection_string":"file:db?x=1","max_open_conns":5,
           "max_idle_conns":2,"disable_migration":true,"log_sql":true})");
   ASSERT_TRUE(config) << config.status().to_string();
-  EXPECT_EQ(config->path, "db");
-  EXPECT_EQ(config->max_readers, 4u);
-  EXPECT_EQ(config->max_idle_readers, 2u);
+  const auto& sqlite = std::get<SqliteConfig>(config->database);
+  EXPECT_EQ(sqlite.path, "db");
+  EXPECT_EQ(sqlite.max_readers, 4u);
+  EXPECT_EQ(sqlite.max_idle_readers, 2u);
   EXPECT_TRUE(config->disable_migration);
   EXPECT_TRUE(config->log_sql);
 }
@@ -188,9 +194,8 @@ TEST(Config, OtherDatabasesAreRefusedByName) {
         .status()
         .message();
   };
-  EXPECT_THAT(message("\"postgres\""), HasSubstr("PostgreSQL comes with issue 4"));
   EXPECT_THAT(message("\"mysql\""), HasSubstr("not supported"));
-  EXPECT_THAT(message(R"([{"aws_postgres":[{"region":"x"}]}])"), HasSubstr("not supported yet"));
+  EXPECT_THAT(message(R"([{"aws_postgres":[{"region":"x"}]}])"), HasSubstr("not supported"));
   EXPECT_THAT(message("\"sqlite\""), HasSubstr("must be"));
 }
 

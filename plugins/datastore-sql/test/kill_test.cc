@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include "sqlite_store.h"
 #include "store_helpers.h"
 #include "temp_folder.h"
 
@@ -85,8 +86,8 @@ void check(const std::string& path, const Acknowledged& acknowledged, std::uint6
   store->reset();
   auto connection = sqlite::Connection::open(path, SQLITE_OPEN_READONLY);
   auto statement = (*connection)->prepare("PRAGMA integrity_check", false);
-  ASSERT_TRUE(statement && *statement->step());
-  EXPECT_EQ(statement->text(0), "ok");
+  ASSERT_TRUE(statement && *(*statement)->step());
+  EXPECT_EQ((*statement)->text(0), "ok");
 }
 
 TEST(KillNine, LosesNothingAcknowledged) {

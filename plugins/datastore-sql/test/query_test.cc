@@ -1,4 +1,4 @@
-// Queries against a brute-force model, and the indexes that hot ones must use.
+// Queries against a brute-force model.
 #include <algorithm>
 #include <random>
 #include <set>
@@ -6,9 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "sqlite_query.h"
+#include "backend.h"
+#include "query_sql.h"
 #include "store_helpers.h"
-#include "temp_folder.h"
 
 namespace signet::datastore_sql {
 namespace {
@@ -48,9 +48,9 @@ bool matches(const Set& stored, const Set& asked, SetMatch match) {
 class QueryTest : public testing::Test {
  protected:
   void SetUp() override {
-    SqliteStore::Options options;
-    options.path = folder_.file();
-    store_ = std::move(*SqliteStore::open(options));
+    auto store = backend_->open({});
+    ASSERT_TRUE(store) << store.status().to_string();
+    store_ = std::move(*store);
   }
 
   std::uint64_t pick(std::uint64_t n) { return random_() % n; }
@@ -140,30 +140,16 @@ class QueryTest : public testing::Test {
     if (query.limit != 0 && wanted.size() > query.limit) wanted.resize(query.limit);
     std::vector<std::string> wanted_ids;
     for (const auto& [row, id] : wanted) wanted_ids.push_back(id);
-    const auto sql = build_query(query, Select::kHeaders);
+    const auto sql = build_query(query, Select::kHeaders, sql::Dialect::kSqlite);
     EXPECT_EQ(ids(tx, query), wanted_ids) << (sql ? sql->sql : sql.status().to_string());
     const auto counted = tx.count(query);
     ASSERT_TRUE(counted);
     EXPECT_EQ(*counted, count) << sql->sql;
   }
 
-  std::string plan(const Query& query, Select select = Select::kRecords) {
-    const auto built = build_query(query, select);
-    if (!built) return built.status().to_string();
-    auto connection = sqlite::Connection::open(folder_.file(), SQLITE_OPEN_READWRITE);
-    auto statement = (*connection)->prepare("EXPLAIN QUERY PLAN " + built->sql, false);
-    if (!statement) return statement.status().to_string();
-    built->bind(*statement);
-    std::string out;
-    for (auto row = statement->step(); row && *row; row = statement->step()) {
-      out += std::string(statement->text(3)) + "\n";
-    }
-    return out;
-  }
-
   std::mt19937_64 random_{20261122};
-  TempFolder folder_;
-  std::unique_ptr<SqliteStore> store_;
+  const std::unique_ptr<Backend> backend_ = new_backend();
+  std::unique_ptr<Store> store_;
 };
 
 TEST_F(QueryTest, AgreesWithABruteForceModel) {
@@ -225,45 +211,6 @@ TEST_F(QueryTest, UnknownKeysAndKindsAreRefused) {
   query.kind = "colour";
   query.where = {};
   EXPECT_EQ(tx->count(query).status().code(), Code::kInvalidArgument);
-}
-
-TEST_F(QueryTest, HotQueriesUseTheirIndex) {
-  put_alone(*store_, "entry", "e");
-  const IndexKey parent[] = {{"parent_id", "p"}};
-  const IndexKey spiffe_id[] = {{"spiffe_id", "s"}};
-  const IndexKey similar[] = {
-      {"parent_id", "p"}, {"spiffe_id", "s"}, {"selector", "a:b"}, {"selector", "c:d"}};
-  const IndexKey selector[] = {{"selector", "a:b"}};
-  const IndexKey downstream[] = {{"downstream", "1"}};
-  const IndexKey hint[] = {{"hint", "h"}};
-  Query query;
-  query.kind = "entry";
-  query.where = parent;
-  EXPECT_THAT(plan(query), testing::HasSubstr("USING INDEX entry_parent_id (parent_id=?)"));
-  EXPECT_THAT(plan(query), testing::Not(testing::HasSubstr("TEMP B-TREE")));
-  query.after_row = 7;
-  query.limit = 10;
-  EXPECT_THAT(plan(query),
-              testing::HasSubstr("USING INDEX entry_parent_id (parent_id=? AND rowid>?)"));
-  query.after_row = 0;
-  query.where = spiffe_id;
-  EXPECT_THAT(plan(query), testing::HasSubstr("USING INDEX entry_spiffe_id (spiffe_id=?)"));
-  query.where = similar;
-  EXPECT_THAT(plan(query),
-              testing::HasSubstr("USING INDEX entry_spiffe_id (spiffe_id=? AND similar=?)"));
-  query.where = selector;
-  for (const SetMatch match :
-       {SetMatch::kExact, SetMatch::kSubset, SetMatch::kSuperset, SetMatch::kAny}) {
-    query.selector_match = match;
-    EXPECT_THAT(plan(query), testing::Not(testing::HasSubstr("SCAN entry\n")));
-  }
-  query.where = downstream;
-  EXPECT_THAT(plan(query), testing::HasSubstr("entry_downstream"));
-  query.where = hint;
-  EXPECT_THAT(plan(query), testing::HasSubstr("entry_hint"));
-  query.where = {};
-  query.expires_before = 10;
-  EXPECT_THAT(plan(query), testing::HasSubstr("entry_expires_at"));
 }
 
 }  // namespace

@@ -8,8 +8,8 @@
 #include "signet/datastore.h"
 #include "signet/testing/fake_host.h"
 
+#include "backend.h"
 #include "sql_datastore.h"
-#include "temp_folder.h"
 
 namespace signet::datastore_sql {
 namespace {
@@ -107,8 +107,7 @@ class ServiceTest : public testing::Test {
  protected:
   void SetUp() override {
     host_.offer(SIGNET_DATASTORE, to_abi(&plugin_), SqlDatastore::service(SIGNET_DATASTORE));
-    const std::string config =
-        R"({"database_type":"sqlite3","connection_string":")" + folder_.file() + "\"}";
+    const std::string config = backend_->plugin_data();
     Call call(call_.abi());
     ASSERT_TRUE(plugin_.validate(call, config).ok());
     ASSERT_TRUE(plugin_.configure(call, config).ok());
@@ -142,7 +141,7 @@ class ServiceTest : public testing::Test {
     return table().watch(to_abi(&plugin_), call.abi(), since);
   }
 
-  TempFolder folder_;
+  const std::unique_ptr<Backend> backend_ = new_backend();
   fakes::FakeHost host_;
   fakes::FakeCall call_;
   SqlDatastore plugin_{Host(host_.abi()), "sql"};
@@ -260,10 +259,7 @@ TEST_F(ServiceTest, WatchersHearOfCommitsUntilCancelled) {
 
 TEST_F(ServiceTest, AChangedSettingNeedsARestart) {
   Call call(call_.abi());
-  EXPECT_TRUE(plugin_
-                  .configure(call, R"({"database_type":"sqlite3","connection_string":")" +
-                                       folder_.file() + "\"}")
-                  .ok());
+  EXPECT_TRUE(plugin_.configure(call, backend_->plugin_data()).ok());
   EXPECT_EQ(
       plugin_.configure(call, R"({"database_type":"sqlite3","connection_string":"x"})").code(),
       Code::kFailedPrecondition);

@@ -1,11 +1,12 @@
 // Short ways to say common things to a Store in a test.
 #pragma once
 
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "sqlite_store.h"
+#include "store.h"
 
 namespace signet::datastore_sql {
 

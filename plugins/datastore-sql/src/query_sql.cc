@@ -1,4 +1,4 @@
-#include "sqlite_query.h"
+#include "query_sql.h"
 
 #include <algorithm>
 
@@ -11,7 +11,8 @@ constexpr std::size_t kKeptSetSize = 16;
 
 class Builder {
  public:
-  Builder(const KindSpec& kind, const Query& query) : table_(kind.name), query_(query) {}
+  Builder(const KindSpec& kind, const Query& query, sql::Dialect dialect)
+      : table_(kind.name), query_(query), dialect_(dialect) {}
 
   Result<SqlQuery> build(Select select, std::vector<IndexColumn> columns) {
     columns_ = std::move(columns);
@@ -62,7 +63,7 @@ class Builder {
     const std::string name(column.spec->name);
     switch (column.spec->type) {
       case KeyType::kText:
-        // The second term lets SQLite use a partial index of non-empty values.
+        // The second term lets the database use a partial index of non-empty values.
         and_(column.text.empty() ? name + " = ''" : name + " = ?");
         if (!column.text.empty()) {
           if (name == "hint") where_ += " AND hint <> ''";
@@ -75,7 +76,6 @@ class Builder {
       case KeyType::kSet:
         break;
     }
-    if (column.values.size() > kKeptSetSize) out_.keep = false;
     const SetMatch match =
         name == "federates_with" ? query_.federates_match : query_.selector_match;
     switch (match) {
@@ -83,14 +83,14 @@ class Builder {
         exact(column, name);
         return {};
       case SetMatch::kSubset:
-        and_("row IN (SELECT s.row FROM " + set_table(name) + " s WHERE s.value IN " +
-             values(column) + " GROUP BY s.row HAVING count(*) = (SELECT t." + name +
+        and_("row IN (SELECT s.row FROM " + set_table(name) + " s WHERE s.value " +
+             is_one_of(column) + " GROUP BY s.row HAVING count(*) = (SELECT t." + name +
              "_count FROM " + std::string(table_) + " t WHERE t.row = s.row) UNION ALL SELECT row" +
              " FROM " + std::string(table_) + " WHERE " + name + "_count = 0)");
         return {};
       case SetMatch::kSuperset:
         if (column.values.size() == 1) break;
-        and_("row IN (SELECT row FROM " + set_table(name) + " WHERE value IN " + values(column) +
+        and_("row IN (SELECT row FROM " + set_table(name) + " WHERE value " + is_one_of(column) +
              " GROUP BY row HAVING count(*) = " + std::to_string(column.values.size()) + ")");
         return {};
       case SetMatch::kAny:
@@ -98,7 +98,7 @@ class Builder {
       default:
         return Status::invalid_argument("unknown match of index key \"" + name + "\"");
     }
-    and_("row IN (SELECT row FROM " + set_table(name) + " WHERE value IN " + values(column) + ")");
+    and_("row IN (SELECT row FROM " + set_table(name) + " WHERE value " + is_one_of(column) + ")");
     return {};
   }
 
@@ -108,7 +108,7 @@ class Builder {
     const IndexColumn* spiffe_id = given("spiffe_id");
     const IndexColumn* parent_id = given("parent_id");
     if (name == "selector" && spiffe_id && parent_id) {
-      and_("similar = ?");
+      and_("\"similar\" = ?");
       out_.values.emplace_back(similar_hash(parent_id->text, column.packed));
     } else if (!spiffe_id && !parent_id) {
       const auto longest = std::max_element(column.values.begin(), column.values.end(),
@@ -129,10 +129,15 @@ class Builder {
 
   std::string set_table(const std::string& name) const { return std::string(table_) + "_" + name; }
 
-  std::string values(const IndexColumn& column) {
-    std::string list = "(";
+  std::string is_one_of(const IndexColumn& column) {
+    if (dialect_ == sql::Dialect::kPostgres) {
+      out_.values.emplace_back(column.values);
+      return "= ANY(?)";
+    }
+    if (column.values.size() > kKeptSetSize) out_.keep = false;
+    std::string list = "IN (";
     for (const auto value : column.values) {
-      list += list.size() == 1 ? "?" : ",?";
+      list += list.back() == '(' ? "?" : ",?";
       out_.values.emplace_back(value);
     }
     return list + ")";
@@ -140,6 +145,7 @@ class Builder {
 
   std::string_view table_;
   const Query& query_;
+  const sql::Dialect dialect_;
   std::vector<IndexColumn> columns_;
   std::string where_;
   SqlQuery out_;
@@ -147,26 +153,28 @@ class Builder {
 
 }  // namespace
 
-void SqlQuery::bind(sqlite::Lease& statement) const {
+void SqlQuery::bind(sql::Statement& statement) const {
   for (const auto& value : values) {
     if (const auto* number = std::get_if<std::int64_t>(&value)) {
       statement.bind(*number);
-    } else if (const auto* text = std::get_if<std::string_view>(&value)) {
-      statement.bind_text(*text);
+    } else if (const auto* key = std::get_if<std::string_view>(&value)) {
+      statement.bind_key(*key);
+    } else if (const auto* keys = std::get_if<Keys>(&value)) {
+      statement.bind_keys(*keys);
     } else {
       statement.bind_blob(std::get<Blob>(value).bytes);
     }
   }
 }
 
-Result<SqlQuery> build_query(const Query& query, Select select) {
+Result<SqlQuery> build_query(const Query& query, Select select, sql::Dialect dialect) {
   SIGNET_TRY(const KindSpec* kind, find_kind(query.kind));
   if (query.where.size() > kMaxQueryKeys) {
     return Status::invalid_argument("query has " + std::to_string(query.where.size()) +
                                     " keys; at most " + std::to_string(kMaxQueryKeys));
   }
   SIGNET_TRY(auto columns, index_columns(*kind, query.where));
-  return Builder(*kind, query).build(select, std::move(columns));
+  return Builder(*kind, query, dialect).build(select, std::move(columns));
 }
 
 }  // namespace signet::datastore_sql
