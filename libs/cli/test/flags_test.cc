@@ -32,10 +32,10 @@ class FlagsTest : public testing::Test {
     flags.texts("selector", &v.selectors, "repeatable");
     flags.tristate("banned", &v.banned, "which");
   }
-  bool ok(std::vector<std::string> args) {
+  bool ok(const std::vector<std::string>& args) {
     return flags.parse(args, captured.io()) == FlagSet::Outcome::kGo;
   }
-  std::string error_of(std::vector<std::string> args) {
+  std::string error_of(const std::vector<std::string>& args) {
     CapturedIo own;
     EXPECT_EQ(flags.parse(args, own.io()), FlagSet::Outcome::kBad);
     EXPECT_EQ(own.err(), flags.error() + "\n" + flags.usage());

@@ -13,7 +13,9 @@ struct OutputTest : testing::Test {
     output.declare(flags);
     output.declare(flags, "format");
   }
-  FlagSet::Outcome parse(std::vector<std::string> args) { return flags.parse(args, captured.io()); }
+  FlagSet::Outcome parse(const std::vector<std::string>& args) {
+    return flags.parse(args, captured.io());
+  }
   Output output;
   FlagSet flags{"x"};
   CapturedIo captured;

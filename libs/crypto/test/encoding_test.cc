@@ -10,9 +10,7 @@ namespace {
 TEST(Base64, HasOneSpellingPerValue) {
   EXPECT_EQ(base64_encode(as_bytes("any carnal pleas")), "YW55IGNhcm5hbCBwbGVhcw==");
   EXPECT_EQ(to_string(*base64_decode("YW55IGNhcm5hbCBwbGVhcw==")), "any carnal pleas");
-  for (const char* bad : {"YQ", "YQ=", "YR==", "Y===", "YQ==\n", "=", "Y=Q=",
-                          "YQ=="
-                          "YQ=="}) {
+  for (const char* bad : {"YQ", "YQ=", "YR==", "Y===", "YQ==\n", "=", "Y=Q=", "YQ==YQ=="}) {
     EXPECT_FALSE(base64_decode(bad)) << bad;
   }
   EXPECT_EQ(base64url_encode(Bytes{0xfb, 0xff}), "-_8");

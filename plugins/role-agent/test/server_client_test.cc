@@ -18,7 +18,6 @@ namespace signet::agent::test {
 namespace {
 
 namespace agent_v1 = ::spire::api::server::agent::v1;
-namespace bundle_v1 = ::spire::api::server::bundle::v1;
 using Details = ::spire::api::types::PermissionDeniedDetails;
 
 constexpr const char* kGetBundle = "/spire.api.server.bundle.v1.Bundle/GetBundle";
@@ -97,7 +96,7 @@ class ServerClientTest : public ::testing::Test {
                         kAttest,
                         [this](std::shared_ptr<ServerCall> call,
                                const agent_v1::AttestAgentRequest& request) {
-                          attestation(std::move(call), request);
+                          attestation(call, request);
                         },
                         SIGNET_RPC_CLIENT_STREAM | SIGNET_RPC_SERVER_STREAM)
                     .ok());
@@ -117,12 +116,12 @@ class ServerClientTest : public ::testing::Test {
   }
   /// The agent has another SVID from now on.
   std::string rotate() {
-    const std::string der = issue("spiffe://example.org/spire/agent/me");
+    std::string der = issue("spiffe://example.org/spire/agent/me");
     identity.set(std::make_shared<AgentSvid>(AgentSvid{
         {x509::Certificate::parse(crypto::as_bytes(der)).value()}, "agent-svid-A", false}));
     return der;
   }
-  static void attestation(std::shared_ptr<ServerCall> call,
+  static void attestation(const std::shared_ptr<ServerCall>& call,
                           const agent_v1::AttestAgentRequest& first) {
     EXPECT_EQ(first.params().data().type(), "riddle");
     EXPECT_EQ(first.params().data().payload(), "hello");

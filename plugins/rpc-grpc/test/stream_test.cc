@@ -206,7 +206,7 @@ TEST_P(RpcRaw, ACancelReachesTheServersHandler) {
   auto l = listen();
   std::atomic<int> begun{0};
   std::atomic<int> ended{0};
-  ASSERT_TRUE((l->stream<Raw>("/t.T/Wait", [&](std::shared_ptr<ServerCall> c, const Raw&) {
+  ASSERT_TRUE((l->stream<Raw>("/t.T/Wait", [&](const std::shared_ptr<ServerCall>& c, const Raw&) {
                 c->on_done = [&] { ++ended; };
                 ++begun;
               })).ok());
@@ -233,7 +233,7 @@ TEST_P(RpcStream, TheDeadlineEndsACallOnBothSides) {
   auto l = listen();
   std::atomic<int> ended{0};
   std::atomic<int64_t> left{0};
-  ASSERT_TRUE((l->stream<Raw>("/t.T/Wait", [&](std::shared_ptr<ServerCall> c, const Raw&) {
+  ASSERT_TRUE((l->stream<Raw>("/t.T/Wait", [&](const std::shared_ptr<ServerCall>& c, const Raw&) {
                 left = c->deadline_ns() - c->host().monotonic_ns();
                 c->on_done = [&] { ++ended; };
               })).ok());
@@ -302,7 +302,7 @@ TEST_P(RpcRaw, ASlowReaderCostsNoMoreThanTheHighMark) {
 
 TEST_P(RpcStream, SecretAnswersAreWipedOnceSent) {
   auto l = listen();
-  ASSERT_TRUE((l->stream<Raw>("/t.T/Key", [](std::shared_ptr<ServerCall> c, const Raw&) {
+  ASSERT_TRUE((l->stream<Raw>("/t.T/Key", [](const std::shared_ptr<ServerCall>& c, const Raw&) {
                 c->finish_message(Raw{std::string(2000, 'k')}, /*secret=*/true);
               })).ok());
   ASSERT_TRUE(l->serve().ok());
@@ -316,7 +316,7 @@ TEST_P(RpcStream, ClosingWaitsForCallsThenCancelsThem) {
   auto l = listen();
   std::atomic<int> ended{0};
   std::atomic<int> begun{0};
-  ASSERT_TRUE((l->stream<Raw>("/t.T/Wait", [&](std::shared_ptr<ServerCall> c, const Raw&) {
+  ASSERT_TRUE((l->stream<Raw>("/t.T/Wait", [&](const std::shared_ptr<ServerCall>& c, const Raw&) {
                 c->on_done = [&] { ++ended; };
                 ++begun;
               })).ok());
