@@ -315,14 +315,10 @@ class UpstreamAuthorityClient {
   /// The roots; after it `stream` tells of every change of roots and JWT keys. JWT keys that are
   /// known already come to the listener, too.
   Result<UpstreamRoots> subscribe(ServiceStream& stream, Listener listener) const {
-    SIGNET_TRY(const Answer answer,
-               run(stream, SIGNET_KIND_UPSTREAM_ROOTS, SIGNET_KIND_UPSTREAM_ROOTS,
-                   std::move(listener), [&](const auto& api, auto* i, auto* c) {
-                     if (!SIGNET_HAS(&api, signet_upstream_authority, subscribe)) {
-                       return SIGNET_UNIMPLEMENTED;
-                     }
-                     return api.subscribe(i, c);
-                   }));
+    SIGNET_TRY(
+        const Answer answer,
+        run(stream, SIGNET_KIND_UPSTREAM_ROOTS, SIGNET_KIND_UPSTREAM_ROOTS, std::move(listener),
+            [](const auto& api, auto* i, auto* c) { return api.subscribe(i, c); }));
     return answer.roots;
   }
 

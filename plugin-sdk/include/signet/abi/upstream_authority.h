@@ -77,10 +77,10 @@ typedef struct signet_upstream_authority {
    *   errors   as above; UNIMPLEMENTED: this upstream has no place for JWT keys, and the caller
    *            keeps its keys local */
   signet_status (*publish_jwt_key)(signet_instance *, signet_call *, const signet_upstream_jwt_key *); /* [worker] */
-  /* What there is, without asking for anything: for a server whose CA certificate lives on.
-   *   emits    UPSTREAM_ROOTS and, if this upstream has them, UPSTREAM_JWT_KEYS; each again when
-   *            it changes
-   *   errors   UNAVAILABLE; UNIMPLEMENTED: known only after a mint_x509 */
+  /* What there is, without asking for anything: how a server follows its upstream.
+   *   emits    UPSTREAM_ROOTS and, if this upstream has them, UPSTREAM_JWT_KEYS, as soon as they
+   *            are known; each again when it changes
+   *   errors   UNAVAILABLE (safe to try again) */
   signet_status (*subscribe)(signet_instance *, signet_call *); /* [worker] */
 } signet_upstream_authority;
 

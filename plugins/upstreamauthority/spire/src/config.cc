@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "workload_client/endpoint.h"
+#include "workload_client/rpc_transport.h"
 
 namespace signet::spire_upstream {
 namespace {
@@ -36,13 +36,9 @@ Result<std::string> find_workload_api(const std::string& socket, std::string_vie
   if (endpoint.empty()) {
     return refuse("workload_api_socket is required where SPIFFE_ENDPOINT_SOCKET is not set");
   }
-  auto target = workload_client::endpoint_target(endpoint);
-  if (!target) return target.status().prefixed("SPIFFE_ENDPOINT_SOCKET");
-  // The client library's name for an address, in the words of the rpc service.
-  for (const std::string_view family : {"ipv4:", "ipv6:"}) {
-    if (target->starts_with(family)) return "tcp:" + target->substr(family.size());
-  }
-  return target;
+  auto uri = workload_client::rpc_uri(endpoint);
+  if (!uri) return uri.status().prefixed("SPIFFE_ENDPOINT_SOCKET");
+  return uri;
 }
 
 }  // namespace

@@ -4,9 +4,9 @@
 #include <chrono>
 
 #include "config.h"
-#include "rpc_transport.h"
 #include "upstream_identity.h"
 #include "upstream_server.h"
+#include "workload_client/rpc_transport.h"
 #include "workload_client/x509_source.h"
 
 namespace signet::spire_upstream {
@@ -25,7 +25,7 @@ class UpstreamLink {
   // In this order: the source, which has a thread of its own, ends first.
   UpstreamIdentity identity_;
   UpstreamServer server_;
-  RpcTransport transport_;
+  workload_client::RpcTransport transport_;
   workload_client::X509Source source_;
 };
 

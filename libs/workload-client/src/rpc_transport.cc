@@ -1,11 +1,12 @@
-#include "rpc_transport.h"
+#include "workload_client/rpc_transport.h"
 
 #include <algorithm>
 #include <thread>
 
 #include "crypto/secret_bytes.h"
+#include "workload_client/endpoint.h"
 
-namespace signet::spire_upstream {
+namespace signet::workload_client {
 namespace {
 
 // A message as its bytes, in the shape that the rpc client wants of messages.
@@ -27,11 +28,10 @@ const RpcConnection::Headers& headers() {
   return kHeaders;
 }
 
-class RpcStream final : public workload_client::Stream {
+class RpcStream final : public Stream {
  public:
   RpcStream(std::unique_ptr<RpcConnection> connection, std::unique_ptr<ClientCall> call,
-            workload_client::Transport::OnMessage on_message,
-            workload_client::Transport::OnEnd on_end)
+            Transport::OnMessage on_message, Transport::OnEnd on_end)
       : connection_(std::move(connection)), call_(std::move(call)) {
     thread_ = std::thread([this, on_message = std::move(on_message), on_end = std::move(on_end)] {
       on_end(read_all(on_message));
@@ -43,7 +43,7 @@ class RpcStream final : public workload_client::Stream {
   }
 
  private:
-  Status read_all(const workload_client::Transport::OnMessage& on_message) {
+  Status read_all(const Transport::OnMessage& on_message) {
     call_->half_close();
     while (true) {
       auto message = call_->read<RawMessage>();
@@ -63,13 +63,21 @@ class RpcStream final : public workload_client::Stream {
 };
 
 // A stream that never was.
-class EndedStream final : public workload_client::Stream {};
+class EndedStream final : public Stream {};
 
 }  // namespace
 
-std::unique_ptr<workload_client::Stream> RpcTransport::stream(const std::string& method,
-                                                              std::string request,
-                                                              OnMessage on_message, OnEnd on_end) {
+Result<std::string> rpc_uri(std::string_view endpoint) {
+  if (endpoint.starts_with('/')) return endpoint_target("unix://" + std::string(endpoint));
+  SIGNET_TRY(std::string target, endpoint_target(endpoint));
+  for (const std::string_view family : {"ipv4:", "ipv6:"}) {
+    if (target.starts_with(family)) return "tcp:" + target.substr(family.size());
+  }
+  return target;
+}
+
+std::unique_ptr<Stream> RpcTransport::stream(const std::string& method, std::string request,
+                                             OnMessage on_message, OnEnd on_end) {
   auto connection = RpcConnection::create(host_, uri_, "{}", nullptr);
   if (!connection) {
     on_end(connection.status());
@@ -93,4 +101,4 @@ Result<std::string> RpcTransport::call(const std::string& method, std::string re
   return std::move(answer.bytes);
 }
 
-}  // namespace signet::spire_upstream
+}  // namespace signet::workload_client
