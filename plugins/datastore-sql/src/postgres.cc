@@ -70,6 +70,17 @@ std::string_view first_line(std::string_view message) {
   return words == std::string_view::npos ? message : message.substr(words + 3);
 }
 
+// libpqxx leaves the SQLSTATE out where the class of the exception stands for it.
+std::string sqlstate_of(const pqxx::sql_error& error) {
+  if (!error.sqlstate().empty()) return error.sqlstate();
+  if (dynamic_cast<const pqxx::disk_full*>(&error)) return "53100";
+  if (dynamic_cast<const pqxx::insufficient_resources*>(&error)) return "53000";
+  if (dynamic_cast<const pqxx::insufficient_privilege*>(&error)) return "42501";
+  if (dynamic_cast<const pqxx::feature_not_supported*>(&error)) return "0A000";
+  if (dynamic_cast<const pqxx::invalid_sql_statement_name*>(&error)) return "26000";
+  return {};
+}
+
 }  // namespace
 
 Code code_of(std::string_view sqlstate) {
@@ -287,7 +298,7 @@ Status Connection::guarded(F&& fn) {
     broken_ = true;
     return failed("08006", e.what());
   } catch (const pqxx::sql_error& e) {
-    return failed(e.sqlstate(), e.what());
+    return failed(sqlstate_of(e), e.what());
   } catch (const pqxx::transaction_rollback& e) {
     return failed("40001", e.what());
   } catch (const pqxx::pqxx_exception& e) {

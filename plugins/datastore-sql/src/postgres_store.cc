@@ -15,6 +15,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLongestLockWait{10'000};
 constexpr milliseconds kBeginSlack{2'000};  // for all that begin() does besides waiting its turn
+constexpr milliseconds kLongestIdleReader{300'000};
 constexpr milliseconds kMigrationLimit{3'600'000};
 // Commits that a promoted standby may lack, at most.
 constexpr std::uint64_t kTimelineStep = 1u << 20;
@@ -22,25 +23,25 @@ constexpr std::uint64_t kTimelineStep = 1u << 20;
 // For one transaction only: behind a pooler the session is another's next. Every query of ours
 // has an index, also while the planner still believes that the tables are empty. A server
 // that froze in the middle of a write must not keep the others from writing.
-std::string settings(bool writes) {
-  return std::string(
-             "; SET LOCAL enable_seqscan = off; SET LOCAL jit = off; "
-             "SET LOCAL bytea_output = hex; SET LOCAL statement_timeout = 15000; "
-             "SET LOCAL idle_in_transaction_session_timeout = ") +
-         (writes ? "15000" : "300000");
+std::string settings(milliseconds longest_idle) {
+  return "; SET LOCAL enable_seqscan = off; SET LOCAL jit = off; SET LOCAL bytea_output = hex; "
+         "SET LOCAL statement_timeout = 15000; "
+         "SET LOCAL idle_in_transaction_session_timeout = " +
+         std::to_string(longest_idle.count());
 }
 
 const std::string& begin_read_sql() {
   static const std::string kSql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" +
-                                  settings(false) +
+                                  settings(kLongestIdleReader) +
                                   "; SELECT name, value FROM counter "
                                   "WHERE name IN ('revision', 'log_start')";
   return kSql;
 }
 
 // READ COMMITTED: after the wait for the lock each statement sees what was committed before.
-std::string begin_write_sql(milliseconds lock_wait, bool timelines) {
-  std::string sql = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE" + settings(true) +
+// Not READ WRITE: who makes a database read-only by its default means it.
+std::string begin_write_sql(milliseconds lock_wait, milliseconds longest_idle, bool timelines) {
+  std::string sql = "BEGIN ISOLATION LEVEL READ COMMITTED" + settings(longest_idle) +
                     "; SET LOCAL lock_timeout = " + std::to_string(lock_wait.count()) +
                     "; UPDATE counter SET value = value + 1 WHERE name = 'revision'"
                     "; SELECT name, value FROM counter";
@@ -154,8 +155,8 @@ void PostgresStore::found() {
 
 // ---- Transactions
 
-Result<PostgresStore::Begun> PostgresStore::begin(ConnectionPool& pool, const std::string& sql,
-                                                  std::chrono::nanoseconds wait) {
+Result<PostgresStore::Begun> PostgresStore::begin_on(ConnectionPool& pool, const std::string& sql,
+                                                     std::chrono::nanoseconds wait) {
   bool fresh = false;
   for (;;) {
     SIGNET_TRY(auto taken, pool.take(wait, fresh));
@@ -175,8 +176,9 @@ Result<PostgresStore::Begun> PostgresStore::begin(ConnectionPool& pool, const st
 
 Result<WriteStart> PostgresStore::start_write(std::chrono::nanoseconds wait) {
   SIGNET_RETURN_IF_ERROR(away());
-  const std::string sql = begin_write_sql(to_ms(wait, kLongestLockWait), timelines_);
-  SIGNET_TRY(Begun begun, begin(pool_, sql, wait));
+  const std::string sql =
+      begin_write_sql(to_ms(wait, kLongestLockWait), options_.longest_idle_writer, timelines_);
+  SIGNET_TRY(Begun begun, begin_on(pool_, sql, wait));
   std::uint64_t timeline = 0;
   const auto before = [&]() -> Result<Counters> {
     SIGNET_TRY(Counters counters, read_counters(begun, timeline));
@@ -236,7 +238,7 @@ Status PostgresStore::begin_timeline(sql::Connection& connection, Counters& coun
 }
 
 Result<ReadStart> PostgresStore::read_from(ConnectionPool& pool, std::chrono::nanoseconds wait) {
-  SIGNET_TRY(Begun begun, begin(pool, begin_read_sql(), wait));
+  SIGNET_TRY(Begun begun, begin_on(pool, begin_read_sql(), wait));
   ReadStart start;
   for (;;) {
     const auto row = begun.rows->step();

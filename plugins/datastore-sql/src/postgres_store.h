@@ -34,6 +34,8 @@ class PostgresStore final : public SqlStore {
     std::chrono::milliseconds poll{250};        // for other servers' commits, without LISTEN
     std::chrono::milliseconds heartbeat{1000};  // the same, with LISTEN
     bool listen = true;
+    // A write transaction in which nothing happens for so long is ended by the database.
+    std::chrono::milliseconds longest_idle_writer{15'000};
     // Told each statement as it begins, without its values. Any thread.
     std::function<void(std::string_view sql)> trace;
     // Told when the server is lost, with the reason, and when it is back. Any thread.
@@ -61,7 +63,8 @@ class PostgresStore final : public SqlStore {
     std::unique_ptr<sql::Connection> connection;
     sql::Lease rows;  // what the last statement of the beginning gave
   };
-  Result<Begun> begin(ConnectionPool& pool, const std::string& sql, std::chrono::nanoseconds wait);
+  Result<Begun> begin_on(ConnectionPool& pool, const std::string& sql,
+                         std::chrono::nanoseconds wait);
   Result<ReadStart> read_from(ConnectionPool& pool, std::chrono::nanoseconds wait);
   Result<Counters> read_counters(Begun& begun, std::uint64_t& timeline_seen);
   Status begin_timeline(sql::Connection& connection, Counters& counters, std::uint64_t timeline);

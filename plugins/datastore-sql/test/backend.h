@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "schema.h"
 #include "store.h"
 
 namespace signet::datastore_sql {
@@ -14,6 +15,7 @@ namespace signet::datastore_sql {
 struct StoreSettings {
   std::uint64_t kept_tombstones = 100'000;
   std::optional<std::size_t> max_readers;
+  MigrateOptions migrate;
 };
 
 class Backend {

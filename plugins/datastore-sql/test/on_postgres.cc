@@ -10,6 +10,7 @@ class PostgresBackend final : public Backend {
   Result<std::unique_ptr<Store>> open(const StoreSettings& settings) override {
     PostgresStore::Options options = store_options(where_);
     options.kept_tombstones = settings.kept_tombstones;
+    options.migrate = settings.migrate;
     if (settings.max_readers) options.connections.open = *settings.max_readers;
     SIGNET_TRY(auto store, PostgresStore::open(std::move(options)));
     return std::unique_ptr<Store>(std::move(store));

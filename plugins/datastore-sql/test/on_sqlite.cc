@@ -12,6 +12,7 @@ class SqliteBackend final : public Backend {
     SqliteStore::Options options;
     options.path = folder_.file();
     options.kept_tombstones = settings.kept_tombstones;
+    options.migrate = settings.migrate;
     if (settings.max_readers) options.max_readers = *settings.max_readers;
     SIGNET_TRY(auto store, SqliteStore::open(std::move(options)));
     return std::unique_ptr<Store>(std::move(store));

@@ -199,6 +199,62 @@ TEST_F(QueryTest, BytesAreComparedAsTheyAre) {
   EXPECT_THAT(ids(*must_begin(*store_, Mode::kRead), query), testing::ElementsAre("odd"));
 }
 
+// Longer than an index of PostgreSQL takes, and not to be compressed to less.
+TEST_F(QueryTest, LongKeysAreFoundAndToldApart) {
+  std::string noise;
+  while (noise.size() < 60000) noise += static_cast<char>(random_());
+  const std::string one = "a:" + noise;
+  const std::string other = one.substr(0, one.size() - 1);
+  ASSERT_NE(put_alone(*store_, "entry", "one", "b", {{"selector", one}, {"hint", one}}), 0u);
+  ASSERT_NE(put_alone(*store_, "entry", "other", "b", {{"selector", other}, {"hint", other}}), 0u);
+  for (const char* key : {"selector", "hint"}) {
+    const IndexKey where[] = {{key, one}};
+    Query query;
+    query.kind = "entry";
+    query.where = where;
+    for (const SetMatch match :
+         {SetMatch::kExact, SetMatch::kSubset, SetMatch::kSuperset, SetMatch::kAny}) {
+      query.selector_match = match;
+      EXPECT_THAT(ids(*must_begin(*store_, Mode::kRead), query), testing::ElementsAre("one"));
+    }
+  }
+  ASSERT_NE(put_alone(*store_, "entry", "one", "b", {{"selector", other}}), 0u);
+  const IndexKey where[] = {{"selector", one}};
+  Query query;
+  query.kind = "entry";
+  query.where = where;
+  EXPECT_THAT(ids(*must_begin(*store_, Mode::kRead), query), testing::IsEmpty());
+  EXPECT_TRUE(erase_alone(*store_, "entry", "one"));
+}
+
+// More than PostgreSQL's store fetches at once.
+TEST_F(QueryTest, ManyRecordsComeInOrder) {
+  constexpr int kRecords = 3000;
+  {
+    auto tx = must_begin(*store_, Mode::kWrite);
+    for (int i = 0; i < kRecords; ++i) {
+      ASSERT_TRUE(put(*tx, "meta", "m" + std::to_string(i), std::string(i % 700, 'x')).ok());
+    }
+    ASSERT_TRUE(tx->commit());
+  }
+  Query all;
+  all.kind = "meta";
+  int next = 0;
+  auto tx = must_begin(*store_, Mode::kRead);
+  ASSERT_TRUE(tx->query(all, [&](const RecordView& record) {
+                  EXPECT_EQ(record.id, "m" + std::to_string(next));
+                  EXPECT_EQ(record.body.size(), static_cast<std::size_t>(next % 700));
+                  EXPECT_EQ(record.row, static_cast<std::uint64_t>(next + 1));
+                  ++next;
+                  return Status();
+                }).ok());
+  EXPECT_EQ(next, kRecords);
+  // A walk that is given up leaves the transaction of use.
+  const Status given_up = tx->query(all, [](const RecordView&) { return Status::cancelled("no"); });
+  EXPECT_EQ(given_up.code(), Code::kCancelled);
+  EXPECT_EQ(*tx->count(all), static_cast<std::uint64_t>(kRecords));
+}
+
 TEST_F(QueryTest, UnknownKeysAndKindsAreRefused) {
   auto tx = must_begin(*store_, Mode::kRead);
   const IndexKey where[] = {{"colour", "red"}};
