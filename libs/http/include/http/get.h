@@ -1,11 +1,12 @@
-// One HTTP GET, bounded in every way: size, time, redirects (none), schemes.
+// One HTTP GET, bounded in every way: size of head and body, time, redirects, schemes, addresses.
 //
-// https with the system's trust store; plain http only over a Unix socket. No proxy is taken from
-// the environment and no credentials from the URL's host files.
+// https with the system's trust store unless the caller judges the server itself; plain http only
+// over a Unix socket. No proxy is taken from the environment and no credentials from files.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,11 +22,21 @@ struct GetRequest {
   std::string ca_file;  // PEM authorities instead of the system's, for tests and private ones
   std::size_t max_bytes = 4 * 1024 * 1024;
   std::chrono::milliseconds timeout{10'000};  // in all
+  unsigned max_redirects = 0;                 // each to what check_https_url() takes
+  // Loopback, link-local and unspecified addresses are not connected to, whatever name leads there.
+  bool public_addresses_only = false;
+  // Called with OpenSSL's SSL_CTX* before each handshake: the caller sets its own verification,
+  // and neither the system's authorities nor the host's name count.
+  std::function<void(void* ssl_ctx)> judge_tls;
+  std::function<bool()> cancelled;  // asked about once a second; true ends the transfer
 };
 
 /// The body of a 200 answer. Blocks.
-/// Errors   kInvalidArgument: the URL's scheme is not allowed
+/// Errors   kInvalidArgument: the URL is not allowed
 ///          kUnavailable: no answer, or another status than 200
+///          kUnauthenticated: the server's certificate is not good
+///          kPermissionDenied: its address is not public
+///          kDeadlineExceeded, kCancelled
 ///          kResourceExhausted: more than max_bytes
 Result<std::string> get(const GetRequest& request);
 

@@ -1,0 +1,234 @@
+// The server on Boost.Beast: one thread, an object per connection that its callbacks keep alive.
+#include "https_server/server.h"
+
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
+
+#include "tls_context.h"
+
+namespace signet::https_server {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using tcp = asio::ip::tcp;
+using Error = boost::system::error_code;
+
+constexpr std::chrono::milliseconds kCloseTime{2'000};
+constexpr std::chrono::milliseconds kAcceptPause{100};
+
+}  // namespace
+
+class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
+ public:
+  Impl(Options options, Handler handler)
+      : options_(std::move(options)), handler_(std::move(handler)), acceptor_(io_), pause_(io_) {}
+
+  Status listen() {
+    Error error;
+    const auto address = asio::ip::make_address(options_.address, error);
+    if (error) return Status::invalid_argument("\"" + options_.address + "\" is not an IP address");
+    const tcp::endpoint endpoint(address, options_.port);
+    acceptor_.open(endpoint.protocol(), error);
+    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor_.bind(endpoint, error);
+    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
+    if (error) {
+      return Status::unavailable("cannot listen on " + options_.address + ":" +
+                                 std::to_string(options_.port) + ": " + error.message());
+    }
+    port_ = acceptor_.local_endpoint(error).port();
+    return {};
+  }
+
+  Status set_identity(const Identity& identity) {
+    SIGNET_TRY(TlsContext context, make_tls_context(identity));
+    const std::lock_guard lock(mutex_);
+    context_ = std::move(context);
+    return {};
+  }
+
+  void run() {
+    accept();
+    thread_ = std::thread([this] {
+      while (!io_.stopped()) {
+        try {
+          io_.run();
+        } catch (const std::exception&) {  // of one connection, which is gone by that; the others
+        }                                  // go on
+      }
+    });
+  }
+  void stop() {
+    io_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+  std::uint16_t port() const { return port_; }
+
+ private:
+  class Connection;
+  // Counts a connection for as long as it lives.
+  class Place {
+   public:
+    Place(Impl& server, std::string ip) : server_(server), ip_(std::move(ip)) {
+      ++server_.connections_;
+      ++server_.of_ip_[ip_];
+    }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    ~Place() {
+      --server_.connections_;
+      const auto at = server_.of_ip_.find(ip_);
+      if (--at->second == 0) server_.of_ip_.erase(at);
+    }
+
+   private:
+    Impl& server_;
+    const std::string ip_;
+  };
+
+  TlsContext context() {
+    const std::lock_guard lock(mutex_);
+    return context_;
+  }
+  void accept();
+  void begin(tcp::socket socket);
+
+  const Options options_;
+  const Handler handler_;
+  std::mutex mutex_;
+  TlsContext context_;
+  std::uint16_t port_ = 0;
+  // Of the thread alone. Connections that never ended die with io_, and count themselves off.
+  unsigned connections_ = 0;
+  std::map<std::string, unsigned> of_ip_;
+  asio::io_context io_{1};
+  tcp::acceptor acceptor_;
+  asio::steady_timer pause_;
+  std::thread thread_;
+};
+
+class Server::Impl::Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(Impl& server, tcp::socket socket, std::string ip, const TlsContext& context)
+      : server_(server),
+        place_(server, std::move(ip)),
+        // asio's context wants to own what it holds; OpenSSL counts.
+        context_((SSL_CTX_up_ref(context.get()), context.get())),
+        stream_(beast::tcp_stream(std::move(socket)), context_) {
+    parser_.header_limit(static_cast<std::uint32_t>(server.options_.max_head_bytes));
+  }
+
+  void start() {
+    within(server_.options_.handshake_time);
+    stream_.async_handshake(asio::ssl::stream_base::server,
+                            [self = shared_from_this()](Error error) {
+                              if (!error) self->read();
+                            });
+  }
+
+ private:
+  void within(std::chrono::milliseconds time) {
+    beast::get_lowest_layer(stream_).expires_after(time);
+  }
+  void read() {
+    within(server_.options_.request_time);
+    http::async_read_header(
+        stream_, buffer_, parser_, [self = shared_from_this()](Error error, std::size_t) {
+          if (!error) return self->answer();
+          if (error == http::error::header_limit) return self->write({431, {}, {}});
+          if (error.category() == http::make_error_code(http::error::end_of_stream).category()) {
+            self->write({400, {}, {}});
+          }
+        });
+  }
+  void answer() {
+    const auto& head = parser_.get();
+    const std::string_view target(head.target().data(), head.target().size());
+    const std::string_view method(head.method_string().data(), head.method_string().size());
+    write(server_.handler_({method, target.substr(0, target.find_first_of("?#"))}));
+  }
+  void write(const Answer& answer) {
+    body_ = answer.body;
+    const std::string_view body = body_ ? std::string_view(*body_) : std::string_view();
+    response_.version(11);
+    response_.result(answer.status);
+    if (!answer.content_type.empty()) response_.set(http::field::content_type, answer.content_type);
+    response_.keep_alive(false);
+    response_.body() = {body.data(), body.size()};
+    response_.prepare_payload();
+    within(server_.options_.answer_time);
+    http::async_write(stream_, response_, [self = shared_from_this()](Error error, std::size_t) {
+      if (!error) self->close();
+    });
+  }
+  void close() {
+    within(kCloseTime);
+    stream_.async_shutdown([self = shared_from_this()](Error) {});
+  }
+
+  Impl& server_;
+  const Place place_;
+  asio::ssl::context context_;
+  beast::ssl_stream<beast::tcp_stream> stream_;
+  beast::flat_buffer buffer_{64 * 1024};
+  http::request_parser<http::empty_body> parser_;
+  std::shared_ptr<const std::string> body_;
+  http::response<http::span_body<const char>> response_;
+};
+
+void Server::Impl::accept() {
+  acceptor_.async_accept([this](Error error, tcp::socket socket) {
+    if (error == asio::error::operation_aborted) return;
+    if (error) {  // no descriptors: it would fail again at once
+      pause_.expires_after(kAcceptPause);
+      pause_.async_wait([this](Error aborted) {
+        if (!aborted) accept();
+      });
+      return;
+    }
+    begin(std::move(socket));
+    accept();
+  });
+}
+
+void Server::Impl::begin(tcp::socket socket) {
+  Error error;
+  const std::string ip = socket.remote_endpoint(error).address().to_string();
+  const auto known = of_ip_.find(ip);
+  const unsigned of_this = known == of_ip_.end() ? 0 : known->second;
+  if (error || connections_ >= options_.max_connections ||
+      of_this >= options_.max_connections_per_ip) {
+    return;  // the socket closes
+  }
+  std::make_shared<Connection>(*this, std::move(socket), ip, context())->start();
+}
+
+Result<std::unique_ptr<Server>> Server::start(const Options& options, const Identity& identity,
+                                              Handler handler) {
+  try {
+    auto impl = std::make_shared<Impl>(options, std::move(handler));
+    SIGNET_RETURN_IF_ERROR(impl->set_identity(identity));
+    SIGNET_RETURN_IF_ERROR(impl->listen());
+    impl->run();
+    return std::unique_ptr<Server>(new Server(std::move(impl)));
+  } catch (const std::exception& e) {
+    return Status::internal(std::string("the HTTPS server cannot start: ") + e.what());
+  }
+}
+
+Server::Server(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() { impl_->stop(); }
+std::uint16_t Server::port() const { return impl_->port(); }
+Status Server::set_identity(const Identity& identity) { return impl_->set_identity(identity); }
+
+}  // namespace signet::https_server

@@ -1,0 +1,218 @@
+// A client of a few lines on OpenSSL, so that what a hostile peer sends can be chosen.
+#include "https_server/server.h"
+
+#include <csignal>
+#include <thread>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+
+#include "x509/svid_issuer.h"
+
+namespace signet::https_server {
+namespace {
+
+struct OwnIdentity {
+  explicit OwnIdentity(std::string_view id) {
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    auto ca_key = std::make_shared<crypto::PrivateKeySigner>(
+        crypto::PrivateKey::generate(crypto::KeyType::kEcP256).value());
+    const auto domain = TrustDomain::parse("example.org").value();
+    x509::CaParams params;
+    params.now = now;
+    const auto ca = x509::self_sign_ca(domain, params, *ca_key).value();
+    const auto key = crypto::PrivateKey::generate(crypto::KeyType::kEcP256).value();
+    const auto issuer = x509::SvidIssuer::make(ca, ca_key).value();
+    const auto svid =
+        issuer.issue({.spiffe_id = id, .spki = key.public_key().spki(), .now = now}).value();
+    chain = {crypto::to_string(svid.der)};
+    pkcs8 = key.to_pkcs8_der();
+  }
+  Identity identity() const { return {chain, pkcs8.text()}; }
+  std::vector<std::string> chain;
+  crypto::SecretBytes pkcs8;
+};
+
+class Client {
+ public:
+  explicit Client(std::uint16_t port, int max_version = TLS1_3_VERSION)
+      : context_(SSL_CTX_new(TLS_client_method())), fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    connected_ = ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to what the server has closed
+    SSL_CTX_set_security_level(context_, 0);
+    SSL_CTX_set_min_proto_version(context_, TLS1_VERSION);
+    SSL_CTX_set_max_proto_version(context_, max_version);
+    ssl_ = SSL_new(context_);
+    SSL_set_fd(ssl_, fd_);
+  }
+  ~Client() {
+    SSL_free(ssl_);
+    SSL_CTX_free(context_);
+    ::close(fd_);
+  }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  bool handshake() { return connected_ && SSL_connect(ssl_) == 1; }
+  bool send(std::string_view text) {
+    return SSL_write(ssl_, text.data(), static_cast<int>(text.size())) > 0;
+  }
+  std::string receive() {  // until the server closes
+    std::string all;
+    char buffer[4096];
+    for (;;) {
+      const int n = SSL_read(ssl_, buffer, sizeof buffer);
+      if (n <= 0) return all;
+      all.append(buffer, static_cast<std::size_t>(n));
+    }
+  }
+  std::string certificate() {
+    X509* const peer = SSL_get1_peer_certificate(ssl_);
+    unsigned char* der = nullptr;
+    const int size = i2d_X509(peer, &der);
+    std::string out(reinterpret_cast<char*>(der), static_cast<std::size_t>(size));
+    OPENSSL_free(der);
+    X509_free(peer);
+    return out;
+  }
+  int fd() const { return fd_; }
+
+ private:
+  SSL_CTX* context_;
+  SSL* ssl_ = nullptr;
+  int fd_;
+  bool connected_ = false;
+};
+
+Answer answer(const Request& request) {
+  static const auto kBody = std::make_shared<const std::string>(300'000, 'x');
+  if (request.method != "GET") return {405, "text/plain", nullptr};
+  if (request.path != "/") return {404, "text/plain", nullptr};
+  return {200, "application/json", kBody};
+}
+
+std::unique_ptr<Server> serve(Options options = {}) {
+  options.address = "127.0.0.1";
+  static const OwnIdentity kIdentity("spiffe://example.org/one");
+  return Server::start(options, kIdentity.identity(), &answer).value();
+}
+
+std::string ask(const Server& server, const std::string& request) {
+  Client client(server.port());
+  if (!client.handshake()) return "no handshake";
+  client.send(request);
+  return client.receive();
+}
+
+TEST(HttpsServer, AnswersEachMethodAndPathAsTheHandlerSays) {
+  const auto server = serve();
+  const std::string good = ask(*server, "GET /?a=b HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(good.starts_with("HTTP/1.1 200 OK\r\n")) << good.substr(0, 200);
+  EXPECT_NE(good.find("Content-Type: application/json\r\n"), std::string::npos);
+  EXPECT_NE(good.find("Content-Length: 300000\r\n"), std::string::npos);
+  EXPECT_TRUE(good.ends_with(std::string(300'000, 'x')));
+  EXPECT_TRUE(ask(*server, "GET /other HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 404"));
+  EXPECT_TRUE(ask(*server, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+                  .starts_with("HTTP/1.1 405"));
+}
+
+TEST(HttpsServer, RefusesAHeadThatIsTooLargeOrNoHttp) {
+  const auto server = serve();
+  EXPECT_TRUE(ask(*server, "GET / HTTP/1.1\r\nA: " + std::string(15'000, 'a') +
+                               "\r\nB: " + std::string(15'000, 'b') + "\r\n\r\n")
+                  .starts_with("HTTP/1.1 431"));
+  EXPECT_FALSE(ask(*server, "nonsense\r\n\r\n").starts_with("HTTP/1.1 200"));
+}
+
+TEST(HttpsServer, SpeaksTls12AndNothingOlder) {
+  const auto server = serve();
+  Client good(server->port(), TLS1_2_VERSION), bad(server->port(), TLS1_1_VERSION);
+  EXPECT_TRUE(good.handshake());
+  EXPECT_FALSE(bad.handshake());
+}
+
+TEST(HttpsServer, ShowsTheNewCertificateFromTheNextConnectionOn) {
+  const auto server = serve();
+  Client first(server->port());
+  ASSERT_TRUE(first.handshake());
+  const OwnIdentity other("spiffe://example.org/two");
+  ASSERT_TRUE(server->set_identity(other.identity()).ok());
+  Client second(server->port());
+  ASSERT_TRUE(second.handshake());
+  EXPECT_EQ(second.certificate(), other.chain[0]);
+  EXPECT_NE(first.certificate(), other.chain[0]);
+  first.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(first.receive().starts_with("HTTP/1.1 200"));
+}
+
+TEST(HttpsServer, KeepsItsCertificateWhenTheNewOneIsNotGood) {
+  const auto server = serve();
+  const OwnIdentity a("spiffe://example.org/a"), b("spiffe://example.org/b");
+  EXPECT_EQ(server->set_identity({a.chain, b.pkcs8.text()}).code(), Code::kInvalidArgument);
+  EXPECT_EQ(server->set_identity({{}, a.pkcs8.text()}).code(), Code::kInvalidArgument);
+  EXPECT_EQ(server->set_identity({{"no DER"}, a.pkcs8.text()}).code(), Code::kInvalidArgument);
+  EXPECT_TRUE(ask(*server, "GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 200"));
+}
+
+TEST(HttpsServer, EndsWhoNeverFinishesAHandshakeOrARequest) {
+  Options options;
+  options.handshake_time = options.request_time = std::chrono::milliseconds(200);
+  const auto server = serve(options);
+  Client silent(server->port()), half(server->port());
+  ASSERT_TRUE(half.handshake());
+  half.send("GET / HTTP/1.1\r\n");
+  EXPECT_EQ(half.receive(), "");
+  char byte = 0;
+  EXPECT_EQ(::recv(silent.fd(), &byte, 1, 0), 0);
+}
+
+TEST(HttpsServer, ClosesConnectionsBeyondTheLimitOfAnAddress) {
+  Options options;
+  options.max_connections_per_ip = 2;
+  const auto server = serve(options);
+  {
+    Client one(server->port()), two(server->port());
+    ASSERT_TRUE(one.handshake());
+    ASSERT_TRUE(two.handshake());
+    Client three(server->port());
+    EXPECT_FALSE(three.handshake());
+  }
+  // Both are gone; what their ends cost is a moment.
+  for (int tries = 0; tries < 500; ++tries) {
+    Client next(server->port());
+    if (next.handshake()) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  FAIL() << "places are not given back";
+}
+
+TEST(HttpsServer, EndsWithConnectionsOpen) {
+  auto server = serve();
+  Client open(server->port());
+  ASSERT_TRUE(open.handshake());
+  server.reset();
+  EXPECT_EQ(open.receive(), "");
+}
+
+TEST(HttpsServer, SaysWhyItCannotListen) {
+  const auto server = serve();
+  const OwnIdentity identity("spiffe://example.org/x");
+  Options options;
+  options.address = "127.0.0.1";
+  options.port = server->port();
+  EXPECT_EQ(Server::start(options, identity.identity(), &answer).status().code(),
+            Code::kUnavailable);
+  options.address = "localhost";
+  EXPECT_EQ(Server::start(options, identity.identity(), &answer).status().code(),
+            Code::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace signet::https_server
