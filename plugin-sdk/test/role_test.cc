@@ -65,7 +65,9 @@ class RoleTest : public testing::Test {
 
 TEST_F(RoleTest, DescribesItselfAndRunsItsCommand) {
   const auto* table = static_cast<const signet_role*>(NightWatch::service(SIGNET_ROLE));
-  EXPECT_EQ(view(table->describe()), R"({"block": "watch"})");
+  // The analyzer does not follow the comparison of service names and takes it for another table.
+  EXPECT_EQ(view(table->describe()),  // NOLINT(clang-analyzer-core.CallAndMessage)
+            R"({"block": "watch"})");
   EXPECT_EQ(NightWatch::service("signet.other/1"), nullptr);
 
   const auto* command = static_cast<const signet_command*>(NightWatch::service(SIGNET_COMMAND));

@@ -213,7 +213,7 @@ TEST(ServiceStream, StopCancelsAndWaitsForTheLastCallback) {
   const auto ignore = [](std::uint32_t, const void*, std::size_t) {};
   ASSERT_TRUE(stream
                   .start(
-                      *handle, ignore, [&](Status) { done.store(true); }, kPending)
+                      *handle, ignore, [&](const Status&) { done.store(true); }, kPending)
                   .ok());
   std::thread provider([&] {
     while (late.cancels() == 0) std::this_thread::yield();
@@ -234,11 +234,11 @@ TEST(ServiceStream, MayEndWithinItsCancelAndStartAgain) {
     ServiceStream stream;
     ASSERT_TRUE(stream
                     .start(
-                        *handle, ignore, [&](Status) { ++ends; }, kPending)
+                        *handle, ignore, [&](const Status&) { ++ends; }, kPending)
                     .ok());
     ASSERT_TRUE(stream
                     .start(
-                        *handle, ignore, [&](Status) { ++ends; }, kPending)
+                        *handle, ignore, [&](const Status&) { ++ends; }, kPending)
                     .ok());
     EXPECT_EQ(ends, 1) << "the first was stopped";
   }

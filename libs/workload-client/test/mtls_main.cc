@@ -82,8 +82,7 @@ int drive(const TlsContext& context, X509Source& source, const std::string& targ
           int seconds) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_port =
-      htons(static_cast<uint16_t>(std::atoi(target.substr(target.find(':') + 1).c_str())));
+  address.sin_port = htons(static_cast<uint16_t>(std::stoi(target.substr(target.find(':') + 1))));
   inet_pton(AF_INET, target.substr(0, target.find(':')).c_str(), &address.sin_addr);
   int good = 0;
   int bad = 0;
@@ -133,5 +132,5 @@ int main(int argc, char** argv) {
   if (!context) return fail(context.status());
   return mode == "server"
              ? serve(**context, argv[2])
-             : drive(**context, source, argv[2], std::atoi(argv[3]), std::atoi(argv[4]));
+             : drive(**context, source, argv[2], std::stoi(argv[3]), std::stoi(argv[4]));
 }
