@@ -203,6 +203,13 @@ class Datastore {
     return Datastore(host, std::move(handle));
   }
   Result<Transaction> read() const { return begin(SIGNET_TX_READ); }
+  /// May be as old as a replica is; commit() gives the revision that was read, from which
+  /// changes() goes on. Never for a decision.
+  Result<Transaction> read_stale() const {
+    auto tx = begin(SIGNET_TX_READ_STALE);
+    if (!tx && tx.status().code() == Code::kInvalidArgument) return read();  // an older plugin
+    return tx;
+  }
   Result<Transaction> write() const { return begin(SIGNET_TX_WRITE); }
 
   /// The latest change per record with revision > since, ascending. FAILED_PRECONDITION: since
@@ -259,6 +266,46 @@ class Datastore {
 
   Host host_;
   ServiceHandle<signet_datastore> handle_;
+};
+
+// The tables under a datastore that was not opened ("signet.datastore_schema/1").
+class DatastoreSchema {
+ public:
+  struct State {
+    std::string database;
+    int64_t version = 0;  // 0: no tables yet
+    int64_t oldest_program = 0;
+    int64_t known = 0;
+  };
+  static Result<DatastoreSchema> acquire(const Host& host) {
+    SIGNET_TRY(auto handle,
+               ServiceHandle<signet_datastore_schema>::acquire(host, SIGNET_DATASTORE_SCHEMA));
+    return DatastoreSchema(std::move(handle));
+  }
+  Result<State> check() const { return run(&signet_datastore_schema::check); }
+  Result<State> migrate() const { return run(&signet_datastore_schema::migrate); }
+
+ private:
+  explicit DatastoreSchema(ServiceHandle<signet_datastore_schema> handle)
+      : handle_(std::move(handle)) {}
+
+  Result<State> run(signet_status (*signet_datastore_schema::*function)(signet_instance*,
+                                                                        signet_call*)) const {
+    State out;
+    SIGNET_RETURN_IF_ERROR(handle_.call(
+        INT64_MAX,
+        [&](uint32_t kind, const void* msg, std::size_t) {
+          if (kind != SIGNET_KIND_SCHEMA_STATE) return;
+          const auto& s = *static_cast<const signet_schema_state*>(msg);
+          out = {std::string(view(s.database)), s.version, s.oldest_program, s.known};
+        },
+        [&](const signet_datastore_schema& api, signet_instance* i, signet_call* c) {
+          return (api.*function)(i, c);
+        }));
+    return out;
+  }
+
+  ServiceHandle<signet_datastore_schema> handle_;
 };
 
 }  // namespace signet

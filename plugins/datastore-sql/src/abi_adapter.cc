@@ -77,13 +77,13 @@ signet_status begin(signet_instance* instance, signet_call* abi_call, uint32_t m
   return answered(abi_call, [&](const Call& call) -> Status {
     *out = nullptr;
     const auto& self = plugin_cast<SqlDatastore>(instance);
-    if (mode != SIGNET_TX_READ && mode != SIGNET_TX_WRITE) {
+    if (mode > SIGNET_TX_READ_STALE) {
       return Status::invalid_argument("unknown transaction mode");
     }
     SIGNET_TRY(Store * store, running(self));
     auto opened = std::make_unique<OpenTransaction>();
-    SIGNET_TRY(opened->tx, store->begin(mode == SIGNET_TX_WRITE ? Mode::kWrite : Mode::kRead,
-                                        time_left(self, call)));
+    static constexpr Mode kModes[] = {Mode::kRead, Mode::kWrite, Mode::kReadStale};
+    SIGNET_TRY(opened->tx, store->begin(kModes[mode], time_left(self, call)));
     *out = reinterpret_cast<signet_tx*>(opened.release());
     return {};
   });
@@ -213,7 +213,25 @@ signet_status watch(signet_instance* instance, signet_call* abi_call, uint64_t s
   return plugin_cast<SqlDatastore>(instance).hub().watch(abi_call, since);
 }
 
+signet_status schema(signet_instance* instance, signet_call* abi_call, bool migrate) {
+  return answered(abi_call, [&](const Call& call) -> Status {
+    SIGNET_TRY(const SchemaReport report, plugin_cast<SqlDatastore>(instance).schema(migrate));
+    const signet_schema_state message = {sizeof(signet_schema_state), 0,
+                                         to_abi(report.database),     report.state.version,
+                                         report.state.oldest_program, report.known};
+    return emitted(call.emit(SIGNET_KIND_SCHEMA_STATE, message));
+  });
+}
+
 }  // namespace
+
+const signet_datastore_schema* schema_table() {
+  static const signet_datastore_schema kTable = {
+      sizeof(signet_datastore_schema), 0,
+      [](signet_instance* instance, signet_call* call) { return schema(instance, call, false); },
+      [](signet_instance* instance, signet_call* call) { return schema(instance, call, true); }};
+  return &kTable;
+}
 
 const signet_datastore* datastore_table() {
   static const signet_datastore kTable = {sizeof(signet_datastore),

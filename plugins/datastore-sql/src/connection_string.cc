@@ -62,6 +62,7 @@ Result<ConnectionString> ConnectionString::parse(std::string_view text, const Tl
   if (!tls.client_cert_path.empty()) out.set_default("sslcert", tls.client_cert_path);
   if (!tls.client_key_path.empty()) out.set_default("sslkey", tls.client_key_path);
   for (const auto& [key, value] : kDefaults) out.set_default(key, value);
+  std::sort(out.values_.begin(), out.values_.end());  // equal settings compare equal
 
   const auto first_of = [&](std::string_view a, std::string_view b, const char* otherwise) {
     if (const std::string v = out.value(a); !v.empty()) return v;

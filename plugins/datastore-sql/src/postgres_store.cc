@@ -89,6 +89,18 @@ Result<std::unique_ptr<PostgresStore>> PostgresStore::open(Options options) {
   return store;
 }
 
+Result<SchemaState> PostgresStore::schema(Options options, bool bring_up) {
+  options.migrate.disabled = false;
+  Watchdog watchdog;
+  SIGNET_TRY(auto connection, postgres::Connection::open(options.where, watchdog, options.trace));
+  connection->set_limit(kMigrationLimit);
+  SIGNET_RETURN_IF_ERROR(
+      check_ownership(*connection, options.where.name(), options.migrate.migrations.size()));
+  const SchemaPlace place = postgres_schema_place();
+  if (bring_up) SIGNET_RETURN_IF_ERROR(migrate(*connection, place, options.migrate));
+  return place.read(*connection);
+}
+
 Status PostgresStore::load() {
   {
     SIGNET_TRY(auto connection,

@@ -46,6 +46,11 @@ class PostgresStore final : public SqlStore {
   static Result<std::unique_ptr<PostgresStore>> open(Options options);
   ~PostgresStore() override;
 
+  /// The schema of a database that no store of this process has open. bring_up: migrates it
+  /// first, also where that is disabled; else nothing is written.
+  /// Errors   as open()
+  static Result<SchemaState> schema(Options options, bool bring_up);
+
   void end_read(std::unique_ptr<sql::Connection> connection) override;
 
  private:

@@ -2,16 +2,14 @@
 
 #include <nlohmann/json.hpp>
 
-#include "postgres_store.h"
-#include "sqlite_store.h"
-
 namespace signet::datastore_sql {
 namespace {
 
-std::string data_dir_of(const std::string& shared_settings) {
-  const auto json = nlohmann::json::parse(shared_settings, nullptr, false);
-  if (!json.is_object() || !json.contains("data_dir") || !json["data_dir"].is_string()) return "";
-  return json["data_dir"].get<std::string>();
+// A setting of the role that is shared with its plugins, or "".
+std::string shared(const Host& host, const char* key) {
+  const auto json = nlohmann::json::parse(host.shared_settings(), nullptr, false);
+  if (!json.is_object() || !json.contains(key) || !json[key].is_string()) return "";
+  return json[key].get<std::string>();
 }
 
 Status noted(const Call& call, const Status& status) {
@@ -26,7 +24,9 @@ Status noted(const Call& call, const Status& status) {
 }  // namespace
 
 const void* SqlDatastore::service(std::string_view id) {
-  return id == SIGNET_DATASTORE ? datastore_table() : nullptr;
+  if (id == SIGNET_DATASTORE) return datastore_table();
+  if (id == SIGNET_DATASTORE_SCHEMA) return schema_table();
+  return nullptr;
 }
 
 Status SqlDatastore::validate(Call& call, std::string_view config) {
@@ -48,30 +48,27 @@ Status SqlDatastore::configure(Call& call, std::string_view config) {
   return {};
 }
 
-Result<std::unique_ptr<Store>> SqlDatastore::open(const SqliteConfig& config) {
-  SIGNET_RETURN_IF_ERROR(make_data_folder(config.path, data_dir_of(host().shared_settings())));
-  SqliteStore::Options options;
-  options.path = config.path;
-  options.max_readers = config.max_readers;
-  options.max_idle_readers = config.max_idle_readers;
-  options.migrate.disabled = config_->disable_migration;
-  options.trace = trace();
-  SIGNET_TRY(auto store, SqliteStore::open(std::move(options)));
-  host().info("Datastore opened", {{"path", config.path}, {"revision", store->latest_revision()}});
-  return std::unique_ptr<Store>(std::move(store));
+SqliteStore::Options SqlDatastore::options(const SqliteConfig& config) const {
+  SqliteStore::Options out;
+  out.path = config.path;
+  out.max_readers = config.max_readers;
+  out.max_idle_readers = config.max_idle_readers;
+  out.migrate.disabled = config_->disable_migration;
+  out.trace = trace();
+  return out;
 }
 
-Result<std::unique_ptr<Store>> SqlDatastore::open(const PostgresConfig& config) {
-  PostgresStore::Options options;
-  options.where = config.where;
-  options.replica = config.replica;
-  options.connections.open = config.max_connections;
-  options.connections.idle = config.max_idle_connections;
-  options.connections.idle_time = std::chrono::seconds(30);  // the peer's
-  if (config.max_lifetime.count() != 0) options.connections.lifetime = config.max_lifetime;
-  options.migrate.disabled = config_->disable_migration;
-  options.trace = trace();
-  options.on_state = [this](bool away, std::string_view reason) {
+PostgresStore::Options SqlDatastore::options(const PostgresConfig& config) const {
+  PostgresStore::Options out;
+  out.where = config.where;
+  out.replica = config.replica;
+  out.connections.open = config.max_connections;
+  out.connections.idle = config.max_idle_connections;
+  out.connections.idle_time = std::chrono::seconds(30);  // the peer's
+  if (config.max_lifetime.count() != 0) out.connections.lifetime = config.max_lifetime;
+  out.migrate.disabled = config_->disable_migration;
+  out.trace = trace();
+  out.on_state = [this](bool away, std::string_view reason) {
     if (away) {
       host().error("Datastore is away; reads and writes fail until it is back",
                    {{"reason", reason}});
@@ -79,19 +76,51 @@ Result<std::unique_ptr<Store>> SqlDatastore::open(const PostgresConfig& config) 
       host().info("Datastore is back");
     }
   };
-  SIGNET_TRY(auto store, PostgresStore::open(std::move(options)));
+  return out;
+}
+
+std::function<void(std::string_view)> SqlDatastore::trace() const {
+  if (!config_->log_sql) return {};
+  return [this](std::string_view sql) { host().debug("SQL statement", {{"sql", sql}}); };
+}
+
+Result<std::unique_ptr<Store>> SqlDatastore::open(const SqliteConfig& config) {
+  SIGNET_RETURN_IF_ERROR(make_data_folder(config.path, shared(host(), "data_dir")));
+  SIGNET_TRY(auto store, SqliteStore::open(options(config)));
+  host().info("Datastore opened", {{"path", config.path}, {"revision", store->latest_revision()}});
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+Result<std::unique_ptr<Store>> SqlDatastore::open(const PostgresConfig& config) {
+  SIGNET_TRY(auto store, PostgresStore::open(options(config)));
   host().info("Datastore opened",
               {{"database", config.where.name()}, {"revision", store->latest_revision()}});
   return std::unique_ptr<Store>(std::move(store));
 }
 
-std::function<void(std::string_view)> SqlDatastore::trace() {
-  if (!config_->log_sql) return {};
-  return [this](std::string_view sql) { host().debug("SQL statement", {{"sql", sql}}); };
+Result<SchemaReport> SqlDatastore::schema(bool migrate) const {
+  if (!config_) return Status::failed_precondition("datastore is not configured");
+  if (store_) return Status::failed_precondition("datastore is open");
+  SchemaReport report;
+  report.known = static_cast<std::int64_t>(migrations().size());
+  if (const auto* sqlite = std::get_if<SqliteConfig>(&config_->database)) {
+    report.database = "SQLite file " + sqlite->path;
+    if (migrate) {
+      SIGNET_RETURN_IF_ERROR(make_data_folder(sqlite->path, shared(host(), "data_dir")));
+    }
+    SIGNET_TRY(report.state, SqliteStore::schema(options(*sqlite), migrate));
+  } else {
+    const auto& postgres = std::get<PostgresConfig>(config_->database);
+    report.database = "PostgreSQL " + postgres.where.name();
+    SIGNET_TRY(report.state, PostgresStore::schema(options(postgres), migrate));
+  }
+  return report;
 }
 
 Status SqlDatastore::start(Call&) {
   if (!config_) return Status::failed_precondition("datastore is not configured");
+  // A command is to look at the tables, not to use them.
+  if (!shared(host(), "datastore_task").empty()) return {};
   SIGNET_TRY(auto store,
              std::visit([this](const auto& config) { return open(config); }, config_->database));
   store->on_commit([this](std::uint64_t revision) { hub_.announce(revision); });

@@ -11,10 +11,20 @@
 #include "signet/plugin.h"
 
 #include "config.h"
+#include "postgres_store.h"
+#include "schema.h"
+#include "sqlite_store.h"
 #include "store.h"
 #include "watch_hub.h"
 
 namespace signet::datastore_sql {
+
+// The tables as they are.
+struct SchemaReport {
+  std::string database;
+  SchemaState state;
+  std::int64_t known = 0;  // by this program
+};
 
 class SqlDatastore final : public Plugin {
  public:
@@ -29,20 +39,27 @@ class SqlDatastore final : public Plugin {
   Status drain(Call& call) override;
   Status stop(Call& call) override;
 
+  /// Of the configured database, which need not be open. migrate: brings them up to date first.
+  /// Errors   those of opening it
+  Result<SchemaReport> schema(bool migrate) const;
+
   Store* store() const { return store_.get(); }  // null before start() and after stop()
   WatchHub& hub() { return hub_; }
 
  private:
+  SqliteStore::Options options(const SqliteConfig& config) const;
+  PostgresStore::Options options(const PostgresConfig& config) const;
   Result<std::unique_ptr<Store>> open(const SqliteConfig& config);
   Result<std::unique_ptr<Store>> open(const PostgresConfig& config);
-  std::function<void(std::string_view sql)> trace();
+  std::function<void(std::string_view sql)> trace() const;
 
   std::optional<Config> config_;
   std::unique_ptr<Store> store_;
   WatchHub hub_;
 };
 
-/// The service's C table; its instances are SqlDatastore.
+/// The services' C tables; their instances are SqlDatastore.
 const signet_datastore* datastore_table();
+const signet_datastore_schema* schema_table();
 
 }  // namespace signet::datastore_sql

@@ -54,6 +54,11 @@ std::string uri_of(const std::string& path, const char* parameters) {
   return uri + parameters;
 }
 
+bool exists(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0;
+}
+
 bool has_bytes(const std::string& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 && info.st_size > 0;
@@ -62,6 +67,11 @@ bool has_bytes(const std::string& path) {
 }  // namespace
 
 Status check_ownership(const std::string& path, std::size_t known_migrations) {
+  return read_schema(path, known_migrations).status();
+}
+
+Result<SchemaState> read_schema(const std::string& path, std::size_t known_migrations) {
+  if (!exists(path)) return SchemaState{};
   // immutable: no lock, no -wal, no -shm, nothing is created beside a file that is not ours.
   Result<Look> seen = look(uri_of(path, "?immutable=1"));
   const bool settled = seen && seen->owner != Owner::kNobody;
@@ -83,7 +93,7 @@ Status check_ownership(const std::string& path, std::size_t known_migrations) {
     const Status known = check_schema(seen->schema, static_cast<std::int64_t>(known_migrations));
     if (!known.ok()) return known.prefixed("datastore file \"" + path + "\"");
   }
-  return {};
+  return seen->schema;
 }
 
 SchemaPlace sqlite_schema_place() {

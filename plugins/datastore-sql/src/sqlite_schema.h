@@ -20,6 +20,10 @@ inline constexpr int kApplicationId = 0x5369676e;  // "Sign"
 ///          ours, or no SQLite database at all.
 Status check_ownership(const std::string& path, std::size_t known_migrations);
 
+/// The schema of a file that may not be there; nothing is written.
+/// Errors   as check_ownership
+Result<SchemaState> read_schema(const std::string& path, std::size_t known_migrations);
+
 SchemaPlace sqlite_schema_place();
 
 }  // namespace signet::datastore_sql

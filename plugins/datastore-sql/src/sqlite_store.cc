@@ -47,6 +47,14 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(Options options) {
   return store;
 }
 
+Result<SchemaState> SqliteStore::schema(Options options, bool bring_up) {
+  options.migrate.disabled = false;
+  const std::string path = options.path;
+  const std::size_t known = options.migrate.migrations.size();
+  if (bring_up) SIGNET_RETURN_IF_ERROR(open(std::move(options)).status());
+  return read_schema(path, known);
+}
+
 Status SqliteStore::load() {
   SIGNET_TRY(writer_, connect(true));
   SIGNET_RETURN_IF_ERROR(migrate(*writer_, sqlite_schema_place(), options_.migrate));

@@ -290,6 +290,37 @@ std::string PostgresServer::sql(const std::string& database, const std::string& 
   return rows > 0 ? PQgetvalue(result.get(), rows - 1, 0) : "";
 }
 
+namespace {
+
+constexpr const char* kPgbouncer = "/usr/sbin/pgbouncer";
+
+}  // namespace
+
+bool Pooler::installed() { return fs::exists(kPgbouncer); }
+
+Pooler::Pooler(const PostgresServer& server) : folder_(new_folder()), port_(free_port()) {
+  std::ofstream(folder_ + "/users") << "\"signet\" \"\"\n";
+  std::ofstream(folder_ + "/pgbouncer.ini")
+      << "[databases]\n* = host=" << server.folder() << " port=" << server.port()
+      << "\n[pgbouncer]\nlisten_addr =\nunix_socket_dir = " << folder_
+      << "\nlisten_port = " << port_ << "\nauth_type = trust\nauth_file = " << folder_
+      << "/users\npool_mode = transaction\ndefault_pool_size = 3\n";
+  pid_ = spawn({kPgbouncer, folder_ + "/pgbouncer.ini"}, folder_ + "/pgbouncer.log");
+  const std::string how = where("postgres");
+  if (!eventually([&] { return PQping(how.c_str()) == PQPING_OK; })) give_up("no pgbouncer");
+}
+
+Pooler::~Pooler() {
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+  std::error_code ignored;
+  fs::remove_all(folder_, ignored);
+}
+
+std::string Pooler::where(const std::string& database) const {
+  return "host=" + folder_ + " port=" + std::to_string(port_) + " user=signet dbname=" + database;
+}
+
 PostgresStore::Options store_options(const std::string& where) {
   PostgresStore::Options options;
   auto parsed = ConnectionString::parse(where, {});

@@ -64,6 +64,23 @@ class PostgresServer {
   int databases_ = 0;
 };
 
+// pgbouncer in transaction mode before a PostgresServer; three sessions for all its clients.
+class Pooler {
+ public:
+  static bool installed();
+  explicit Pooler(const PostgresServer& server);
+  ~Pooler();
+  Pooler(const Pooler&) = delete;
+  Pooler& operator=(const Pooler&) = delete;
+
+  std::string where(const std::string& database) const;
+
+ private:
+  std::string folder_;
+  int port_ = 0;
+  pid_t pid_ = -1;
+};
+
 /// Defaults of the store for a connection string.
 PostgresStore::Options store_options(const std::string& where);
 

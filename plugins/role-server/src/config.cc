@@ -133,6 +133,7 @@ Result<ServerConfig> read_server(const json& block) {
     if (!name.empty()) config.ca_subject = std::move(name);
   }
   config.jwt_issuer = text(block, "jwt_issuer");
+  config.datastore_task = text(block, "datastore_task");
   config.disable_jwt_svids = flag(block, "disable_jwt_svids", false);
   SIGNET_RETURN_IF_ERROR(read_authority_rules(block, config));
   config.audit_log_enabled = flag(block, "audit_log_enabled", false);

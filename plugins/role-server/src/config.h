@@ -33,6 +33,7 @@ struct ServerConfig {
   x509::Name ca_subject = x509::Name::spiffe();
   std::string jwt_issuer;
   bool disable_jwt_svids = false;
+  std::string datastore_task;  // "check" or "migrate": does this and ends
   bool wit_svids = false;  // feature flag "wit-svid"
   crypto::KeyType wit_key_type = crypto::KeyType::kEcP256;
   std::string wit_issuer;

@@ -32,6 +32,7 @@ constexpr auto kSchemaText = schema_text(R"json({
         "jwt_key_type": {"type": "string", "enum": ["rsa-2048", "rsa-4096", "ec-p256", "ec-p384"], "description": "default: ca_key_type"},
         "jwt_issuer": {"type": "string", "description": "the iss claim of JWT-SVIDs; default: none"},
         "disable_jwt_svids": {"type": "boolean", "default": false},
+        "datastore_task": {"type": "string", "enum": ["check", "migrate"], "description": "set by `signet server datastore`; not for a file"},
         "activation_wait": {"type": "string", "format": "duration", "minimum": "1s", "default": "10m", "description": "how long at most a prepared authority that is due waits until every server and agent has it"},
         "expired_authority_grace": {"type": "string", "format": "duration", "minimum": "1s", "default": "24h", "description": "how long after its end an authority leaves the bundle"},
         "downstream_max_path": {"type": "integer", "minimum": 0, "maximum": 10, "description": "path length that CA certificates of downstream servers are limited to; default: no limit"},
@@ -114,7 +115,7 @@ const char kRoleDescription[] = R"json({
   "default_config": "conf/server/server.conf",
   "valid_text": "SPIRE server configuration file is valid.",
   "invalid_text": "SPIRE server configuration file is invalid:",
-  "share": ["trust_domain", "data_dir"],
+  "share": ["trust_domain", "data_dir", "datastore_task"],
   "types": {
     "DataStore": {"service": "signet.datastore/1", "min": 1, "max": 1},
     "KeyManager": {"service": "signet.key_manager/1", "min": 1, "max": 1},

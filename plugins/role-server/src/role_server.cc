@@ -1,6 +1,7 @@
 #include "role_server.h"
 
 #include "cli/command.h"
+#include "datastore_task.h"
 #include "running_server.h"
 
 namespace signet::server {
@@ -19,6 +20,9 @@ Status RoleServer::prepare(const ServerConfig& config) {
 }
 
 Status RoleServer::bring_up(const Call&) {
+  if (!config().datastore_task.empty()) {
+    return run_datastore_task(host(), config().datastore_task);
+  }
   SIGNET_TRY(running_, RunningServer::start(host(), config()));
   return {};
 }

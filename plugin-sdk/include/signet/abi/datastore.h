@@ -88,6 +88,10 @@ typedef struct signet_query {
 typedef struct signet_tx signet_tx;
 #define SIGNET_TX_READ 0
 #define SIGNET_TX_WRITE 1
+/* Reads what may be stale: from a replica where there is one, as old as that is. Its commit()
+ * gives the revision that was read, from which changes() goes on. Never for a decision. An older
+ * plugin answers INVALID_ARGUMENT. */
+#define SIGNET_TX_READ_STALE 2
 
 /* One signet_call serves a whole transaction: begin(), then any of get..undo, then commit() or
  * abort(), all on one thread. Such a function gives the words of an error as an emitted
@@ -117,6 +121,27 @@ typedef struct signet_datastore {
   /* PENDING until cancelled; emits REVISION when the latest has moved past `since`. */
   signet_status (*watch)(signet_instance *, signet_call *, uint64_t since);                   /* [any] */
 } signet_datastore;
+
+/* "signet.datastore_schema/1", offered by a datastore's plugin beside it: its tables, looked at or
+ * brought up to date without being opened. For commands: a scope whose shared setting
+ * `datastore_task` is not empty has a datastore that start() did not open. */
+#define SIGNET_DATASTORE_SCHEMA "signet.datastore_schema/1"
+#define SIGNET_KIND_SCHEMA_STATE 1u /* signet_schema_state */
+typedef struct signet_schema_state {
+  uint32_t struct_size;
+  uint32_t reserved;
+  signet_str database;    /* which one, in words without secrets */
+  int64_t version;        /* of the tables; 0 there are none yet */
+  int64_t oldest_program; /* that can work with them */
+  int64_t known;          /* by this program */
+} signet_schema_state;
+typedef struct signet_datastore_schema {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* Both emit one SCHEMA_STATE. FAILED_PRECONDITION: another program's tables, or too new ones. */
+  signet_status (*check)(signet_instance *, signet_call *);   /* [worker] writes nothing */
+  signet_status (*migrate)(signet_instance *, signet_call *); /* [worker] also where migration is disabled */
+} signet_datastore_schema;
 
 #ifdef __cplusplus
 }
