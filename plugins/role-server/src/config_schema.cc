@@ -119,10 +119,10 @@ const char kRoleDescription[] = R"json({
   "types": {
     "DataStore": {"service": "signet.datastore/1", "min": 1, "max": 1},
     "KeyManager": {"service": "signet.key_manager/1", "min": 1, "max": 1},
-    "NodeAttestor": {"service": "signet.node_attestor.server/1", "min": 0}
+    "NodeAttestor": {"service": "signet.node_attestor.server/1", "min": 0},
+    "UpstreamAuthority": {"service": "signet.upstream_authority/1", "min": 0, "max": 1}
   },
   "later": {
-    "UpstreamAuthority": "this release signs with its own authorities only; no UpstreamAuthority plugin exists yet",
     "Notifier": "no Notifier plugin exists yet",
     "CredentialComposer": "no CredentialComposer plugin exists yet",
     "BundlePublisher": "no BundlePublisher plugin exists yet"

@@ -1,6 +1,7 @@
 #include "running_server.h"
 
 #include "join_tokens.h"
+#include "upstream_ca.h"
 
 namespace signet::server {
 namespace {
@@ -9,7 +10,8 @@ constexpr std::chrono::minutes kTidyPeriod{5};
 
 }  // namespace
 
-RunningServer::RunningServer(const Host& host, const ServerConfig& config, Datastore datastore)
+RunningServer::RunningServer(const Host& host, const ServerConfig& config, Datastore datastore,
+                             std::unique_ptr<CaSource> ca)
     : host_(host),
       config_(config),
       datastore_(std::move(datastore)),
@@ -18,7 +20,8 @@ RunningServer::RunningServer(const Host& host, const ServerConfig& config, Datas
       entries_(host_, config_.trust_domain),
       entry_store_(host_, datastore_, changes_, entries_),
       agents_(host_, datastore_, changes_, entries_),
-      authorities_(host_, config_, datastore_, bundles_, changes_),
+      authorities_(host_, config_, datastore_, bundles_, changes_, std::move(ca)),
+      upstream_(host_, authorities_),
       identity_(host_, config_, authorities_),
       context_{.host = host_,
                .config = &config_,
@@ -50,7 +53,9 @@ RunningServer::RunningServer(const Host& host, const ServerConfig& config, Datas
 Result<std::unique_ptr<RunningServer>> RunningServer::start(const Host& host,
                                                             const ServerConfig& config) {
   SIGNET_TRY(auto datastore, Datastore::acquire(host));
-  std::unique_ptr<RunningServer> server(new RunningServer(host, config, std::move(datastore)));
+  SIGNET_TRY(auto ca, UpstreamCa::find(host, config));
+  std::unique_ptr<RunningServer> server(
+      new RunningServer(host, config, std::move(datastore), std::move(ca)));
   SIGNET_RETURN_IF_ERROR(server->open());
   return server;
 }
@@ -60,6 +65,7 @@ Status RunningServer::open() {
   SIGNET_RETURN_IF_ERROR(changes_.start());
   host_.set_health("catalog.datastore", true, true);
   SIGNET_RETURN_IF_ERROR(authorities_.start());
+  SIGNET_RETURN_IF_ERROR(upstream_.start());
   SIGNET_RETURN_IF_ERROR(identity_.start());
   SIGNET_RETURN_IF_ERROR(tidy_timer_.start_every(host_, kTidyPeriod, [this] { tidy(); }));
   SIGNET_RETURN_IF_ERROR(api_.start());
@@ -89,6 +95,7 @@ RunningServer::~RunningServer() {
   drain(std::chrono::nanoseconds(0));
   // Timers and the follower first: they call into what is taken apart next.
   tidy_timer_.stop();
+  upstream_.stop();
   identity_.stop();
   authorities_.stop();
   changes_.stop();

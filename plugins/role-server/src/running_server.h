@@ -15,6 +15,7 @@
 #include "server_identity.h"
 #include "service_context.h"
 #include "trust_bundles.h"
+#include "upstream_follower.h"
 
 namespace signet::server {
 
@@ -27,7 +28,8 @@ class RunningServer {
   void drain(std::chrono::nanoseconds time);
 
  private:
-  RunningServer(const Host& host, const ServerConfig& config, Datastore datastore);
+  RunningServer(const Host& host, const ServerConfig& config, Datastore datastore,
+                std::unique_ptr<CaSource> ca);
   Status open();
   void tidy();
 
@@ -40,6 +42,7 @@ class RunningServer {
   EntryStore entry_store_;
   AgentRecords agents_;
   Authorities authorities_;
+  UpstreamFollower upstream_;
   ServerIdentity identity_;
   ServiceContext context_;
   MethodRegistry methods_;
