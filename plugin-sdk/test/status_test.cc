@@ -50,7 +50,7 @@ TEST(Status, CarriesCodeMessageAndFieldsInOrder) {
 
 TEST(Status, ACopyThatIsChangedLeavesTheOriginalAlone) {
   const Status original = Status::internal("x");
-  const Status copy = original;
+  const Status copy = original;  // NOLINT(performance-unnecessary-copy-initialization): the subject
   EXPECT_EQ(original.with("k", "v").fields().size(), 1u);
   EXPECT_EQ(original.prefixed("outer").message(), "outer: x");
   EXPECT_EQ(original.with_code(Code::kUnavailable).code(), Code::kUnavailable);
