@@ -15,6 +15,18 @@ constexpr std::int64_t kLongestPause = nanoseconds(std::chrono::minutes(1)).coun
 
 }  // namespace
 
+UpstreamFollower::UpstreamFollower(const Host& host, Authorities& authorities)
+    : UpstreamFollower(host, {[&authorities](const UpstreamRoots& told) {
+                                std::vector<Authorities::UpstreamRoot> roots;
+                                for (const UpstreamRoot& root : told) {
+                                  roots.push_back({root.certificate, root.tainted});
+                                }
+                                return authorities.upstream_roots(roots);
+                              },
+                              [&authorities](const UpstreamJwtKeys& keys) {
+                                return authorities.upstream_jwt_keys(jwt_authorities_of(keys));
+                              }}) {}
+
 Status UpstreamFollower::start() {
   if (ServiceHandle<signet_upstream_authority>::names(host_, SIGNET_UPSTREAM_AUTHORITY).empty()) {
     return {};
@@ -122,13 +134,9 @@ Status UpstreamFollower::subscribe() {
 }
 
 Status UpstreamFollower::apply(const News& news) {
-  if (news.jwt_keys) {
-    SIGNET_RETURN_IF_ERROR(authorities_.upstream_jwt_keys(jwt_authorities_of(*news.jwt_keys)));
-  }
-  if (!news.roots) return {};
-  std::vector<Authorities::UpstreamRoot> roots;
-  for (const UpstreamRoot& root : *news.roots) roots.push_back({root.certificate, root.tainted});
-  return authorities_.upstream_roots(roots);
+  if (news.jwt_keys) SIGNET_RETURN_IF_ERROR(sink_.on_jwt_keys(*news.jwt_keys));
+  if (news.roots) SIGNET_RETURN_IF_ERROR(sink_.on_roots(*news.roots));
+  return {};
 }
 
 }  // namespace signet::server

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,8 +20,14 @@ namespace signet::server {
 
 class UpstreamFollower {
  public:
-  UpstreamFollower(const Host& host, Authorities& authorities)
-      : host_(host), authorities_(authorities) {}
+  // Who acts on the news. Blocks; what fails comes again.
+  struct Sink {
+    std::function<Status(const UpstreamRoots&)> on_roots;
+    std::function<Status(const UpstreamJwtKeys&)> on_jwt_keys;
+  };
+
+  UpstreamFollower(const Host& host, Authorities& authorities);
+  UpstreamFollower(const Host& host, Sink sink) : host_(host), sink_(std::move(sink)) {}
   ~UpstreamFollower() { stop(); }
   UpstreamFollower(const UpstreamFollower&) = delete;
   UpstreamFollower& operator=(const UpstreamFollower&) = delete;
@@ -45,7 +52,7 @@ class UpstreamFollower {
   Status apply(const News& news);
 
   const Host host_;
-  Authorities& authorities_;
+  const Sink sink_;
   std::optional<UpstreamAuthorityClient> client_;
   ServiceStream stream_;  // used by work() and stop() alone
 

@@ -97,8 +97,10 @@ class FakeHost {
     host_.impl = this;
     host_.name = name_.c_str();
     host_.version = "test";
-    host_.get_service = [](const signet_host*, const char* id) -> const void* {
+    host_.get_service = [](const signet_host* h, const char* id) -> const void* {
       const std::string_view wanted = id;
+      const auto served = self(h).served_.find(wanted);
+      if (served != self(h).served_.end()) return served->second;
       if (wanted == SIGNET_HOST_SERVICES) return services();
       if (wanted == SIGNET_HOST_CLOCK) return clock();
       if (wanted == SIGNET_HOST_CONFIG) return config();
@@ -113,7 +115,9 @@ class FakeHost {
   void set_monotonic_ns(std::int64_t ns) { monotonic_ns_ = ns; }
   /// What config.shared() gives: a JSON object.
   void set_shared_settings(std::string json) { shared_ = std::move(json); }
-  /// What services.acquire(id, any name) gives from now on.
+  /// A host service of the test's own, such as a timer that it fires by hand.
+  void serve(std::string id, const void* table) { served_[std::move(id)] = table; }
+  /// What services.acquire(id, any name) gives from now on; services.list() names it "fake".
   void offer(std::string id, signet_instance* instance, const void* table) {
     offered_[std::move(id)] = {instance, table};
   }
@@ -179,7 +183,9 @@ class FakeHost {
         0,
         &acquire,
         [](signet_handle*) {},
-        [](const signet_host*, const char*, void (*)(void*, signet_str), void*) {},
+        [](const signet_host* h, const char* id, void (*fn)(void*, signet_str), void* arg) {
+          if (self(h).offered_.contains(id)) fn(arg, to_abi(std::string_view("fake")));
+        },
         &begin,
         &end,
         [](signet_call* call) {
@@ -212,6 +218,7 @@ class FakeHost {
   std::string name_;
   std::string shared_ = "{}";
   std::map<std::string, Offered, std::less<>> offered_;
+  std::map<std::string, const void*, std::less<>> served_;
   std::int64_t wall_ns_ = 1'700'000'000'000'000'000;
   std::int64_t monotonic_ns_ = 1;
   signet_host host_{};
