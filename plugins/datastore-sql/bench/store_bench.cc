@@ -1,6 +1,8 @@
 // store_bench: CPU time per entry of batched creation, as BatchCreateEntry does it.
 //
-//   datastore-sql-bench [ENTRIES=50000] [BATCH=500] [seq|random]
+//   datastore-sql-bench [ENTRIES=50000] [BATCH=500] [seq|random] [CONNECTION_STRING]
+//
+// On an SQLite file of its own, or on the empty PostgreSQL database that is named.
 //
 // Each item: mark, look for a similar entry, put. Prints one line per stretch of entries, so
 // that a cost that rises with the store's size shows.
@@ -12,6 +14,7 @@
 
 #include <sys/resource.h>
 
+#include "postgres_store.h"
 #include "sqlite_store.h"
 
 using namespace signet;
@@ -40,7 +43,7 @@ std::string uuid(std::mt19937_64& random) {
   return text;
 }
 
-Status create(SqliteStore& store, std::mt19937_64& random, std::uint64_t first, std::uint64_t n,
+Status create(Store& store, std::mt19937_64& random, std::uint64_t first, std::uint64_t n,
               bool sequential) {
   SIGNET_TRY(auto tx, store.begin(Mode::kWrite, std::chrono::seconds(10)));
   for (std::uint64_t i = first; i < first + n; ++i) {
@@ -78,10 +81,42 @@ Status create(SqliteStore& store, std::mt19937_64& random, std::uint64_t first, 
   return committed.status();
 }
 
-int run(const std::string& folder, std::uint64_t total, std::uint64_t batch, bool sequential) {
+Result<std::unique_ptr<Store>> open(const std::string& folder, const char* where) {
+  if (where) {
+    PostgresStore::Options options;
+    SIGNET_TRY(options.where, ConnectionString::parse(where, {}));
+    SIGNET_TRY(auto store, PostgresStore::open(std::move(options)));
+    return std::unique_ptr<Store>(std::move(store));
+  }
   SqliteStore::Options options;
   options.path = folder + "/datastore.sqlite3";
-  auto store = SqliteStore::open(options);
+  SIGNET_TRY(auto store, SqliteStore::open(std::move(options)));
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+// Everything read once, as a server does when it starts.
+Status read_all(Store& store) {
+  const double cpu = cpu_seconds();
+  const double wall = wall_seconds();
+  SIGNET_TRY(auto tx, store.begin(Mode::kRead, std::chrono::seconds(10)));
+  Query all;
+  all.kind = "entry";
+  std::uint64_t n = 0;
+  std::uint64_t bytes = 0;
+  SIGNET_RETURN_IF_ERROR(tx->query(all, [&](const RecordView& record) {
+    ++n;
+    bytes += record.body.size();
+    return Status();
+  }));
+  std::printf("read all %llu (%llu KiB)  cpu %6.2f us/entry  wall %6.2f us/entry\n",
+              static_cast<unsigned long long>(n), static_cast<unsigned long long>(bytes / 1024),
+              (cpu_seconds() - cpu) / double(n) * 1e6, (wall_seconds() - wall) / double(n) * 1e6);
+  return {};
+}
+
+int run(const std::string& folder, std::uint64_t total, std::uint64_t batch, bool sequential,
+        const char* where) {
+  auto store = open(folder, where);
   if (!store) {
     std::fprintf(stderr, "%s\n", store.status().to_string().c_str());
     return 1;
@@ -110,11 +145,12 @@ int run(const std::string& folder, std::uint64_t total, std::uint64_t batch, boo
     cpu = cpu_seconds();
     wall = wall_seconds();
   }
+  const Status read = read_all(**store);
+  if (!read.ok()) std::fprintf(stderr, "%s\n", read.to_string().c_str());
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  std::printf("max resident %ld KiB, file %llu KiB\n", usage.ru_maxrss,
-              static_cast<unsigned long long>(std::filesystem::file_size(options.path) / 1024));
-  return 0;
+  std::printf("max resident %ld KiB\n", usage.ru_maxrss);
+  return read.ok() ? 0 : 1;
 }
 
 }  // namespace
@@ -125,7 +161,7 @@ int main(int argc, char** argv) {
   const bool sequential = argc <= 3 || std::string(argv[3]) == "seq";
   std::string folder = (std::filesystem::temp_directory_path() / "store-bench-XXXXXX").string();
   if (!mkdtemp(folder.data())) return 1;
-  const int code = run(folder, total, batch, sequential);
+  const int code = run(folder, total, batch, sequential, argc > 4 ? argv[4] : nullptr);
   std::filesystem::remove_all(folder);
   return code;
 }

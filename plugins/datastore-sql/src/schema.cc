@@ -25,7 +25,7 @@ CREATE TABLE entry (row {int} PRIMARY KEY, id {text} NOT NULL UNIQUE, revision {
   "similar" {int} NOT NULL, body {blob} NOT NULL);
 CREATE INDEX entry_revision ON entry (revision);
 CREATE INDEX entry_spiffe_id ON entry (spiffe_id, "similar");
-CREATE INDEX entry_parent_id ON entry (parent_id);
+CREATE INDEX entry_parent_id ON entry (parent_id{row});
 CREATE INDEX entry_hint ON entry (hint) WHERE hint <> '';
 CREATE INDEX entry_downstream ON entry (downstream) WHERE downstream = 1;
 CREATE INDEX entry_admin ON entry (admin) WHERE admin = 1;
@@ -41,7 +41,7 @@ CREATE TABLE agent (row {int} PRIMARY KEY, id {text} NOT NULL UNIQUE, revision {
   can_reattest {int} NOT NULL, selector_count {int} NOT NULL, selector {blob} NOT NULL,
   body {blob} NOT NULL);
 CREATE INDEX agent_revision ON agent (revision);
-CREATE INDEX agent_attestation_type ON agent (attestation_type);
+CREATE INDEX agent_attestation_type ON agent (attestation_type{row});
 CREATE INDEX agent_banned ON agent (banned) WHERE banned = 1;
 CREATE INDEX agent_expires_at ON agent (expires_at) WHERE expires_at > 0;
 CREATE INDEX agent_no_selector ON agent (selector_count) WHERE selector_count = 0;
@@ -82,6 +82,7 @@ constexpr Word kWords[] = {
     {"{int}", "INTEGER", "BIGINT"},
     {"{blob}", "BLOB", "BYTEA"},
     {"{clustered}", "WITHOUT ROWID", ""},
+    {"{row}", "", ", row"},  // SQLite's indexes have it anyway
     {"{hot}", "WITHOUT ROWID", "WITH (fillfactor = 20)"},  // rewritten by each commit
 };
 

@@ -20,7 +20,7 @@ namespace signet::datastore_sql {
 struct Migration {
   std::int64_t oldest_program;  // that still works with the database after this
   // Statements separated by ';'. {text} {name} {int} {blob} are types, {clustered} and {hot}
-  // follow a CREATE TABLE's columns; see schema.cc.
+  // follow a CREATE TABLE's columns, {row} the columns of an index; see schema.cc.
   std::string_view statements;
 };
 /// Ours; entry n brings schema n to n + 1.

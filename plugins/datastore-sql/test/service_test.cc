@@ -265,6 +265,44 @@ TEST_F(ServiceTest, AChangedSettingNeedsARestart) {
       Code::kFailedPrecondition);
 }
 
+TEST_F(ServiceTest, StaleReadsAreReads) {
+  put("e1");
+  auto tx = store_->read_stale();
+  ASSERT_TRUE(tx);
+  EXPECT_EQ(tx->get("entry", "e1")->body, "body of e1");
+  EXPECT_EQ(*tx->commit(), 1u);
+  signet_tx* none = nullptr;
+  EXPECT_EQ(table().begin(to_abi(&plugin_), call_.abi(), 3, &none), SIGNET_INVALID_ARGUMENT);
+}
+
+TEST(Service, LooksAtTheSchemaWithoutOpeningTheDatabase) {
+  const auto backend = new_backend();
+  fakes::FakeHost host;
+  host.set_shared_settings(R"({"datastore_task":"check"})");
+  fakes::FakeCall abi_call;
+  SqlDatastore plugin(Host(host.abi()), "sql");
+  host.offer(SIGNET_DATASTORE_SCHEMA, to_abi(&plugin),
+             SqlDatastore::service(SIGNET_DATASTORE_SCHEMA));
+  Call call(abi_call.abi());
+  ASSERT_TRUE(plugin.configure(call, backend->plugin_data()).ok());
+  ASSERT_TRUE(plugin.start(call).ok());
+  EXPECT_EQ(plugin.store(), nullptr);
+  const auto schema = DatastoreSchema::acquire(Host(host.abi()));
+  ASSERT_TRUE(schema);
+  const auto known = static_cast<std::int64_t>(migrations().size());
+  const auto empty = schema->check();
+  ASSERT_TRUE(empty) << empty.status().to_string();
+  EXPECT_EQ(empty->version, 0);
+  EXPECT_EQ(empty->known, known);
+  EXPECT_EQ(schema->check()->version, 0) << "it only looks";
+  const auto filled = schema->migrate();
+  ASSERT_TRUE(filled) << filled.status().to_string();
+  EXPECT_EQ(filled->version, known);
+  EXPECT_EQ(schema->check()->version, known);
+  EXPECT_NE(filled->database, "");
+  ASSERT_TRUE(plugin.stop(call).ok());
+}
+
 TEST(Service, AnswersUnavailableBeforeItRuns) {
   const fakes::FakeHost host;
   fakes::FakeCall call;
