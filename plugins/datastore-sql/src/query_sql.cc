@@ -56,8 +56,8 @@ class Builder {
 
  private:
   // PostgreSQL chooses by statistics, which it has not while the tables are filled, and keeps
-  // what it chose. So it is left one choice that stays good: the key with the fewest records,
-  // and the order of `row` only where that key's index has it.
+  // what it chose. So it is left one choice that stays good: the key with the fewest records.
+  // In the order of `row` it would walk the whole table for a key that nothing has.
   void choose_index() {
     if (dialect_ != sql::Dialect::kPostgres) return;
     const bool spiffe_id = given("spiffe_id") != nullptr;
@@ -69,9 +69,7 @@ class Builder {
     }
     std::size_t conditions = query_.expires_before == 0 ? 0 : 1;
     for (const IndexColumn& column : columns_) conditions += column.given ? 1 : 0;
-    const bool by_row = conditions == 0 || (!spiffe_id && parent_id) ||
-                        (conditions == 1 && given("attestation_type"));
-    if (!by_row) row_ = "row + 0";
+    if (conditions != 0) row_ = "(row + 0)";  // as the indexes with {row} have it
   }
 
   void and_(std::string_view condition) {

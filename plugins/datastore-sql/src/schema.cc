@@ -82,7 +82,7 @@ constexpr Word kWords[] = {
     {"{int}", "INTEGER", "BIGINT"},
     {"{blob}", "BLOB", "BYTEA"},
     {"{clustered}", "WITHOUT ROWID", ""},
-    {"{row}", "", ", row"},  // SQLite's indexes have it anyway
+    {"{row}", "", ", (row + 0)"},                          // SQLite's indexes have it anyway
     {"{hot}", "WITHOUT ROWID", "WITH (fillfactor = 20)"},  // rewritten by each commit
 };
 
