@@ -29,6 +29,9 @@ METHODS = {
         "TaintX509UpstreamAuthority", "RevokeX509UpstreamAuthority"],
     "svid.v1.SVID": ["MintX509SVID", "MintJWTSVID", "MintWITSVID", "BatchNewX509SVID", "NewJWTSVID",
                      "BatchNewWITSVID", "NewDownstreamX509CA"],
+    "trustdomain.v1.TrustDomain": [
+        "ListFederationRelationships", "GetFederationRelationship", "BatchCreateFederationRelationship",
+        "BatchUpdateFederationRelationship", "BatchDeleteFederationRelationship", "RefreshBundle"],
 }
 FIELDS = ("expiresAt", "issuedAt", "createdAt", "x509svidExpiresAt", "x509svidSerialNumber", "asn1",
           "publicKey", "keyId", "certChain", "token", "sequenceNumber", "x509Svid", "seconds",
@@ -58,6 +61,17 @@ class Side:
                               self.agent)
         self.agent_id = lines[0]["spiffe_id"]
         self.mask = Masker(port=self.server.port)
+        self.down = None
+
+    def downstream(self):
+        """The identity of a server below this one, which an entry allows to be that."""
+        if self.down is None:
+            self.down = self.server.folder / "down"
+            self.down.mkdir()
+            self.server.create_entry("/down", "/host", ["unix:uid:9"], "-downstream", "-entryID", "down")
+            time.sleep(2.5 if self.impl == "spire" else 0)
+            self.server.must("x509", "mint", "-spiffeID", "spiffe://example.org/down", "-write", self.down)
+        return self.down
 
     def ask(self, method, request):
         """One answer of the admin socket as it is."""
@@ -68,7 +82,8 @@ class Side:
     def call(self, caller, method, request, *more):
         address = ["-addr", f"127.0.0.1:{self.server.port}"]
         who = {"local": ["-socket", self.server.socket], "nobody": address,
-               "agent": [*address, "-dir", self.agent]}[caller]
+               "agent": [*address, "-dir", self.agent],
+               "down": [*address, "-dir", self.downstream() if caller == "down" else ""]}[caller]
         text = request if isinstance(request, str) else json.dumps(request)
         _, lines = self.case.probe("call", *who, "-method", f"{PACKAGE}.{method}", *more, stdin=text)
         for line in lines:
@@ -160,6 +175,95 @@ class ServerApi(TestCase):
         self.over = {"server": {"disable_jwt_svids": True}}
         self.compare([("local", service + method, {}) for method in METHODS[service[:-1]]
                       if "JWT" in method])
+
+    def test_trust_domains(self):
+        service = "trustdomain.v1.TrustDomain/"
+        web = {"trust_domain": "web.org", "bundle_endpoint_url": "https://web.invalid/b?c=d",
+               "https_web": {}}
+        spiffe = {"trust_domain": "spiffe.org", "bundle_endpoint_url": "https://127.0.0.1:1",
+                  "https_spiffe": {"endpoint_spiffe_id": "spiffe://spiffe.org/server"}}
+
+        def create(*items, **more):
+            return ("local", service + "BatchCreateFederationRelationship",
+                    {"federation_relationships": list(items), **more})
+
+        def update(*items, **more):
+            return ("local", service + "BatchUpdateFederationRelationship",
+                    {"federation_relationships": list(items), **more})
+
+        def listed(**more):
+            return ("local", service + "ListFederationRelationships", more)
+
+        def get(name, **more):
+            return ("local", service + "GetFederationRelationship", {"trust_domain": name, **more})
+
+        def delete(*names):
+            return ("local", service + "BatchDeleteFederationRelationship", {"trust_domains": list(names)})
+
+        def refresh(name):
+            return ("local", service + "RefreshBundle", {"trust_domain": name})
+
+        def with_bundle(relationship, domain, **more):
+            def request(side):
+                bundle = side.ask("bundle.v1.Bundle/GetBundle", {})
+                bundle = {"trustDomain": domain, "x509Authorities": bundle["x509Authorities"],
+                          "refreshHint": "60", "sequenceNumber": "3"}
+                return {"federation_relationships": [{**relationship, "trustDomainBundle": bundle}], **more}
+            return request
+        calls = [
+            listed(), listed(page_size=2), get("web.org"), get(""), get("b ad"), get("spiffe://web.org"),
+            get("example.org"), create(), update(), delete(), refresh(""), refresh("b ad"),
+            refresh("none.org"), refresh("example.org"),
+            create(web, spiffe), create(web), create({**web, "trust_domain": "spiffe://second.org"}),
+            # One bad item never fails the others.
+            create({**web, "trust_domain": "third.org"}, {}, {**web, "trust_domain": "example.org"},
+                   {**web, "trust_domain": "fourth.org"}),
+            create({**web, "trust_domain": "masked.org"}, output_mask={"bundle_endpoint_url": True}),
+            create({**spiffe, "trust_domain": "masked2.org"}, output_mask={"bundle_endpoint_profile": True}),
+            create({**web, "trust_domain": "masked3.org"}, output_mask={}),
+        ]
+        for n, url in enumerate(("", "http://x", "x", "https://", "https:///p", "https:x", "https://u@x",
+                                 "https://u:p@x/", "HTTPS://upper.invalid/", "https://x:1/p#f",
+                                 "https://x:abc/", "https://a b/")):
+            calls.append(create({**web, "trust_domain": f"url{n}.org", "bundle_endpoint_url": url}))
+        for n, profile in enumerate(({}, {"https_spiffe": {}}, {"https_spiffe": {"endpoint_spiffe_id": "x"}},
+                                     {"https_spiffe": {"endpoint_spiffe_id": "spiffe://third.org/any"}},
+                                     {"https_spiffe": {"endpoint_spiffe_id": "spiffe://third.org"}})):
+            calls.append(create({"trust_domain": f"profile{n}.org",
+                                 "bundle_endpoint_url": "https://x.invalid", **profile}))
+        calls += [
+            ("local", service + "BatchCreateFederationRelationship",
+             with_bundle({**spiffe, "trust_domain": "bundled.org"}, "bundled.org")),
+            ("local", service + "BatchCreateFederationRelationship",
+             with_bundle({**web, "trust_domain": "mismatch.org"}, "other.org")),
+            create({**web, "trust_domain": "badbundle.org", "trust_domain_bundle": {
+                "trust_domain": "badbundle.org", "x509_authorities": [{"asn1": "AAAA"}]}}),
+            get("bundled.org"), get("bundled.org", output_mask={"trust_domain_bundle": True}),
+            get("bundled.org", output_mask={}),
+            ("local", "bundle.v1.Bundle/GetFederatedBundle", {"trust_domain": "bundled.org"}),
+            listed(), listed(page_size=3), listed(page_size=3, page_token="3"),
+            listed(page_size=3, page_token="99"), listed(page_size=3, page_token="nonsense"),
+            listed(page_size=-1), listed(output_mask={"bundle_endpoint_url": True}), listed(output_mask={}),
+            update({**web, "bundle_endpoint_url": "https://changed.invalid"}), get("web.org"),
+            update({**spiffe, "trust_domain": "web.org"}, input_mask={"bundle_endpoint_profile": True}),
+            update({**web, "bundle_endpoint_url": "https://again.invalid"},
+                   input_mask={"bundle_endpoint_url": True}, output_mask={"bundle_endpoint_url": True}),
+            get("web.org"), update(web, input_mask={}),
+            # The whole message is looked at, whatever the mask says.
+            update({"trust_domain": "web.org", "bundle_endpoint_url": "https://x.invalid"},
+                   input_mask={"bundle_endpoint_url": True}),
+            update({**web, "trust_domain": "none.org"}), update({**web, "trust_domain": "b ad"}),
+            update({**web, "trust_domain": "example.org"}),
+            ("local", service + "BatchUpdateFederationRelationship", with_bundle(web, "web.org")),
+            ("local", service + "BatchUpdateFederationRelationship",
+             with_bundle({**spiffe, "trust_domain": "third.org"}, "third.org",
+                         input_mask={"bundle_endpoint_profile": True})),
+            get("web.org"), get("third.org"),
+            delete("web.org", "web.org", "none.org", "", "b ad", "spiffe://third.org", "example.org"),
+            get("web.org"), ("local", "bundle.v1.Bundle/GetFederatedBundle", {"trust_domain": "web.org"}),
+            refresh("web.org"), listed(),
+        ]
+        self.compare(calls)
 
     def test_entries(self):
         call = "entry.v1.Entry/"
@@ -282,6 +386,86 @@ class ServerApi(TestCase):
             ("agent", "svid.v1.SVID/NewDownstreamX509CA", lambda side: {"csr": csr(side, *good)}),
         ]
         self.compare(calls)
+
+    WIT_KEYS = {  # alg -> a public key that goes with it, DER
+        "ES256": "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEH9pD7THDvlzcIqPQnuxAeLmEDiib/+Qwuij8nyTDkhc7CiMsLxMr"
+                 "+Hlyut4+eIp8lBILSXYuCm9ITuEax+hj3A==",
+        "ES384": "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEWvgYrHIKulVZ0V4u4s9djS2EENYVnOKESAociXsM8leVKLPhN7iK+Ct/"
+                 "F3036xDG71BHaloAkgoykbzOR9Ys7YNIevK64B0fRWMyHhIJWGNPxdI96uLfd8Nw883r/TS3",
+    }
+
+    def wit_calls(self):
+        svid, keys = "svid.v1.SVID/", self.WIT_KEYS
+
+        def mint(**request):
+            return ("local", svid + "MintWITSVID", request)
+
+        def new(*params):
+            return ("agent", svid + "BatchNewWITSVID", {"params": list(params)})
+        p256, p384 = keys["ES256"], keys["ES384"]
+        return [
+            ("local", "entry.v1.Entry/BatchCreateEntry", {"entries": [
+                entry(1, x509_svid_ttl=100), entry(2, parent_id=td("/elsewhere"))]}),
+            mint(), mint(id=td("/a")), mint(id=td("/a"), public_key=p256),
+            mint(id=td("/a"), public_key=p256, signing_algorithm="none"),
+            mint(id=td("/a"), public_key=p256, signing_algorithm="ES384"),
+            mint(public_key=p256, signing_algorithm="ES256"),
+            mint(id=td(""), public_key=p256, signing_algorithm="ES256"),
+            mint(id=td("/spire/x"), public_key=p256, signing_algorithm="ES256"),
+            mint(id={"trust_domain": "other.org", "path": "/a"}, public_key=p256, signing_algorithm="ES256"),
+            mint(id=td("/a"), public_key=p256, signing_algorithm="ES256"),
+            mint(id=td("/a"), public_key=p384, signing_algorithm="ES384", ttl=60),
+            mint(id=td("/a"), public_key=p256, signing_algorithm="ES256", ttl=-5),
+            mint(id=td("/a"), public_key="AAAA", signing_algorithm="ES256"),
+            ("wait", "", ""),
+            new(), new({}), new({"entry_id": "e1"}), new({"entry_id": "none"}),
+            new({"entry_id": "e1", "public_key": "AAAA"}), new({"entry_id": "none", "public_key": p256}),
+            new({"entry_id": "e2", "public_key": p256, "signing_algorithm": "ES256"}),
+            new({"entry_id": "e1", "public_key": p256}),
+            new({"entry_id": "e1", "public_key": p256, "signing_algorithm": "ES512"}),
+            # One bad item never fails the others.
+            new({"entry_id": "e1", "public_key": p256, "signing_algorithm": "ES256"}, {},
+                {"entry_id": "e1", "public_key": p384, "signing_algorithm": "ES384"}),
+            ("local", "bundle.v1.Bundle/GetBundle", {}),
+            ("local", "bundle.v1.Bundle/GetBundle", {"output_mask": {"wit_authorities": True}}),
+        ]
+
+    def test_wit_svids(self):
+        self.over = {"server": {"experimental": {"feature_flags": ["wit-svid"],
+                                                 "cache_reload_interval": "1s"}}}
+        self.compare(self.wit_calls())
+
+    def test_wit_svids_without_the_feature(self):
+        self.compare(self.wit_calls())
+
+    def test_servers_below(self):
+        """What a downstream server may do, and how it is refused."""
+        svid, bundle, key = "svid.v1.SVID/", "bundle.v1.Bundle/", self.WIT_KEYS["ES256"]
+
+        def ca(*flags, **more):
+            return ("down", svid + "NewDownstreamX509CA",
+                    lambda side: {"csr": side.case.probe("csr", *flags)[1][0]["csr"], **more})
+
+        def publish(**authority):
+            return ("down", bundle + "PublishJWTAuthority", {"jwt_authority": authority})
+        own = ["-spiffe-id", "spiffe://example.org"]
+        self.compare([
+            ("down", svid + "NewDownstreamX509CA", {}), ("down", svid + "NewDownstreamX509CA", {"csr": "AAAA"}),
+            ca("-fault", "signature"), ca("-fault", "truncated"), ca("-fault", "garbage"),
+            ca(), ca(*own), ca(*own, preferred_ttl=60), ca(*own, preferred_ttl=-60),
+            ca(*own, preferred_ttl=2000000000), ca(*own, "-key", "p384"),
+            ("down", bundle + "PublishJWTAuthority", {}), publish(), publish(key_id="k"),
+            publish(public_key=key), publish(key_id="k", public_key="AAAA"),
+            publish(key_id="k", public_key=key, expires_at="1895428238"),
+            publish(key_id="k", public_key=key, expires_at="1895428238"),
+            publish(key_id="k", public_key=self.WIT_KEYS["ES384"], expires_at="1895428238"),
+            publish(key_id="t", public_key=key, tainted=True),
+            ("local", bundle + "GetBundle", {}),
+            ("down", bundle + "PublishWITAuthority", {}),
+            ("down", "entry.v1.Entry/GetAuthorizedEntries", {}),
+            ("down", "entry.v1.Entry/ListEntries", {}),
+            ("down", "localauthority.v1.LocalAuthority/GetX509AuthorityState", {}),
+        ])
 
     def test_agents_and_bundles(self):
         def own(side):

@@ -84,6 +84,7 @@ class Scenario:
         self.entries()
         self.entry_errors()
         self.bundles()
+        self.federation()
         self.agents()
         self.minting()
         self.authorities()
@@ -260,6 +261,79 @@ class Scenario:
         self.step("bundle", "delete", "-id", "spiffe://example.org")
         self.step("bundle", "delete")
         self.both("bundle", "delete", "-id", "none.org")
+
+    def federation(self):
+        pem = self.server.folder / "federated.pem"
+        pem.write_text(self.server.cli("bundle", "show", impl=self.cli).out)
+        jwks = self.server.folder / "federated.json"
+        jwks.write_text(self.server.cli("bundle", "show", "-format", "spiffe", impl=self.cli).out)
+        command = "federation"
+        for verb in ("create", "update", "show", "list", "delete", "refresh"):
+            self.step(command, verb, "-h")
+        self.both(command, "list")
+        web = ["-bundleEndpointURL", "https://web.invalid/", "-bundleEndpointProfile", "https_web"]
+        spiffe = ["-bundleEndpointURL", "https://127.0.0.1:1", "-bundleEndpointProfile", "https_spiffe",
+                  "-endpointSpiffeID", "spiffe://spiffe.org/server"]
+        self.both(command, "create", "-trustDomain", "web.org", *web)
+        self.step(command, "create", "-trustDomain", "spiffe://spiffe.org", *spiffe,
+                  "-trustDomainBundlePath", pem)
+        self.both(command, "create", "-trustDomain", "spiffe2.org", *spiffe[:-1],
+                  "spiffe://spiffe2.org/server", "-trustDomainBundlePath", jwks,
+                  "-trustDomainBundleFormat", "spiffe")
+        self.step(command, "create", "-trustDomain", "spiffe3.org", *spiffe,
+                  "-trustDomainBundlePath", pem)  # the bundle is taken for the endpoint's domain
+        for flags in ([], ["-trustDomain", "x.org"], ["-trustDomain", "x.org", *web[:2]],
+                      ["-trustDomain", "x.org", *web[:3], "nonsense"],
+                      ["-trustDomain", "x.org", *spiffe[:4]],
+                      ["-trustDomain", "x.org", *spiffe[:5], "no id"],
+                      ["-trustDomain", "x.org", "-bundleEndpointURL", "http://x", *web[2:]],
+                      ["-trustDomain", "b ad", *web], ["-trustDomain", "example.org", *web],
+                      ["-trustDomain", "x.org", *web, "-trustDomainBundlePath", "/nonexistent/file"],
+                      ["-trustDomain", "x.org", *web, "-data", "-"]):
+            self.both(command, "create", *flags)
+        self.step(command, "create", "-trustDomain", "x.org", *web, "-trustDomainBundlePath", jwks)
+        data = {"federationRelationships": [
+            {"trustDomain": "one.org", "bundleEndpointURL": "https://one.invalid",
+             "bundleEndpointProfile": "https_web"},
+            {"trustDomain": "two.org", "bundleEndpointURL": "https://two.invalid",
+             "bundleEndpointProfile": "https_spiffe", "endpointSPIFFEID": "spiffe://two.org/server",
+             "trustDomainBundleFormat": "pem", "trustDomainBundle": pem.read_text()},
+            {"trustdomain": "three.org", "BundleEndpointURL": "https://three.invalid",
+             "bundleEndpointProfile": "https_spiffe", "endpointSpiffeId": "spiffe://three.org/server",
+             "trustDomainBundleFormat": "spiffe", "trustDomainBundle": json.loads(jwks.read_text())},
+            {"trustDomain": "example.org", "bundleEndpointURL": "https://one.invalid",
+             "bundleEndpointProfile": "https_web"}]}
+        path = self.server.folder / "relationships.json"
+        path.write_text(json.dumps(data))
+        self.both(command, "create", "-data", path)
+        self.step(command, "create", "-data", "-", stdin="{not json", loose=True)
+        self.step(command, "create", "-data", "-", stdin="{}")
+        self.step(command, "create", "-data", "/nonexistent/file")
+        for change in ({"trustDomain": ""}, {"bundleEndpointURL": None}, {"bundleEndpointProfile": "x"},
+                       {"trustDomainBundle": "x"}, {"trustDomainBundle": "x", "trustDomainBundleFormat": "pem"}):
+            item = {**data["federationRelationships"][0], **change}
+            self.step(command, "create", "-data", "-",
+                      stdin=json.dumps({"federationRelationships": [item]}))
+        self.both(command, "list")
+        self.both(command, "show", "-trustDomain", "web.org")
+        self.step(command, "show", "-trustDomain", "spiffe://spiffe.org")
+        self.both(command, "show", "-trustDomain", "none.org")
+        self.step(command, "show", "-trustDomain", "b ad")
+        self.step(command, "show")
+        self.both(command, "update", "-trustDomain", "web.org", *spiffe)
+        self.both(command, "update", "-trustDomain", "none.org", *web)
+        self.step(command, "update", "-trustDomain", "web.org", *web, "-trustDomainBundlePath", pem)
+        self.step(command, "update", "-data", path)
+        self.step(command, "update")
+        self.step(command, "show", "-trustDomain", "web.org")
+        self.both(command, "refresh", "-id", "none.org")
+        self.step(command, "refresh", "-id", "b ad")
+        self.step(command, "refresh")
+        self.both(command, "delete", "-id", "web.org")
+        self.both(command, "delete", "-id", "none.org")
+        self.step(command, "delete", "-id", "b ad")
+        self.step(command, "delete")
+        self.step(command, "list")
 
     def join(self):
         token = json.loads(self.server.cli("token", "generate", "-output", "json").out)["value"]

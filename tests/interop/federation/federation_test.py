@@ -1,0 +1,101 @@
+"""Signet federated with real SPIRE, in both directions and over both profiles."""
+
+import socket
+import ssl
+import unittest
+
+from harness import paths
+from harness.case import TestCase, UID_A, UID_B, needs_root
+from harness.federation import CrossDomain, Domain, wait_equal, web_certificates
+from harness.process import wait_until
+
+OURS = "signet" if paths.have_signet() else "spire"
+# SPIRE polls every 15 s at the earliest and its agents every 5 s, so a key has to be known that
+# long before it signs.
+PREPARED_FOR = 35
+ROTATIONS = 5 if paths.long_run() else 1
+
+
+@needs_root
+class Federation(TestCase):
+    def pair(self, **kw):
+        return Domain(self, OURS, "ours.org", UID_A, **kw), Domain(self, "spire", "theirs.org", UID_B, **kw)
+
+    def test_rotation_on_both_sides_under_cross_domain_verification(self):
+        ours, theirs = self.pair()
+        ours.federates_with(theirs)
+        theirs.federates_with(ours)
+        for domain in (ours, theirs):
+            domain.start()
+        ours.learn(theirs)
+        theirs.learn(ours)
+        ours.start_workload(theirs)
+        theirs.start_workload(ours)
+        for domain, other in ((ours, theirs), (theirs, ours)):
+            domain.server.must("federation", "refresh", "-id", other.name)
+        traffic = CrossDomain(self, ours, theirs)
+        for _ in range(ROTATIONS):
+            for domain in (ours, theirs):
+                domain.prepare()
+            traffic.run(PREPARED_FOR)
+            for domain in (ours, theirs):
+                domain.activate()
+            # SVIDs live 60 s and are renewed at half of that: both sides show new ones now.
+            traffic.run(35)
+        client, server = traffic.finish()
+        self.assertGreaterEqual(len(client["peer_serials"]), 2)
+        self.assertGreaterEqual(len(server["peer_serials"]), 2)
+        wait_equal(ours, theirs)
+        print(f"    {client['ok']} handshakes, {traffic.tokens} tokens, "
+              f"{len(client['peer_serials'])} and {len(server['peer_serials'])} certificates")
+
+    def test_the_federation_api_alone_is_enough(self):
+        """No federates_with: relationships are made over the API, the bundle comes with them."""
+        ours, theirs = self.pair()
+        for domain in (ours, theirs):
+            domain.start()
+        for domain, other in ((ours, theirs), (theirs, ours)):
+            path = domain.server.folder / "other.json"
+            path.write_text(other.document())
+            domain.server.must(
+                "federation", "create", "-trustDomain", other.name, "-bundleEndpointURL", other.url(),
+                "-bundleEndpointProfile", "https_spiffe", "-endpointSpiffeID", other.server_id,
+                "-trustDomainBundlePath", path, "-trustDomainBundleFormat", "spiffe")
+            self.assertEqual(domain.server.must("federation", "refresh", "-id", other.name).out,
+                             "Bundle refreshed\n")
+        wait_equal(ours, theirs)
+        # A prepared authority is in the document of the next poll.
+        ours.prepare()
+        theirs.prepare()
+        wait_equal(ours, theirs)
+
+    def test_https_web_with_files_that_change(self):
+        folder = self.folder / "web"
+        ca, cert, key = web_certificates(folder)
+        files = {"serving_cert_file": {"cert_file_path": str(cert), "key_file_path": str(key),
+                                       "file_sync_interval": "1s"}}
+        profile = {"profile https_web": files}
+        over = {"plugins": {"Federation https": {"plugin_data": {"ca_file": str(ca)}}}}
+        ours = Domain(self, OURS, "ours.org", profile=profile, over=over if OURS == "signet" else None,
+                      env={"SSL_CERT_FILE": str(ca)})
+        theirs = Domain(self, "spire", "theirs.org", profile=profile, env={"SSL_CERT_FILE": str(ca)})
+        ours.federates_with(theirs, web=True)
+        theirs.federates_with(ours, web=True)
+        for domain in (ours, theirs):
+            domain.start()
+        wait_equal(ours, theirs, seconds=90)  # of itself; SPIRE waits a minute when the first poll fails
+
+        def shown(domain):
+            context = ssl.create_default_context(cafile=ca)
+            with socket.create_connection(("127.0.0.1", domain.port), 10) as plain:
+                with context.wrap_socket(plain, server_hostname="localhost") as tls:
+                    return tls.getpeercert()["serialNumber"]
+        before = shown(ours)
+        web_certificates(folder)
+        wait_until("the new certificate", lambda: shown(ours) != before, 20, 0.2)
+        for domain, other in ((ours, theirs), (theirs, ours)):
+            domain.server.must("federation", "refresh", "-id", other.name)
+
+
+if __name__ == "__main__":
+    unittest.main()
