@@ -100,7 +100,7 @@ Result<Config> Config::parse(std::string_view json) {
   if (!settings.is_object()) return refuse("the settings are not an object");
   const auto is_set = [&](const char* name) { return settings.contains(name); };
   Config config;
-  if (is_set("private_key_path") || is_set("certificate_path") ||
+  if (is_set("private_key_path") || is_set("certificate_path") || is_set("intermediates_path") ||
       is_set("spiffe_endpoint_socket")) {
     SIGNET_TRY(config.agent, parse_agent(settings));
   } else {

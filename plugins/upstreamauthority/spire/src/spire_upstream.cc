@@ -9,6 +9,7 @@ namespace signet::spire_upstream {
 namespace {
 
 constexpr std::chrono::seconds kAskEvery{5};
+constexpr std::chrono::seconds kIdentityWait{30};  // at the server's start
 
 Result<Config> parse(std::string_view json) {
   const char* endpoint = std::getenv("SPIFFE_ENDPOINT_SOCKET");
@@ -55,7 +56,7 @@ Status SpireUpstream::start(Call&) {
   feed().open();
   return timer_.start_every(host(), kAskEvery, [this] {
     if (!feed().followed()) return;
-    if (const Status status = refresh(); !status.ok()) {
+    if (const Status status = ask(std::chrono::seconds(0)); !status.ok()) {
       host().log_status(LogLevel::kWarn, "Upstream server's bundle cannot be fetched", status);
     }
   });
@@ -99,7 +100,7 @@ Result<UpstreamRoots> SpireUpstream::follow(UpstreamServer& server) {
 
 Result<MintedX509Ca> SpireUpstream::mint_x509(std::string_view csr, std::int64_t ttl_s) {
   SIGNET_TRY(const auto link, this->link());
-  SIGNET_TRY(UpstreamServer* const server, link->server());
+  SIGNET_TRY(UpstreamServer* const server, link->server(kIdentityWait));
   SIGNET_TRY(const auto answer, server->new_downstream_ca(csr, ttl_s));
   if (answer.ca_cert_chain().empty() || answer.x509_authorities().empty()) {
     return Status::internal("the upstream server's answer has no CA certificate or no roots");
@@ -119,13 +120,15 @@ Result<MintedX509Ca> SpireUpstream::mint_x509(std::string_view csr, std::int64_t
 
 Result<UpstreamJwtKeys> SpireUpstream::publish_jwt_key(const UpstreamJwtKey& key) {
   SIGNET_TRY(const auto link, this->link());
-  SIGNET_TRY(UpstreamServer* const server, link->server());
+  SIGNET_TRY(UpstreamServer* const server, link->server(kIdentityWait));
   return server->publish_jwt_key(key);
 }
 
-Status SpireUpstream::refresh() {
+Status SpireUpstream::refresh() { return ask(kIdentityWait); }
+
+Status SpireUpstream::ask(std::chrono::seconds patience) {
   SIGNET_TRY(const auto link, this->link());
-  SIGNET_TRY(UpstreamServer* const server, link->server());
+  SIGNET_TRY(UpstreamServer* const server, link->server(patience));
   return follow(*server).status();
 }
 

@@ -32,6 +32,7 @@ class SpireUpstream final : public Plugin, public UpstreamAuthority {
  private:
   /// Errors   kFailedPrecondition: not started
   Result<std::shared_ptr<UpstreamLink>> link();
+  Status ask(std::chrono::seconds patience);
   /// The upstream's bundle, told to the feed.
   Result<UpstreamRoots> follow(UpstreamServer& server);
 

@@ -1,12 +1,6 @@
 #include "upstream_link.h"
 
 namespace signet::spire_upstream {
-namespace {
-
-constexpr std::chrono::seconds kIdentityWait{30};
-
-}  // namespace
-
 UpstreamLink::UpstreamLink(const Host& host, const Config& config, const TrustDomain& trust_domain)
     : host_(host),
       identity_(host, trust_domain),
@@ -29,8 +23,8 @@ UpstreamLink::UpstreamLink(const Host& host, const Config& config, const TrustDo
                                       status);
                    }}) {}
 
-Result<UpstreamServer*> UpstreamLink::server() {
-  if (const Status status = source_.wait(kIdentityWait); !status.ok()) {
+Result<UpstreamServer*> UpstreamLink::server(std::chrono::seconds patience) {
+  if (const Status status = source_.wait(patience); !status.ok()) {
     return Status::unavailable("no identity for the upstream server: " + status.message());
   }
   // The source wakes us before it tells of the very first one.

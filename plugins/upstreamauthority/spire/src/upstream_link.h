@@ -16,9 +16,9 @@ class UpstreamLink {
   /// Begins to ask the Workload API at once.
   UpstreamLink(const Host& host, const Config& config, const TrustDomain& trust_domain);
 
-  /// The server, as soon as there is an identity to show it. Waits half a minute at most.
+  /// The server, as soon as there is an identity to show it; waits that long for one.
   /// Errors   kUnavailable, kFailedPrecondition
-  Result<UpstreamServer*> server();
+  Result<UpstreamServer*> server(std::chrono::seconds patience);
 
  private:
   const Host host_;

@@ -12,6 +12,8 @@ namespace svid_v1 = ::spire::api::server::svid::v1;
 namespace types = ::spire::api::types;
 
 constexpr std::chrono::seconds kTimeout{30};
+constexpr std::chrono::seconds kBundleTimeout{
+    5};  // it is asked for again soon; a stop waits for it
 
 }  // namespace
 
@@ -26,7 +28,8 @@ void UpstreamServer::renew_connection() {
 }
 
 template <typename Response, typename Request>
-Result<Response> UpstreamServer::call(const char* method, const Request& request) {
+Result<Response> UpstreamServer::call(const char* method, const Request& request,
+                                      std::chrono::seconds timeout) {
   SIGNET_RETURN_IF_ERROR(identity_.ready());
   std::shared_ptr<RpcConnection> connection;
   {
@@ -36,7 +39,7 @@ Result<Response> UpstreamServer::call(const char* method, const Request& request
     }
     connection = connection_;
   }
-  auto answer = connection->call<Response>(method, request, host_.deadline_in(kTimeout));
+  auto answer = connection->call<Response>(method, request, host_.deadline_in(timeout));
   if (answer) return answer;
   std::shared_ptr<RpcConnection> gone;
   {
@@ -53,7 +56,7 @@ Result<svid_v1::NewDownstreamX509CAResponse> UpstreamServer::new_downstream_ca(s
   request.set_preferred_ttl(static_cast<std::int32_t>(
       std::clamp<std::int64_t>(ttl_s, 0, std::numeric_limits<std::int32_t>::max())));
   return call<svid_v1::NewDownstreamX509CAResponse>(
-      "/spire.api.server.svid.v1.SVID/NewDownstreamX509CA", request);
+      "/spire.api.server.svid.v1.SVID/NewDownstreamX509CA", request, kTimeout);
 }
 
 Result<UpstreamJwtKeys> UpstreamServer::publish_jwt_key(const UpstreamJwtKey& key) {
@@ -64,7 +67,7 @@ Result<UpstreamJwtKeys> UpstreamServer::publish_jwt_key(const UpstreamJwtKey& ke
   authority.set_expires_at(key.expires_at);
   SIGNET_TRY(const auto answer,
              call<bundle_v1::PublishJWTAuthorityResponse>(
-                 "/spire.api.server.bundle.v1.Bundle/PublishJWTAuthority", request));
+                 "/spire.api.server.bundle.v1.Bundle/PublishJWTAuthority", request, kTimeout));
   UpstreamJwtKeys keys;
   for (const types::JWTKey& each : answer.jwt_authorities()) keys.push_back(jwt_key_from_api(each));
   return keys;
@@ -72,7 +75,7 @@ Result<UpstreamJwtKeys> UpstreamServer::publish_jwt_key(const UpstreamJwtKey& ke
 
 Result<types::Bundle> UpstreamServer::bundle() {
   return call<types::Bundle>("/spire.api.server.bundle.v1.Bundle/GetBundle",
-                             bundle_v1::GetBundleRequest());
+                             bundle_v1::GetBundleRequest(), kBundleTimeout);
 }
 
 }  // namespace signet::spire_upstream

@@ -33,7 +33,7 @@ class UpstreamServer {
 
  private:
   template <typename Response, typename Request>
-  Result<Response> call(const char* method, const Request& request);
+  Result<Response> call(const char* method, const Request& request, std::chrono::seconds timeout);
 
   const Host host_;
   const std::string uri_;
