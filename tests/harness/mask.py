@@ -19,7 +19,8 @@ _RULES = [
 _LIBRARY = re.compile(
     r'(malformed CSR|failed to parse CSR|unable to parse X\.509 authority|invalid CSR signature|'
     r'failed to convert X\.509 authority|failed to convert JWT authority|failed to create token|'
-    r'failed to list entries|failed to verify CSR signature|invalid DNS name): '
+    r'failed to list entries|failed to verify CSR signature|invalid DNS name|malformed public key|'
+    r'invalid public key|invalid JWT authority(?!: missing)): '
     r'(?:\\.|[^"\\])*', re.S)
 _LIBRARY_WHOLE = re.compile(_LIBRARY.pattern.removesuffix(r'(?:\\.|[^"\\])*') + ".*", re.S)
 

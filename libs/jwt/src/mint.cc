@@ -1,8 +1,8 @@
-// Minting: header, claims, signature.
-#include "algorithm.h"
+// Minting JWT-SVIDs: their claims.
 #include "crypto/encoding.h"
 #include "crypto/random.h"
 #include "jwt/svid.h"
+#include "token_writer.h"
 #include "x509/strict_json.h"
 
 namespace signet::jwt {
@@ -36,26 +36,8 @@ Result<std::string> claims_text(const SvidParams& params) {
 
 Result<std::string> mint_svid(const SvidParams& params, std::string_view key_id,
                               const crypto::Signer& signer) {
-  const crypto::KeyType type = signer.key_type();
-  const std::string_view name = algorithm_for(type);
-  const Algorithm& algorithm = *find_algorithm(name);
-  const json header = {{"alg", name}, {"kid", key_id}, {"typ", "JWT"}};
   SIGNET_TRY(const std::string claims, claims_text(params));
-  std::string token = crypto::base64url_encode(crypto::as_bytes(x509::print_json(header, -1)));
-  token += '.';
-  token += crypto::base64url_encode(crypto::as_bytes(claims));
-  SIGNET_TRY(crypto::Bytes signature,
-             signer.sign(algorithm.hash, crypto::digest(algorithm.hash, crypto::as_bytes(token)),
-                         algorithm.padding));
-  if (!algorithm.rsa) {  // RFC 7518 3.4: r || s
-    SIGNET_TRY(signature, crypto::ecdsa_der_to_raw(type, signature));
-  }
-  token += '.';
-  token += crypto::base64url_encode(signature);
-  if (token.size() > kMaxTokenBytes) {
-    return Status::invalid_argument("JWT-SVID is larger than 16 KiB");
-  }
-  return token;
+  return sign_token("JWT", claims, key_id, signer);
 }
 
 std::string new_jti() { return crypto::base64url_encode(crypto::random_uuid_bytes()); }

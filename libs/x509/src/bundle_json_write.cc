@@ -80,6 +80,12 @@ Result<std::string> write_bundle_json(const Bundle& bundle, const BundleJsonOpti
   return print_json(document, 4);
 }
 
+Result<std::string> write_jwk(const crypto::PublicKey& key, std::string_view algorithm) {
+  ordered_json jwk = ordered_json::object();
+  put_jwk(jwk, key, "", algorithm);
+  return print_json(jwk, -1);
+}
+
 Result<std::string> write_jwks(const std::vector<JwtAuthority>& authorities) {
   ordered_json document = ordered_json::object();
   document["keys"] = ordered_json::array();

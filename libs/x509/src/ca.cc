@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "crypto/der_writer.h"
+#include "oids.h"
 #include "x509/csr.h"
 
 namespace signet::x509 {
@@ -16,6 +18,19 @@ CertificateTemplate ca_template(const TrustDomain& trust_domain, ByteView spki) 
   ca.basic_constraints = BasicConstraints{true, std::nullopt, true};
   ca.uris = {trust_domain.id_string()};
   return ca;
+}
+
+// RFC 5280 4.2.1.10: of the URIs below, the host must be the trust domain. Critical, so that who
+// cannot check it does not believe the certificate.
+Extension only_uris_of(const TrustDomain& trust_domain) {
+  constexpr std::uint8_t kPermittedSubtrees = 0xa0;
+  constexpr std::uint8_t kUri = 0x86;
+  crypto::der::Writer out;
+  out.sequence([&] {
+    out.nested(kPermittedSubtrees,
+               [&] { out.sequence([&] { out.text(kUri, trust_domain.name()); }); });
+  });
+  return {crypto::to_bytes(oid::kNameConstraints), true, std::move(out).take()};
 }
 
 Status refuse(const char* text) { return Status::invalid_argument(text); }
@@ -53,6 +68,8 @@ Result<Certificate> sign_downstream_ca(const TrustDomain& trust_domain,
   ca.subject = subject.encode();
   ca.issuer = crypto::to_bytes(signer.subject_raw());
   ca.authority_key_id = crypto::to_bytes(signer.subject_key_id());
+  ca.basic_constraints->path_length = params.max_path;
+  if (params.name_constraints) ca.extra.push_back(only_uris_of(trust_domain));
   ca.not_before = params.now - kNotBeforeBackdate;
   ca.not_after = std::min(params.now + params.ttl, signer.not_after());
   SIGNET_TRY(const Bytes der, sign_certificate(ca, key));

@@ -33,6 +33,9 @@ bool Certificate::allows_any_usage() const { return state_->any_usage; }
 ByteView Certificate::subject_key_id() const { return state_->subject_key_id; }
 ByteView Certificate::authority_key_id() const { return state_->authority_key_id; }
 bool Certificate::has_name_constraints() const { return state_->has_name_constraints; }
+const std::vector<std::string>& Certificate::permitted_uri_hosts() const {
+  return state_->permitted_uri_hosts;
+}
 const std::vector<std::string>& Certificate::unhandled_critical_extensions() const {
   return state_->unhandled_critical;
 }

@@ -64,6 +64,28 @@ bool read_key_ids(ByteView oid, ByteView value, Certificate::State& out) {
   return top.at_end() && fields.ok();
 }
 
+// Only what is processed in verification: hosts that URIs must have, each by its whole name.
+// Whatever else there is makes the extension one that is not known.
+bool read_permitted_uri_hosts(ByteView value, Certificate::State& out) {
+  constexpr std::uint8_t kPermittedSubtrees = 0xa0;
+  constexpr std::uint8_t kUri = 0x86;
+  der::Reader top(value);
+  der::Reader constraints = top.sequence();
+  if (!constraints.next_is(kPermittedSubtrees)) return false;
+  der::Reader subtrees(constraints.expect(kPermittedSubtrees));
+  std::vector<std::string> hosts;
+  while (subtrees.ok() && !subtrees.at_end()) {
+    der::Reader subtree = subtrees.sequence();
+    if (!subtree.next_is(kUri)) return false;
+    hosts.emplace_back(crypto::as_text(subtree.expect(kUri)));
+    // A leading dot means every host below that name.
+    if (!subtree.at_end() || hosts.back().empty() || hosts.back().front() == '.') return false;
+  }
+  if (!top.at_end() || !constraints.at_end() || !subtrees.ok() || hosts.empty()) return false;
+  out.permitted_uri_hosts = std::move(hosts);
+  return true;
+}
+
 // One extension. False when it is malformed; one that is critical and not processed is noted.
 bool read_extension(ByteView oid, bool critical, ByteView value, Certificate::State& out) {
   if (crypto::equal(oid, oid::kKeyUsage)) {
@@ -90,7 +112,10 @@ bool read_extension(ByteView oid, bool critical, ByteView value, Certificate::St
   }
   // Without a demand for an explicit policy, RFC 5280 6.1 never fails on policies.
   if (crypto::equal(oid, oid::kCertificatePolicies)) return true;
-  if (crypto::equal(oid, oid::kNameConstraints)) out.has_name_constraints = true;
+  if (crypto::equal(oid, oid::kNameConstraints)) {
+    if (read_permitted_uri_hosts(value, out)) return true;
+    out.has_name_constraints = true;
+  }
   if (critical) out.unhandled_critical.push_back(oid_to_text(oid));
   return true;
 }

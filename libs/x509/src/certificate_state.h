@@ -19,6 +19,7 @@ struct Certificate::State {
   bool has_ext_key_usage = false;
   bool server_auth = false, client_auth = false, any_usage = false;
   bool has_name_constraints = false;
+  std::vector<std::string> permitted_uri_hosts;
   std::vector<std::string> unhandled_critical;
 };
 

@@ -13,6 +13,16 @@ Status refuse(const char* reason, std::string text) {
   return Status::invalid_argument(std::move(text)).with("reason", reason);
 }
 
+// "" when there is none: no constraint permits that.
+std::string host_of(std::string_view uri) {
+  const std::size_t begin = uri.find("://");
+  if (begin == std::string_view::npos) return {};
+  const std::string_view rest = uri.substr(begin + 3);
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
+  if (authority.find('@') != std::string_view::npos) return {};
+  return std::string(authority.substr(0, authority.find(':')));
+}
+
 // Depth-first search for a path from the leaf to a root, RFC 5280 6.1 applied on the way.
 class PathFinder {
  public:
@@ -54,7 +64,23 @@ class PathFinder {
     if (issuer.has_name_constraints()) {
       return refuse("path", "name constraints are not supported");
     }
+    SIGNET_RETURN_IF_ERROR(check_permitted_hosts(issuer));
     return check_spiffe_issuer(issuer, is_root);
+  }
+
+  // RFC 5280 4.2.1.10, for all that lies below the issuer on this path.
+  Status check_permitted_hosts(const Certificate& issuer) const {
+    const auto& permitted = issuer.permitted_uri_hosts();
+    if (permitted.empty()) return {};
+    for (const Certificate& below : path_) {
+      for (const std::string& uri : below.uris()) {
+        const std::string host = host_of(uri);
+        if (std::find(permitted.begin(), permitted.end(), host) == permitted.end()) {
+          return refuse("path", "URI SAN is outside the name constraints of its issuer");
+        }
+      }
+    }
+    return {};
   }
 
   // X509-SVID 3.2, 4.1: a signing certificate's SPIFFE ID has no path; an intermediate that names

@@ -100,6 +100,12 @@ Status read_experimental(const json& block, AgentConfig& config) {
   const auto found = block.find("experimental");
   if (found == block.end() || !found->is_object()) return {};
   const json& experimental = *found;
+  if (const std::string window = text(experimental, "taint_window"); !window.empty()) {
+    SIGNET_TRY(config.taint_window, parse_go_duration(window));
+    if (config.taint_window.count() <= 0) {
+      return bad("experimental.taint_window", "must be positive");
+    }
+  }
   if (const std::string interval = text(experimental, "sync_interval"); !interval.empty()) {
     SIGNET_TRY(config.sync_interval, parse_go_duration(interval));
     if (config.sync_interval.count() <= 0)

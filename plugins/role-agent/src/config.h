@@ -41,6 +41,9 @@ struct AgentConfig {
   std::chrono::seconds availability_target{0};  // 0: not set
 
   std::chrono::nanoseconds sync_interval = std::chrono::seconds(5);
+  // Over how long SVIDs of a tainted authority are replaced; 0: as long as it takes at half speed,
+  // at least 5 s.
+  std::chrono::nanoseconds taint_window{0};
   std::chrono::nanoseconds jwt_cache_hit_timeout = std::chrono::seconds(30);
   bool use_sync_authorized_entries = true;
 

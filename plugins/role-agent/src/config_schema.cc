@@ -65,6 +65,7 @@ constexpr auto kSchemaText = schema_text(R"json({
         "experimental": {
           "type": "object", "additionalProperties": false, "x-signet-unknown": "warn",
           "properties": {
+            "taint_window": {"type": "string", "format": "duration", "minimum": "1ms", "description": "over how long X509-SVIDs of a tainted authority are replaced, open streams first; default: 5s, or longer when the server is slower"},
             "sync_interval": {"type": "string", "format": "duration", "minimum": "10ms", "default": "5s", "description": "how often the server is asked for changes"},
             "jwt_svid_cache_hit_timeout": {"type": "string", "format": "duration", "description": "how long a call waits for the server while its cached token is still good; 5s to 30s"},
             "use_sync_authorized_entries": {"type": "boolean", "default": true, "description": "false: the whole list of entries each time"},

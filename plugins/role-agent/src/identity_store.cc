@@ -143,6 +143,11 @@ IdentityStore::ToMint IdentityStore::to_mint(std::size_t limit) const {
     }
     check = std::min<std::chrono::nanoseconds>(
         check, std::chrono::seconds(record.svid->not_after - record.svid->not_before) / 20);
+    if (record.tainted) {
+      check = std::min<std::chrono::nanoseconds>(
+          check, std::chrono::nanoseconds(
+                     std::max<std::int64_t>(0, record.replace_at_ns - host_.monotonic_ns())));
+    }
     if (stale(record, now)) {
       ++out.stale;
       (subscribed.contains(&record) ? urgent : replace).push_back(record.entry);
@@ -183,18 +188,29 @@ void IdentityStore::put_svids(const std::vector<std::pair<std::string, X509SvidP
   notify(changed);
 }
 
-std::size_t IdentityStore::taint(const x509::RootPool& authorities) {
-  std::size_t count = 0;
+std::size_t IdentityStore::taint(
+    const x509::RootPool& authorities,
+    const std::function<std::chrono::nanoseconds(std::size_t)>& window) {
   const x509::VerifyOptions options{x509::from_unix(host_.unix_seconds())};
   const std::unique_lock lock(mutex_);
+  std::vector<Record*> found;
   for (auto& [id, record] : records_) {
     if (!record.svid || record.tainted) continue;
     const auto chain = x509::Certificate::parse_concatenated(crypto::as_bytes(record.svid->chain));
     if (!chain || !x509::verify_path(*chain, authorities, options)) continue;
-    record.tainted = true;
-    ++count;
+    found.push_back(&record);
   }
-  return count;
+  const RecordSet subscribed = subscribed_locked();
+  std::stable_partition(found.begin(), found.end(),
+                        [&](const Record* record) { return subscribed.contains(record); });
+  const std::int64_t now = host_.monotonic_ns();
+  const auto spread = static_cast<double>(window(found.size()).count());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const double share = static_cast<double>(i) / static_cast<double>(found.size());
+    found[i]->tainted = true;
+    found[i]->replace_at_ns = now + static_cast<std::int64_t>(spread * share);
+  }
+  return found.size();
 }
 
 void IdentityStore::shed() {
@@ -298,7 +314,8 @@ IdentityStore::RecordSet IdentityStore::subscribed_locked() const {
 }
 
 bool IdentityStore::stale(const Record& record, double now) const {
-  return record.tainted || record.svid->revision_number != record.entry->revision_number ||
+  return (record.tainted && host_.monotonic_ns() >= record.replace_at_ns) ||
+         record.svid->revision_number != record.entry->revision_number ||
          should_rotate_x509(record.svid->not_before, record.svid->not_after, now,
                             options_.availability_target);
 }

@@ -51,8 +51,10 @@ class IdentityStore final : public IdentityTable {
   void put_svids(const std::vector<std::pair<std::string, X509SvidPtr>>& svids,
                  const EntryMap& minted);
   /// SVIDs that verify to one of these authorities are to be replaced; they stay until they are.
-  /// Answers how many.
-  std::size_t taint(const x509::RootPool& authorities);
+  /// The first one is due at once, the others evenly over what `window` answers for their number;
+  /// those of open streams come first. Answers how many.
+  std::size_t taint(const x509::RootPool& authorities,
+                    const std::function<std::chrono::nanoseconds(std::size_t)>& window);
   /// Above the limit, drops SVIDs that nobody is subscribed to, least recently used first.
   void shed();
   /// Forgets entries and SVIDs: this agent was banned.
@@ -63,6 +65,7 @@ class IdentityStore final : public IdentityTable {
     EntryPtr entry;
     X509SvidPtr svid;
     bool tainted = false;
+    std::int64_t replace_at_ns = 0;   // when a tainted one is due
     const Selector* place = nullptr;  // in the index
     std::int64_t used_ns = 0;         // by a subscriber
   };

@@ -2,6 +2,8 @@
 // call to the server, and the answers into the store.
 #pragma once
 
+#include <atomic>
+
 #include "crypto/key.h"
 #include "identity_store.h"
 #include "server_api.h"
@@ -21,6 +23,8 @@ class Minter {
   Result<Done> mint(const std::vector<EntryPtr>& entries);
   /// How many a batch may have: 500, halved by each failed call, doubled by each that succeeds.
   std::size_t limit() const { return limit_; }
+  /// SVIDs a second that the last batch of some size came at; 0: none yet. From any thread.
+  double rate() const { return rate_.load(std::memory_order_relaxed); }
 
  private:
   const Host host_;
@@ -28,6 +32,7 @@ class Minter {
   IdentityStore& store_;
   const crypto::KeyType key_type_;
   std::size_t limit_ = 500;
+  std::atomic<double> rate_{0};
 };
 
 }  // namespace signet::agent

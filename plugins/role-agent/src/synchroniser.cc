@@ -13,6 +13,7 @@ using std::chrono::nanoseconds;
 constexpr std::size_t kBundlesAtOnce = 10;
 constexpr std::chrono::milliseconds kMintBase{500};
 constexpr std::chrono::minutes kMintCap{4};
+constexpr std::chrono::seconds kTaintWindow{5};
 
 nanoseconds sync_cap(nanoseconds interval) {
   return std::min<nanoseconds>(std::chrono::minutes(8), 48 * interval);
@@ -164,7 +165,8 @@ void Synchroniser::process_taints(const x509::Bundle& bundle) {
     tainted_roots_ = x509::RootPool(all);
   }
   if (!fresh.empty()) {
-    const std::size_t count = store_.taint(x509::RootPool(fresh));
+    const std::size_t count =
+        store_.taint(x509::RootPool(fresh), [this](std::size_t n) { return taint_window(n); });
     host_.info("Tainted X.509 authorities: their X509-SVIDs are being replaced",
                {{"tainted_x509_svids", count}});
     mint_loop_.kick();
@@ -177,6 +179,15 @@ void Synchroniser::process_taints(const x509::Bundle& bundle) {
   if (keys.empty()) return;
   host_.info("Tainted JWT authorities: their tokens are dropped",
              {{"tainted_jwt_svids", jwt_.taint(keys)}});
+}
+
+// Thousands of agents learn of a taint at the same moment, and their server has other work too.
+nanoseconds Synchroniser::taint_window(std::size_t svids) const {
+  if (config_.taint_window.count() > 0) return config_.taint_window;
+  const double rate = minter_.rate();
+  const double at_half_speed = rate > 0 ? static_cast<double>(svids) / (rate / 2) : 0;
+  return std::max<nanoseconds>(kTaintWindow,
+                               nanoseconds(static_cast<std::int64_t>(at_half_speed * 1e9)));
 }
 
 void Synchroniser::note_federation() {

@@ -47,6 +47,7 @@ class Synchroniser {
   Result<BundlePtr> federated_bundle(const std::string& trust_domain);
   Status take_own(const x509::Bundle& bundle);
   void process_taints(const x509::Bundle& bundle);
+  std::chrono::nanoseconds taint_window(std::size_t svids) const;
   std::chrono::nanoseconds sync_round();
   std::chrono::nanoseconds mint_round();
 

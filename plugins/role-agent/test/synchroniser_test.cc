@@ -141,6 +141,32 @@ TEST(Synchroniser, TaintedAuthoritysSvidsStayUntilTheirReplacementIsThere) {
   EXPECT_EQ(rig.server.mints, minted);  // each authority is processed once
 }
 
+TEST(Synchroniser, TaintedAuthoritysSvidsAreReplacedOpenStreamsFirstAndSpreadOut) {
+  Rig rig;
+  rig.server.add(entry("me", "/me", {"unix:uid:0"}));
+  for (int i = 0; i < 49; ++i) {
+    rig.server.add(entry("id-" + std::to_string(i), "/w" + std::to_string(i), {"unix:uid:7"}));
+  }
+  rig.start();
+  const auto call = rig.x509();
+  const std::size_t messages = call->count();
+  EXPECT_EQ(rig.store->counts().x509_svids, 50u);
+  rig.server.rotate_with_taint();
+  const std::size_t before = rig.server.svids;
+  rig.sync->sync_soon();
+  rig.host.advance(std::chrono::milliseconds(900));
+  EXPECT_EQ(call->count(), messages + 2) << "the bundle, and the replacement within a second";
+  const std::size_t first = rig.server.svids - before;
+  EXPECT_GE(first, 1u);
+  EXPECT_LE(first, 15u) << "not all at once";
+  EXPECT_EQ(rig.store->counts().x509_svids, 50u) << "the old ones stay";
+  rig.host.advance(seconds(2));
+  EXPECT_GT(rig.server.svids - before, first);
+  EXPECT_LT(rig.server.svids - before, 45u);
+  rig.host.advance(seconds(4));
+  EXPECT_EQ(rig.server.svids - before, 50u) << "each once";
+}
+
 TEST(Synchroniser, TaintedJwtAuthoritysTokensAreDropped) {
   Rig rig;
   rig.server.add(entry("1", "/me", {"unix:uid:0"}));

@@ -30,8 +30,8 @@ Record to_record(const std::string& id, const store::Agent& body) {
   return record;
 }
 
-AgentPtr from_parts(std::string_view id, std::string_view body, std::uint64_t row,
-                    std::uint64_t revision) {
+std::shared_ptr<AgentRecord> from_parts(std::string_view id, std::string_view body,
+                                        std::uint64_t row, std::uint64_t revision) {
   auto agent = std::make_shared<AgentRecord>();
   if (!agent->body.ParseFromArray(body.data(), static_cast<int>(body.size()))) return nullptr;
   agent->id = id;
@@ -62,6 +62,43 @@ AgentPtr AgentRecords::find(std::string_view id) const {
 std::size_t AgentRecords::count() const {
   std::shared_lock lock(mutex_);
   return agents_.size();
+}
+
+std::size_t AgentRecords::count_live(std::int64_t now) const {
+  std::shared_lock lock(mutex_);
+  return static_cast<std::size_t>(std::count_if(agents_.begin(), agents_.end(), [&](const auto& a) {
+    return !a.second->banned() && a.second->body.expires_at() > now;
+  }));
+}
+
+void AgentRecords::saw(const AgentRecord& agent, std::int64_t now_ns) {
+  if (agent.presence) agent.presence->seen_ns.store(now_ns, std::memory_order_relaxed);
+}
+
+void AgentRecords::gave_bundle(std::string_view id, std::uint64_t revision,
+                               std::int64_t now_ns) const {
+  const AgentPtr agent = find(id);
+  if (!agent || !agent->presence) return;
+  saw(*agent, now_ns);
+  // Answers may overtake each other: the number only grows.
+  std::uint64_t known = agent->presence->bundle_revision.load(std::memory_order_relaxed);
+  while (known < revision &&
+         !agent->presence->bundle_revision.compare_exchange_weak(known, revision)) {
+  }
+}
+
+AgentRecords::Seen AgentRecords::seen(std::int64_t since_ns, std::uint64_t revision) const {
+  Seen seen;
+  std::shared_lock lock(mutex_);
+  for (const auto& [id, agent] : agents_) {
+    const std::int64_t at = agent->presence->seen_ns.load(std::memory_order_relaxed);
+    if (at == 0 || at < since_ns || agent->banned()) continue;
+    const std::uint64_t has = agent->presence->bundle_revision.load(std::memory_order_relaxed);
+    ++seen.agents;
+    seen.lowest = std::min(seen.lowest, has);
+    if (has < revision) ++seen.lacking;
+  }
+  return seen;
 }
 
 // Reads, edits and writes one record in one transaction, then puts the result into memory.
@@ -212,8 +249,10 @@ Status AgentRecords::reload(Transaction& tx) {
   Query query;
   query.kind = "agent";
   SIGNET_RETURN_IF_ERROR(tx.for_each(query, [&](const signet_record& record) {
-    AgentPtr agent = from_parts(view(record.id), view(record.body), record.row, record.revision);
+    auto agent = from_parts(view(record.id), view(record.body), record.row, record.revision);
     if (agent) {
+      const AgentPtr before = find(agent->id);
+      agent->presence = before ? before->presence : std::make_shared<AgentPresence>();
       loaded.emplace(agent->id, agent);
     } else {
       host_.error("Stored agent cannot be read", {{"agent_id", view(record.id)}});
@@ -242,7 +281,7 @@ bool AgentRecords::knows(const Change& change) const {
 }
 
 void AgentRecords::apply(const Record& record) {
-  AgentPtr agent = from_parts(record.id, record.body, record.row, record.revision);
+  auto agent = from_parts(record.id, record.body, record.row, record.revision);
   if (!agent) {
     host_.error("Stored agent cannot be read", {{"agent_id", record.id}});
     return;
@@ -259,9 +298,11 @@ void AgentRecords::apply(const Record& record) {
     AgentPtr& place = agents_[record.id];
     if (place) {
       if (place->revision > record.revision) return;  // a later one is here already
+      agent->presence = place->presence;
       selectors_changed = place->selectors() != agent->selectors();
       newly_banned = agent->banned() && !place->banned();
     }
+    if (!agent->presence) agent->presence = std::make_shared<AgentPresence>();
     place = agent;
   }
   if (selectors_changed) entries_.agent_changed(agent->id, agent->selectors());

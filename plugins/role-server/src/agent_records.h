@@ -4,6 +4,8 @@
 // returns, memory has it, so a ban or an eviction is in force at once.
 #pragma once
 
+#include <atomic>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
@@ -22,11 +24,18 @@
 
 namespace signet::server {
 
+// What calls tell of an agent while this server runs. Shared by all records that the agent has had.
+struct AgentPresence {
+  std::atomic<std::int64_t> seen_ns{0};           // monotonic, of its last call; 0: none yet
+  std::atomic<std::uint64_t> bundle_revision{0};  // of our own bundle, as it was last given
+};
+
 struct AgentRecord {
   std::string id;  // "spiffe://example.org/spire/agent/..."
   signet::store::v1::Agent body;
   std::uint64_t row = 0;
   std::uint64_t revision = 0;
+  std::shared_ptr<AgentPresence> presence;  // in records of find()
   bool banned() const { return body.serial_number().empty(); }
   std::vector<std::string> selectors() const;  // "type:value"
 };
@@ -50,6 +59,21 @@ class AgentRecords final : public ChangeSubscriber {
   /// nullptr when there is none. Does not block.
   AgentPtr find(std::string_view id) const;
   std::size_t count() const;
+  /// Agents that may call: neither banned nor expired at `now` (Unix seconds).
+  std::size_t count_live(std::int64_t now) const;
+
+  // Who has which bundle. None of these blocks or writes to the datastore.
+
+  /// The agent made a call.
+  static void saw(const AgentRecord& agent, std::int64_t now_ns);
+  /// A peer whose certificate says it is this agent was given our bundle of this revision.
+  void gave_bundle(std::string_view id, std::uint64_t revision, std::int64_t now_ns) const;
+  struct Seen {
+    std::size_t agents = 0;   // that called since then
+    std::size_t lacking = 0;  // of them: have not been given this revision
+    std::uint64_t lowest = std::numeric_limits<std::uint64_t>::max();
+  };
+  Seen seen(std::int64_t since_ns, std::uint64_t revision) const;
 
   // All that follows blocks. Errors: kNotFound when there is no such agent; the datastore's.
 

@@ -82,13 +82,27 @@ ApiServer::ApiServer(ServiceContext& context, const MethodRegistry& methods)
 ApiServer::~ApiServer() { stop(std::chrono::nanoseconds(0)); }
 
 Status ApiServer::start() {
+  SIGNET_RETURN_IF_ERROR(start_local());
+  return start_network();
+}
+
+Status ApiServer::start_local() {
   SIGNET_RETURN_IF_ERROR(open_admin_socket());
-  SIGNET_RETURN_IF_ERROR(open_tcp());
   SIGNET_RETURN_IF_ERROR(admin_->serve());
-  SIGNET_RETURN_IF_ERROR(tcp_->serve());
-  context_.host.info("Serving the API", {{"address", tcp_->address()}, {"network", "tcp"}});
   context_.host.info("Serving the API", {{"address", admin_->address()}, {"network", "unix"}});
   return {};
+}
+
+Status ApiServer::start_network() {
+  SIGNET_RETURN_IF_ERROR(open_tcp());
+  SIGNET_RETURN_IF_ERROR(tcp_->serve());
+  on_network_ = true;
+  context_.host.info("Serving the API", {{"address", tcp_->address()}, {"network", "tcp"}});
+  return {};
+}
+
+void ApiServer::stop_network(std::chrono::nanoseconds drain) {
+  if (on_network_.exchange(false)) (void)tcp_->close(drain);
 }
 
 Status ApiServer::open_admin_socket() {
@@ -177,6 +191,7 @@ void ApiServer::dispatch(const MethodRegistry::Method& method,
           Status::internal("unable to look up agent information: " + promoted.message()));
     }
   }
+  if (caller->agent) AgentRecords::saw(*caller->agent, context_.host.monotonic_ns());
   std::unique_ptr<UnaryTask> task;
   std::uint32_t cost = 1;
   if (method.parse) {
@@ -212,14 +227,15 @@ void ApiServer::run(const MethodRegistry::Method& method,
 }
 
 void ApiServer::identity_changed() {
-  if (tcp_) tcp_->identity_changed();
+  if (on_network_) tcp_->identity_changed();
 }
 
 void ApiServer::disconnect(const std::string& spiffe_id) {
-  if (tcp_) tcp_->disconnect(spiffe_id);
+  if (on_network_) tcp_->disconnect(spiffe_id);
 }
 
 void ApiServer::stop(std::chrono::nanoseconds drain) {
+  on_network_ = false;
   if (tcp_) (void)tcp_->close(drain);
   if (admin_) (void)admin_->close(drain);
   delayed_.stop();

@@ -2,6 +2,7 @@
 // authorisation, rate limit, handler, audit.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,11 @@ class ApiServer {
 
   /// Opens both sockets. Blocks. Errors   the transport's, with the address in the text
   Status start();
+  /// Its two halves: the admin socket, and the port for agents.
+  Status start_local();
+  Status start_network();
+  /// Shuts the port for agents for good. Blocks.
+  void stop_network(std::chrono::nanoseconds drain);
   /// Stops accepting, lets calls end for that long, then cancels them. Blocks.
   void stop(std::chrono::nanoseconds drain);
 
@@ -31,7 +37,7 @@ class ApiServer {
   /// Ends the connections of an agent that was banned or evicted.
   void disconnect(const std::string& spiffe_id);
   /// Where agents reach it, "tcp:127.0.0.1:40001"; after start().
-  std::string tcp_address() const { return tcp_ ? tcp_->address() : std::string(); }
+  std::string tcp_address() const { return on_network_ ? tcp_->address() : std::string(); }
 
  private:
   class TlsAcceptor;
@@ -54,6 +60,7 @@ class ApiServer {
   std::unique_ptr<TlsAcceptor> acceptor_;
   std::unique_ptr<RpcListener> admin_;
   std::unique_ptr<RpcListener> tcp_;
+  std::atomic<bool> on_network_{false};  // tcp_ is there and serves
 };
 
 }  // namespace signet::server

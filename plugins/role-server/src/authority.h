@@ -19,8 +19,10 @@ struct Authority {
   std::int64_t not_after = 0;
 };
 struct X509Authority : Authority {
-  x509::Certificate certificate;            // the CA certificate
-  std::vector<std::string> upstream_chain;  // DER, below `certificate` in SVID chains
+  x509::Certificate certificate;  // the CA certificate
+  // DER, what follows a leaf in SVID chains: `certificate`, then up to below the upstream's root;
+  // empty when `certificate` is itself the root.
+  std::vector<std::string> upstream_chain;
   x509::SvidIssuer issuer;
 };
 struct TokenAuthority : Authority {  // of JWT-SVIDs or WIT-SVIDs

@@ -1,5 +1,6 @@
 // spire.api.server.bundle.v1.Bundle: our own bundle, which agents poll, and those of foreign
 // trust domains.
+#include "agent_records.h"
 #include "api_status.h"
 #include "authorities.h"
 #include "bundle_conversion.h"
@@ -36,6 +37,12 @@ class BundleService {
     if (!own) return api_error(call.host(), Code::kNotFound, "bundle not found");
     response = own->message;
     apply_mask(response, output_mask(request));
+    const bool whole = !request.has_output_mask() || (request.output_mask().x509_authorities() &&
+                                                      request.output_mask().jwt_authorities());
+    if (whole && call.caller().identity) {
+      context_.agents->gave_bundle(call.caller_id().to_string(), own->revision,
+                                   call.host().monotonic_ns());
+    }
     return {};
   }
 

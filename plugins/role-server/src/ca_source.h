@@ -15,8 +15,9 @@ namespace signet::server {
 
 struct CaGrant {
   x509::Certificate certificate;
-  std::vector<std::string> upstream_chain;  // DER; from above `certificate` to below the root
-  std::vector<std::string> roots;           // DER; the bundle must hold them
+  // DER: `certificate`, then up to below the root; empty when `certificate` is the root itself.
+  std::vector<std::string> upstream_chain;
+  std::vector<std::string> roots;  // DER; the bundle must hold them
 };
 
 class CaSource {

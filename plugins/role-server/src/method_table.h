@@ -69,6 +69,9 @@ inline constexpr MethodRule kMethods[] = {
     {"/spire.api.server.entry.v1.Entry/GetAuthorizedEntries", kAgent},
     {"/spire.api.server.entry.v1.Entry/SyncAuthorizedEntries", kAgent},
 
+    {"/signet.server.v1.Server/GetPublication", kLocal, true},
+    {"/signet.server.v1.Server/Leave", kLocal, true},
+
     {"/spire.api.server.logger.v1.Logger/GetLogger", kLocal, true},
     {"/spire.api.server.logger.v1.Logger/SetLogLevel", kLocal, true},
     {"/spire.api.server.logger.v1.Logger/ResetLogLevel", kLocal, true},
@@ -90,6 +93,7 @@ inline constexpr MethodRule kMethods[] = {
     {"/spire.api.server.localauthority.v1.LocalAuthority/RevokeWITAuthority", kAL},
     {"/spire.api.server.localauthority.v1.LocalAuthority/TaintX509UpstreamAuthority", kAL},
     {"/spire.api.server.localauthority.v1.LocalAuthority/RevokeX509UpstreamAuthority", kAL},
+
 
     {"/spire.api.server.agent.v1.Agent/CountAgents", kAL},
     {"/spire.api.server.agent.v1.Agent/ListAgents", kAL},

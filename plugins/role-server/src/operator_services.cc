@@ -138,8 +138,9 @@ Status check_health(CallContext& call, const health::HealthCheckRequest& request
   if (!request.service().empty()) {
     return api_error(call.host(), Code::kInvalidArgument, "per-service health is not supported");
   }
-  response.set_status(call.services().bundles->own() ? health::HealthCheckResponse::SERVING
-                                                     : health::HealthCheckResponse::NOT_SERVING);
+  const bool serving = call.services().serving() && call.services().bundles->own();
+  response.set_status(serving ? health::HealthCheckResponse::SERVING
+                              : health::HealthCheckResponse::NOT_SERVING);
   return {};
 }
 

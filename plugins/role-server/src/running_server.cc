@@ -7,6 +7,8 @@ namespace signet::server {
 namespace {
 
 constexpr std::chrono::minutes kTidyPeriod{5};
+constexpr std::chrono::seconds kJoinPeriod{1};
+constexpr std::chrono::seconds kLeaveDrain{2};
 
 }  // namespace
 
@@ -20,9 +22,10 @@ RunningServer::RunningServer(const Host& host, const ServerConfig& config, Datas
       entries_(host_, config_.trust_domain),
       entry_store_(host_, datastore_, changes_, entries_),
       agents_(host_, datastore_, changes_, entries_),
+      group_(host_, config_, datastore_, changes_, bundles_, agents_),
       authorities_(host_, config_, datastore_, bundles_, changes_, std::move(ca)),
       upstream_(host_, authorities_),
-      identity_(host_, config_, authorities_),
+      identity_(host_, config_, bundles_, authorities_),
       context_{.host = host_,
                .config = &config_,
                .datastore = &datastore_,
@@ -33,19 +36,25 @@ RunningServer::RunningServer(const Host& host, const ServerConfig& config, Datas
                .entries = &entries_,
                .entry_store = &entry_store_,
                .identity = &identity_,
-               .started_at_ns = host.monotonic_ns()},
+               .started_at_ns = host.monotonic_ns(),
+               .leave = [this] { return leave(); },
+               .serving = [this] { return serving_.load(); }},
       api_(context_, methods_) {
   register_agent_service(methods_, context_);
   register_svid_service(methods_, context_);
   register_entry_service(methods_, context_);
   register_bundle_service(methods_, context_);
   register_local_authority_service(methods_, context_);
+  register_server_admin_service(methods_, context_);
   register_debug_service(methods_, context_);
   register_logger_service(methods_, context_);
   register_health_service(methods_, context_);
   changes_.subscribe(&bundles_);
   changes_.subscribe(&entries_);
   changes_.subscribe(&agents_);
+  changes_.subscribe(&group_);
+  authorities_.wait_for(&group_);
+  bundles_.on_own_changed([this] { identity_.bundle_changed(); });
   identity_.on_changed([this] { api_.identity_changed(); });
   agents_.on_revoked([this](const std::string& id) { api_.disconnect(id); });
 }
@@ -62,14 +71,63 @@ Result<std::unique_ptr<RunningServer>> RunningServer::start(const Host& host,
 
 Status RunningServer::open() {
   for (const std::string& warning : config_.warnings) host_.warn(warning);
+  SIGNET_RETURN_IF_ERROR(group_.identify());
   SIGNET_RETURN_IF_ERROR(changes_.start());
   host_.set_health("catalog.datastore", true, true);
   SIGNET_RETURN_IF_ERROR(authorities_.start());
   SIGNET_RETURN_IF_ERROR(upstream_.start());
   SIGNET_RETURN_IF_ERROR(identity_.start());
   SIGNET_RETURN_IF_ERROR(tidy_timer_.start_every(host_, kTidyPeriod, [this] { tidy(); }));
-  SIGNET_RETURN_IF_ERROR(api_.start());
+  SIGNET_RETURN_IF_ERROR(api_.start_local());
+  SIGNET_RETURN_IF_ERROR(group_.start(authorities_.journal_id()));
+  const bool agents = agents_.count_live(host_.unix_seconds()) > 0;
+  if (authorities_.began_anew() && agents && group_.others() > 0) {
+    // An agent that meets an authority it does not know ends, or starts from nothing.
+    host_.info("Joining the other servers: agents are served when everybody has our authorities");
+    host_.set_health("server", true, false);
+    join_until_ns_ =
+        host_.monotonic_ns() + std::chrono::nanoseconds(config_.activation_wait).count();
+    return join_timer_.start_every(host_, kJoinPeriod, [this] { look_whether_joined(); });
+  }
+  if (authorities_.began_anew() && agents) {
+    host_.warn(
+        "This server's authorities are new, and no other server can tell the agents of them; "
+        "those that cannot bootstrap again will not trust it");
+  }
+  return open_network();
+}
+
+Status RunningServer::open_network() {
+  SIGNET_RETURN_IF_ERROR(api_.start_network());
+  serving_ = true;
   host_.set_health("server", true, true);
+  return {};
+}
+
+void RunningServer::look_whether_joined() {
+  if (serving_ || join_until_ns_ == 0) return;
+  const Publication::Lacking lacking = group_.lacking_elsewhere(authorities_.published());
+  const bool over = host_.monotonic_ns() >= join_until_ns_;
+  if (!lacking.nobody() && !over) return;
+  host_.log(over ? LogLevel::kWarn : LogLevel::kInfo,
+            over ? "Joined although not everybody has our authorities"
+                 : "Joined: everybody has our authorities",
+            {{"agents", lacking.agents}, {"servers", lacking.servers}});
+  if (const Status opened = open_network(); !opened.ok()) {
+    host_.log_status(LogLevel::kError, "Cannot serve agents; trying again", opened);
+    return;
+  }
+  join_until_ns_ = 0;
+}
+
+Status RunningServer::leave() {
+  join_timer_.stop();
+  SIGNET_RETURN_IF_ERROR(authorities_.leave());
+  serving_ = false;
+  host_.set_health("server", true, false);
+  identity_.stop();
+  group_.stop();
+  api_.stop_network(kLeaveDrain);
   return {};
 }
 
@@ -87,6 +145,8 @@ void RunningServer::tidy() {
 }
 
 void RunningServer::drain(std::chrono::nanoseconds time) {
+  join_timer_.stop();
+  serving_ = false;
   host_.set_health("server", true, false);
   api_.stop(time);
 }
@@ -98,6 +158,7 @@ RunningServer::~RunningServer() {
   upstream_.stop();
   identity_.stop();
   authorities_.stop();
+  group_.stop();
   changes_.stop();
 }
 

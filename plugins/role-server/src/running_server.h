@@ -2,6 +2,7 @@
 // built and, backwards, taken apart.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "agent_records.h"
@@ -12,6 +13,7 @@
 #include "entry_index.h"
 #include "entry_store.h"
 #include "method_registry.h"
+#include "server_group.h"
 #include "server_identity.h"
 #include "service_context.h"
 #include "trust_bundles.h"
@@ -31,6 +33,9 @@ class RunningServer {
   RunningServer(const Host& host, const ServerConfig& config, Datastore datastore,
                 std::unique_ptr<CaSource> ca);
   Status open();
+  Status open_network();
+  void look_whether_joined();
+  Status leave();
   void tidy();
 
   const Host host_;
@@ -41,13 +46,18 @@ class RunningServer {
   EntryIndex entries_;
   EntryStore entry_store_;
   AgentRecords agents_;
+  ServerGroup group_;
   Authorities authorities_;
   UpstreamFollower upstream_;
   ServerIdentity identity_;
   ServiceContext context_;
   MethodRegistry methods_;
   ApiServer api_;
+  std::atomic<bool> serving_{false};
   Timer tidy_timer_;
+  // While this server joins others: until when at most it waits for them.
+  std::int64_t join_until_ns_ = 0;
+  Timer join_timer_;
 };
 
 }  // namespace signet::server

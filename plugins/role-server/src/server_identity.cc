@@ -1,9 +1,14 @@
 #include "server_identity.h"
 
+#include <algorithm>
+
+#include "crypto/encoding.h"
+
 namespace signet::server {
 namespace {
 
 constexpr std::chrono::seconds kCheckPeriod{5};
+constexpr std::int64_t kToleratedAhead = 60;
 
 // The transport signs handshakes with elliptic curve keys only; under an RSA authority the server
 // still presents a P-256 key.
@@ -24,8 +29,29 @@ Status ServerIdentity::start() {
 
 Status ServerIdentity::rotate_if_due() {
   const auto state = current();
+  const std::int64_t now = host_.unix_seconds();
   const std::int64_t half = (state->issued_at + state->not_after) / 2;
-  return host_.unix_seconds() >= half ? rotate() : Status();
+  const bool due = now >= half || state->issued_at > now + kToleratedAhead || tainted(*state);
+  return due ? rotate() : Status();
+}
+
+bool ServerIdentity::tainted(const State& state) const {
+  const BundlePtr bundle = bundles_.own();
+  if (!bundle) return false;
+  const auto& roots = bundle->bundle.x509_authorities;
+  return std::any_of(roots.begin(), roots.end(), [&](const auto& root) {
+    return root.tainted && std::find(state.authorities.begin(), state.authorities.end(),
+                                     crypto::hex_encode(root.certificate.subject_key_id())) !=
+                               state.authorities.end();
+  });
+}
+
+void ServerIdentity::bundle_changed() {
+  const auto state = current();
+  if (!state || !tainted(*state)) return;
+  if (const Status status = rotate(); !status.ok()) {
+    host_.log_status(LogLevel::kError, "Server SVID rotation failed", status);
+  }
 }
 
 Status ServerIdentity::rotate() {
@@ -45,6 +71,10 @@ Status ServerIdentity::rotate() {
     state->chain.push_back(crypto::to_string(svid.der));
     state->chain.insert(state->chain.end(), authority->upstream_chain.begin(),
                         authority->upstream_chain.end());
+    state->authorities = {authority->authority_id};
+    if (!authority->upstream_chain.empty()) {
+      state->authorities.push_back(root_key_id_of(authority->upstream_chain));
+    }
     const crypto::SecretBytes pkcs8 = key.to_pkcs8_der();
     state->key = host_.secret(pkcs8.text());
     if (!state->key) return Status::internal("the host gave no memory for a secret");

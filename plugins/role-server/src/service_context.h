@@ -2,6 +2,7 @@
 // outlives every call.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -56,7 +57,10 @@ struct ServiceContext {
   EntryDirectory* entries = nullptr;
   EntryStore* entry_store = nullptr;
   ServerIdentity* identity = nullptr;
-  std::int64_t started_at_ns = 0;  // monotonic
+  std::int64_t started_at_ns = 0;      // monotonic
+  std::function<Status()> leave = {};  // this server leaves the trust domain; blocks
+  // Whether agents are served: not while this server joins others, nor after it left them.
+  std::function<bool()> serving = {};
 
   const TrustDomain& trust_domain() const { return config->trust_domain; }
 };
@@ -69,6 +73,7 @@ void register_svid_service(MethodRegistry& methods, ServiceContext& context);
 void register_entry_service(MethodRegistry& methods, ServiceContext& context);
 void register_bundle_service(MethodRegistry& methods, ServiceContext& context);
 void register_local_authority_service(MethodRegistry& methods, ServiceContext& context);
+void register_server_admin_service(MethodRegistry& methods, ServiceContext& context);
 void register_debug_service(MethodRegistry& methods, ServiceContext& context);
 void register_logger_service(MethodRegistry& methods, ServiceContext& context);
 void register_health_service(MethodRegistry& methods, ServiceContext& context);

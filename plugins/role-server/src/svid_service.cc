@@ -1,7 +1,10 @@
-// The SVID service: issuing X509-SVIDs and JWT-SVIDs.
+// The SVID service: issuing X509-SVIDs; the tokens are in svid_tokens.cc, CA certificates of
+// servers below this one in svid_downstream.cc.
 //
 // BatchNewX509SVID and NewJWTSVID are what a server does all day: they take one snapshot of the
 // authority, read entries from memory, and hold no lock while they verify and sign.
+#include "svid_service.h"
+
 #include <algorithm>
 
 #include "agent_svid.h"
@@ -10,7 +13,6 @@
 #include "authorities.h"
 #include "crypto/encoding.h"
 #include "crypto/hash.h"
-#include "jwt/svid.h"
 #include "method_registry.h"
 #include "spire/api/server/svid/v1/svid.pb.h"
 #include "spire/api/types/entry.pb.h"
@@ -23,20 +25,6 @@ namespace {
 
 namespace api = spire::api::server::svid::v1;
 namespace types = spire::api::types;
-
-std::string hash_of(std::string_view der) { return crypto::hex_encode(crypto::sha256(der)); }
-
-bool is_signature_problem(const Status& status) {
-  return std::any_of(status.fields().begin(), status.fields().end(), [](const auto& field) {
-    return field.first == "reason" && field.second == "signature";
-  });
-}
-
-Status no_x509_authority() { return Status::unavailable("X509 CA is not available for signing"); }
-
-std::chrono::seconds ttl_or(std::int32_t seconds, std::chrono::seconds fallback) {
-  return seconds > 0 ? std::chrono::seconds(seconds) : fallback;
-}
 
 // ---- X509-SVIDs
 
@@ -185,170 +173,14 @@ Status batch_new_x509_svid(CallContext& call, const api::BatchNewX509SVIDRequest
   return {};
 }
 
-Status new_downstream_ca(CallContext& call, const api::NewDownstreamX509CARequest& request,
-                         api::NewDownstreamX509CAResponse& response) {
-  const Host& host = call.host();
-  if (call.auditing()) {
-    call.audit("csr", hash_of(request.csr()));
-    call.audit("trust_domain_id", call.services().trust_domain().id_string());
-  }
-  const auto csr = x509::Csr::parse_and_verify(crypto::as_bytes(request.csr()));
-  if (!csr) {
-    return api_error(host, Code::kInvalidArgument,
-                     is_signature_problem(csr.status()) ? "invalid CSR signature" : "malformed CSR",
-                     csr.status());
-  }
-  const X509AuthorityPtr authority = call.services().authorities->x509();
-  if (!authority) {
-    return api_error(host, Code::kInternal, "failed to sign downstream X.509 CA",
-                     no_x509_authority());
-  }
-  const auto ca = x509::sign_downstream_ca(
-      call.services().trust_domain(),
-      {.now = x509::from_unix(host.unix_seconds()),
-       .ttl = ttl_or(request.preferred_ttl(), call.services().config->ca_ttl),
-       .signer_chain_length = 1 + authority->upstream_chain.size()},
-      csr->public_key().spki(), authority->certificate, authority->issuer.signer());
-  if (!ca) {
-    return api_error(host, Code::kInternal, "failed to sign downstream X.509 CA", ca.status());
-  }
-  const BundlePtr bundle = call.services().bundles->own();
-  if (!bundle) return api_error(host, Code::kNotFound, "bundle not found");
-  response.add_ca_cert_chain(crypto::to_string(ca->der()));
-  // An authority that others signed is itself a link of the chain; a self-signed one is a root.
-  if (!authority->upstream_chain.empty()) {
-    response.add_ca_cert_chain(crypto::to_string(authority->certificate.der()));
-    for (const std::string& der : authority->upstream_chain) response.add_ca_cert_chain(der);
-  }
-  for (const auto& root : bundle->message.x509_authorities()) {
-    response.add_x509_authorities(root.asn1());
-  }
-  host.count("server_ca.sign.x509_ca_svid");
-  return {};
-}
-
-// ---- JWT-SVIDs
-
-Status sign_jwt_svid(CallContext& call, const types::SPIFFEID* api_id,
-                     const google::protobuf::RepeatedPtrField<std::string>& audience,
-                     std::chrono::seconds ttl, bool with_jti, types::JWTSVID* out) {
-  const Host& host = call.host();
-  const ServiceContext& services = call.services();
-  const auto id = workload_id_from_api(services.trust_domain(), api_id);
-  if (!id) {
-    return api_error(host, Code::kInvalidArgument, "invalid SPIFFE ID", id.status());
-  }
-  if (audience.empty()) {
-    return api_error(host, Code::kInvalidArgument, "at least one audience is required");
-  }
-  const TokenAuthorityPtr authority = services.authorities->jwt();
-  if (!authority) {
-    return api_error(host, Code::kInternal, "failed to sign JWT-SVID",
-                     Status::unavailable("JWT key is not available for signing"));
-  }
-  const std::int64_t now = host.unix_seconds();
-  const std::int64_t expires_at = std::min<std::int64_t>(now + ttl.count(), authority->not_after);
-  const auto token = jwt::mint_svid({.spiffe_id = *id,
-                                     .audience = {audience.begin(), audience.end()},
-                                     .issued_at = x509::from_unix(now),
-                                     .expires_at = x509::from_unix(expires_at),
-                                     .issuer = services.config->jwt_issuer,
-                                     .jti = with_jti ? jwt::new_jti() : std::string(),
-                                     .extra_claims_json = {}},
-                                    authority->authority_id, *authority->signer);
-  if (!token) return api_error(host, Code::kInternal, "failed to sign JWT-SVID", token.status());
-  id_to_api(*id, out->mutable_id());
-  out->set_token(*token);
-  out->set_issued_at(now);
-  out->set_expires_at(expires_at);
-  if (call.auditing()) {
-    call.audit("spiffe_id", id->to_string());
-    call.audit("ttl", std::to_string(ttl.count()));
-    std::string names;
-    for (const std::string& name : audience) names.append(names.empty() ? "" : ",").append(name);
-    call.audit("audience", names);
-    call.audit("expires_at", std::to_string(expires_at));
-  }
-  host.count("server_ca.sign.jwt_svid");
-  return {};
-}
-
-Status mint_jwt_svid(CallContext& call, const api::MintJWTSVIDRequest& request,
-                     api::MintJWTSVIDResponse& response) {
-  if (call.services().config->disable_jwt_svids) {
-    return api_error(call.host(), Code::kUnimplemented, "JWT functionality is disabled");
-  }
-  return sign_jwt_svid(call, request.has_id() ? &request.id() : nullptr, request.audience(),
-                       ttl_or(request.ttl(), call.services().config->jwt_svid_ttl), false,
-                       response.mutable_svid());
-}
-
-Status new_jwt_svid(CallContext& call, const api::NewJWTSVIDRequest& request,
-                    api::NewJWTSVIDResponse& response) {
-  call.audit("entry_id", request.entry_id());
-  if (call.services().config->disable_jwt_svids) {
-    return api_error(call.host(), Code::kUnimplemented, "JWT functionality is disabled");
-  }
-  const EntryPtr entry =
-      call.services().entries->authorized_entry(call.caller_id().to_string(), request.entry_id());
-  if (!entry) {
-    return api_error(call.host(), Code::kNotFound, "entry not found or not authorized");
-  }
-  return sign_jwt_svid(call, &entry->spiffe_id(), request.audience(),
-                       ttl_or(entry->jwt_svid_ttl(), call.services().config->jwt_svid_ttl),
-                       entry->additional_attributes().jwt_svid_include_jti(),
-                       response.mutable_svid());
-}
-
-// ---- WIT-SVIDs: as a server without that feature answers.
-
-Status mint_wit_svid(CallContext& call, const api::MintWITSVIDRequest&, api::MintWITSVIDResponse&) {
-  return api_error(call.host(), Code::kUnimplemented, "WIT functionality is disabled");
-}
-
-Status new_wit_svid(CallContext& call, const api::NewWITSVIDParams& params) {
-  const Host& host = call.host();
-  if (params.entry_id().empty()) {
-    return api_error(host, Code::kInvalidArgument, "missing entry ID");
-  }
-  if (params.public_key().empty()) {
-    return api_error(host, Code::kInvalidArgument, "missing public key");
-  }
-  if (!call.services().entries->authorized_entry(call.caller_id().to_string(), params.entry_id())) {
-    return api_error(host, Code::kNotFound, "entry not found or not authorized");
-  }
-  const auto key = crypto::PublicKey::from_spki(crypto::as_bytes(params.public_key()));
-  if (!key) {
-    return api_error(host, Code::kInvalidArgument, "malformed public key", key.status());
-  }
-  return api_error(host, Code::kInternal, "failed to sign WIT-SVID",
-                   Status::unavailable("WIT key is not available for signing"));
-}
-
-Status batch_new_wit_svid(CallContext& call, const api::BatchNewWITSVIDRequest& request,
-                          api::BatchNewWITSVIDResponse& response) {
-  if (request.params().empty()) {
-    return api_error(call.host(), Code::kInvalidArgument, "missing parameters");
-  }
-  for (const api::NewWITSVIDParams& params : request.params()) {
-    const Status status = new_wit_svid(call, params);
-    fill_status(status, response.add_results()->mutable_status());
-    call.audit_item(status, {{"entry_id", params.entry_id()}});
-  }
-  return {};
-}
-
 }  // namespace
 
 void register_svid_service(MethodRegistry& methods, ServiceContext&) {
   const std::string prefix = "/spire.api.server.svid.v1.SVID/";
   methods.unary(prefix + "MintX509SVID", mint_x509_svid);
-  methods.unary(prefix + "MintJWTSVID", mint_jwt_svid);
-  methods.unary(prefix + "MintWITSVID", mint_wit_svid);
   methods.unary(prefix + "BatchNewX509SVID", batch_new_x509_svid);
-  methods.unary(prefix + "NewJWTSVID", new_jwt_svid);
-  methods.unary(prefix + "BatchNewWITSVID", batch_new_wit_svid);
-  methods.unary(prefix + "NewDownstreamX509CA", new_downstream_ca);
+  register_svid_tokens(methods);
+  register_svid_downstream(methods);
 }
 
 }  // namespace signet::server

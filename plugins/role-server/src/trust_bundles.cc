@@ -6,6 +6,13 @@ namespace signet::server {
 
 namespace types = spire::api::types;
 
+namespace {
+
+// GetBundle's answer must fit into a message, of which agents take 4 MiB.
+constexpr std::size_t kMaxBundleBytes = 4 * 1024 * 1024 - 64 * 1024;
+
+}  // namespace
+
 x509::Bundle bundle_from_api(const TrustDomain& trust_domain, const types::Bundle& message,
                              std::string* problem) {
   x509::Bundle bundle(trust_domain);
@@ -71,8 +78,12 @@ Result<std::optional<Record>> TrustBundles::change_own_in(
     return stored.status();
   }
   bundle.set_trust_domain(trust_domain_.name());
+  const std::size_t size_before = bundle.ByteSizeLong();
   SIGNET_TRY(const bool changed, edit(bundle));
   if (!changed) return std::optional<Record>();
+  if (bundle.ByteSizeLong() > kMaxBundleBytes && bundle.ByteSizeLong() > size_before) {
+    return Status::resource_exhausted("the bundle would be larger than agents can receive");
+  }
   if (!is_new) bundle.set_sequence_number(bundle.sequence_number() + 1);
   Record record = bundle_to_record(bundle);
   SIGNET_RETURN_IF_ERROR(tx.put(record));

@@ -22,9 +22,9 @@ std::string subject_key_id_of(const std::string& der) {
   return certificate ? crypto::hex_encode(certificate->subject_key_id()) : std::string();
 }
 
-std::string root_key_id_of(const x509::Certificate& ca, const std::vector<std::string>& above) {
-  if (above.empty()) return crypto::hex_encode(ca.authority_key_id());
-  const auto last = x509::Certificate::parse(crypto::as_bytes(above.back()));
+std::string root_key_id_of(const std::vector<std::string>& upstream_chain) {
+  if (upstream_chain.empty()) return {};
+  const auto last = x509::Certificate::parse(crypto::as_bytes(upstream_chain.back()));
   return last ? crypto::hex_encode(last->authority_key_id()) : std::string();
 }
 
@@ -44,7 +44,7 @@ Result<AuthorityKind::Made> X509Kind::make(Entry& entry,
   entry.set_certificate(crypto::to_string(grant.certificate.der()));
   for (const std::string& der : grant.upstream_chain) entry.add_upstream_chain(der);
   if (source_.upstream()) {
-    entry.set_upstream_authority_id(root_key_id_of(grant.certificate, grant.upstream_chain));
+    entry.set_upstream_authority_id(root_key_id_of(grant.upstream_chain));
   }
   SIGNET_TRY(AuthorityPtr authority, restore(entry, std::move(signer)));
   return Made{std::move(authority),

@@ -30,8 +30,7 @@ class X509Kind final : public AuthorityKind {
 
 /// Lower-case hex of the subject key ID of a certificate in DER; "" when it cannot be read.
 std::string subject_key_id_of(const std::string& der);
-/// Of a CA certificate and what lies above it: the hex key ID of the root that it ends at; "" when
-/// it is itself the root.
-std::string root_key_id_of(const x509::Certificate& ca, const std::vector<std::string>& above);
+/// Hex key ID of the root above the last certificate (DER) of an upstream chain.
+std::string root_key_id_of(const std::vector<std::string>& upstream_chain);
 
 }  // namespace signet::server

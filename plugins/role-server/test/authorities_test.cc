@@ -1,56 +1,10 @@
-#include "authorities.h"
-
-#include <gtest/gtest.h>
-
-#include "server_fakes.h"
+#include "authorities_rig.h"
 
 namespace signet::server {
 namespace {
 
-constexpr std::int64_t kHour = 3600;
-
-// A server's authorities over stores that outlive it: making another one is a restart.
-class AuthoritiesTest : public ::testing::Test {
- protected:
-  struct Server {
-    explicit Server(testing::QuietHost& quiet)
-        : config(*TrustDomain::parse("example.org")),
-          store(*Datastore::acquire(quiet.host())),
-          changes(quiet.host(), store),
-          bundles(quiet.host(), store, changes, config.trust_domain),
-          authorities(quiet.host(), config, store, bundles, changes) {
-      changes.subscribe(&bundles);
-    }
-    Status start() {
-      SIGNET_RETURN_IF_ERROR(changes.start());
-      return authorities.start();
-    }
-    ServerConfig config;
-    Datastore store;
-    ChangeFollower changes;
-    TrustBundles bundles;
-    Authorities authorities;
-  };
-
-  void boot() {
-    server_.reset();
-    server_ = std::make_unique<Server>(host_);
-    const Status started = server_->start();
-    ASSERT_TRUE(started.ok()) << started.message();
-  }
-  void pass(std::int64_t seconds) {
-    host_.advance(seconds);
-    const Status status = authorities().rotate();
-    ASSERT_TRUE(status.ok()) << status.message();
-  }
-  Authorities& authorities() { return server_->authorities; }
-  std::string x509() { return authorities().x509()->authority_id; }
-  std::string jwt() { return authorities().jwt()->authority_id; }
-  const spire::api::types::Bundle& bundle() { return server_->bundles.own()->message; }
-
-  testing::QuietHost host_;
-  std::unique_ptr<Server> server_;
-};
+using testing::AuthoritiesTest;
+using testing::kHour;
 
 TEST_F(AuthoritiesTest, FirstStartMakesAndPublishesOneOfEachKind) {
   boot();
@@ -150,6 +104,60 @@ TEST_F(AuthoritiesTest, FailedCommitPublishesNothing) {
   EXPECT_EQ(bundle().jwt_authorities_size(), 1);
   pass(10);
   EXPECT_EQ(bundle().x509_authorities_size(), 2);
+}
+
+TEST_F(AuthoritiesTest, ClockThatWasTwoHoursAheadDoesNoLastingDamage) {
+  boot();
+  const std::string before = x509();
+  host_.advance(2 * kHour);  // wrong, and a restart in that time loses the keys
+  host_.keys().keys.clear();
+  boot();
+  const std::string early = x509();
+  EXPECT_NE(early, before);
+  host_.advance(-2 * kHour);  // corrected: the certificate begins in two hours
+  ASSERT_TRUE(authorities().rotate().ok());
+  EXPECT_NE(x509(), early);
+  EXPECT_LE(authorities().x509()->certificate.not_before(), x509::from_unix(host_.now()));
+  const std::string now = x509();
+  pass(60);
+  EXPECT_EQ(x509(), now) << "once is enough";
+}
+
+TEST_F(AuthoritiesTest, ClockThatWasTwoHoursBehindDoesNoLastingDamage) {
+  host_.advance(-2 * kHour);
+  boot();
+  const std::string first = x509();
+  host_.advance(2 * kHour);
+  pass(0);
+  EXPECT_EQ(x509(), first);
+  pass(18 * kHour);
+  EXPECT_NE(x509(), first) << "and it gives way by the true clock, before it ends";
+}
+
+TEST_F(AuthoritiesTest, ServerThatSleptPastTheEndOfItsAuthoritiesMakesNewOnesAtOnce) {
+  boot();
+  const std::string first = x509();
+  pass(72 * kHour);
+  EXPECT_NE(x509(), first);
+  EXPECT_GT(authorities().x509()->not_after, host_.now());
+  EXPECT_GT(authorities().jwt()->not_after, host_.now());
+}
+
+// Three servers with their keys on disk, restarted a hundred times over twelve days.
+TEST(BundleSize, RestartsLeaveNoAuthoritiesBehind) {
+  testing::MemoryDatastore shared;
+  std::vector<std::unique_ptr<testing::QuietHost>> hosts;
+  for (int i = 0; i < 3; ++i) hosts.push_back(std::make_unique<testing::QuietHost>(&shared));
+  int most = 0;
+  for (int restart = 0; restart < 100; ++restart) {
+    for (auto& host : hosts) host->advance(3 * kHour);
+    testing::AuthoritiesServer server(*hosts[static_cast<std::size_t>(restart) % 3]);
+    ASSERT_TRUE(server.start().ok());
+    most = std::max(most, server.bundles.own()->message.x509_authorities_size());
+    EXPECT_GE(server.bundles.own()->message.x509_authorities_size(), 1);
+  }
+  // Active, next and old of each, and what has ended stays for another day.
+  EXPECT_LE(most, 9 + 3);
 }
 
 TEST(AuthoritySchedule, IsThePeers) {

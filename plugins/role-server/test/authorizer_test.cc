@@ -160,6 +160,8 @@ constexpr PolicyRow kPolicy[] = {
     {"agent.v1.Agent/AttestAgent", "*"},
     {"agent.v1.Agent/RenewAgent", "G"},
     {"agent.v1.Agent/PostStatus", "G"},
+    {"/signet.server.v1.Server/GetPublication", "L"},
+    {"/signet.server.v1.Server/Leave", "L"},
     {"/grpc.health.v1.Health/Check", "L"},
     {"/grpc.health.v1.Health/List", "L"},
     {"/grpc.health.v1.Health/Watch", "L"},

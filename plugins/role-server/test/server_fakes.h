@@ -215,9 +215,14 @@ class MemoryDatastore {
 // them, due or not.
 class QuietHost {
  public:
-  QuietHost() : host_(*fake_.abi()), keys_(Host(fake_.abi())) {
+  /// shared: the datastore of several servers; null: one of its own.
+  explicit QuietHost(MemoryDatastore* shared = nullptr)
+      : host_(*fake_.abi()),
+        store_(shared != nullptr ? *shared : own_store_),
+        keys_(Host(fake_.abi())) {
     host_.get_service = [](const signet_host* h, const char* id) -> const void* {
       if (std::string_view(id) == SIGNET_HOST_TIMER) return timer_table();
+      if (std::string_view(id) == SIGNET_HOST_SECRET) return secret_table();
       return fakes::FakeHost("probe").abi()->get_service(h, id);
     };
     fake_.offer(SIGNET_DATASTORE, store_.instance(), MemoryDatastore::table());
@@ -245,6 +250,30 @@ class QuietHost {
     static std::map<const signet_host*, Timers> all;
     return all[host];
   }
+  struct SecretBytes {
+    std::string bytes;
+    int references = 1;
+  };
+  static SecretBytes* bytes_of(const signet_secret* secret) {
+    return reinterpret_cast<SecretBytes*>(const_cast<signet_secret*>(secret));
+  }
+  static const signet_host_secret* secret_table() {
+    static constexpr signet_host_secret kSecrets = {
+        sizeof(signet_host_secret),
+        0,
+        [](const signet_host*, signet_bytes copy, signet_secret** out) -> signet_status {
+          *out = reinterpret_cast<signet_secret*>(new SecretBytes{std::string(view(copy))});
+          return SIGNET_OK;
+        },
+        [](const signet_secret* s, void (*fn)(void*, signet_bytes), void* arg) {
+          fn(arg, bytes_to_abi(bytes_of(s)->bytes));
+        },
+        [](signet_secret* s) { ++bytes_of(s)->references; },
+        [](signet_secret* s) {
+          if (--bytes_of(s)->references == 0) delete bytes_of(s);
+        }};
+    return &kSecrets;
+  }
   static const signet_host_timer* timer_table() {
     static constexpr signet_host_timer kTimers = {
         sizeof(signet_host_timer), 0,
@@ -260,7 +289,8 @@ class QuietHost {
   }
   fakes::FakeHost fake_{"server/role-server"};
   signet_host host_;
-  MemoryDatastore store_;
+  MemoryDatastore own_store_;
+  MemoryDatastore& store_;
   fakes::MemoryKeys keys_;
   std::int64_t now_ = 0;
 };

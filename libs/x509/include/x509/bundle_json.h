@@ -20,6 +20,8 @@ struct BundleJsonOptions {
 /// The document as SPIRE prints it: four spaces, members in its order. Errors   kInternal when an
 /// authority's key is not one that a JWK can hold
 Result<std::string> write_bundle_json(const Bundle& bundle, const BundleJsonOptions& options = {});
+/// One public key as a JWK (RFC 7517), with `alg` and without a key ID; on one line.
+Result<std::string> write_jwk(const crypto::PublicKey& key, std::string_view algorithm);
 /// The JWK Set of FetchJWTBundles: `keys` with kid and key, no `use`; sorted by key ID.
 Result<std::string> write_jwks(const std::vector<JwtAuthority>& authorities);
 /// The key set of an OIDC discovery document: `use: "sig"` and `alg` beside.

@@ -24,8 +24,10 @@ Result<Certificate> self_sign_ca(const TrustDomain& trust_domain, const CaParams
 
 struct DownstreamCaParams {
   Time now{};
-  std::chrono::seconds ttl{86400};      // notAfter is capped to the signer's
-  std::size_t signer_chain_length = 1;  // OU = "DOWNSTREAM-<this>"
+  std::chrono::seconds ttl{86400};        // notAfter is capped to the signer's
+  std::size_t signer_chain_length = 1;    // OU = "DOWNSTREAM-<this>"
+  std::optional<unsigned> max_path = {};  // CA certificates that may follow below; none: any number
+  bool name_constraints = false;          // only URIs of the trust domain below it
 };
 /// A CA certificate for `spki`, signed by `key`, which must be the key of `signer`.
 Result<Certificate> sign_downstream_ca(const TrustDomain& trust_domain,

@@ -91,7 +91,10 @@ class Certificate {
   bool allows_any_usage() const;
   ByteView subject_key_id() const;    // empty when absent
   ByteView authority_key_id() const;  // keyIdentifier only; empty when absent
+  /// Name constraints other than those of permitted_uri_hosts().
   bool has_name_constraints() const;
+  /// RFC 5280 4.2.1.10: hosts that URIs below this certificate must have; empty: any.
+  const std::vector<std::string>& permitted_uri_hosts() const;
   /// OIDs (dotted) of critical extensions that a validator here does not process.
   const std::vector<std::string>& unhandled_critical_extensions() const;
   bool self_issued() const;  // issuer equals subject, byte for byte

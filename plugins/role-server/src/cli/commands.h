@@ -14,6 +14,7 @@ int healthcheck(Context&, const Args&);
 int generate_token(Context&, const Args&);
 int check_datastore(Context&, const Args&);
 int migrate_datastore(Context&, const Args&);
+int leave_trust_domain(Context&, const Args&);
 
 int create_entry(Context&, const Args&);
 int update_entry(Context&, const Args&);
@@ -33,6 +34,7 @@ int list_bundles(Context&, const Args&);
 int count_bundles(Context&, const Args&);
 int set_bundle(Context&, const Args&);
 int delete_bundle(Context&, const Args&);
+
 
 int mint_x509_svid(Context&, const Args&);
 int mint_jwt_svid(Context&, const Args&);

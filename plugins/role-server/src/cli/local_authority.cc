@@ -1,5 +1,9 @@
 // localauthority x509|jwt|wit show, prepare, activate, taint, revoke: this server's authorities by
 // hand.
+#include <thread>
+
+#include "signet/server/v1/server.pb.h"
+
 #include "cli/admin_command.h"
 #include "cli/go_text.h"
 #include "spire/api/server/localauthority/v1/localauthority.pb.h"
@@ -16,6 +20,7 @@ struct X509 {
   static constexpr const char* kName = "X.509";
   static constexpr const char* kWord = "x509";
   static constexpr const char* kMethod = "X509";
+  static constexpr auto kNumber = v1::GetPublicationRequest::X509;
   using ShowRequest = GetX509AuthorityStateRequest;
   using ShowResponse = GetX509AuthorityStateResponse;
   using PrepareRequest = PrepareX509AuthorityRequest;
@@ -31,6 +36,7 @@ struct Jwt {
   static constexpr const char* kName = "JWT";
   static constexpr const char* kWord = "jwt";
   static constexpr const char* kMethod = "JWT";
+  static constexpr auto kNumber = v1::GetPublicationRequest::JWT;
   using ShowRequest = GetJWTAuthorityStateRequest;
   using ShowResponse = GetJWTAuthorityStateResponse;
   using PrepareRequest = PrepareJWTAuthorityRequest;
@@ -46,6 +52,7 @@ struct Wit {
   static constexpr const char* kName = "WIT";
   static constexpr const char* kWord = "wit";
   static constexpr const char* kMethod = "WIT";
+  static constexpr auto kNumber = v1::GetPublicationRequest::WIT;
   using ShowRequest = GetWITAuthorityStateRequest;
   using ShowResponse = GetWITAuthorityStateResponse;
   using PrepareRequest = PrepareWITAuthorityRequest;
@@ -169,11 +176,35 @@ template <typename Kind>
 class Activate final : public OnAuthority<Kind> {
  public:
   Activate() : OnAuthority<Kind>("activate", "Activated") {}
+  void declare(FlagSet& flags) override {
+    OnAuthority<Kind>::declare(flags);
+    flags.boolean("wait", &wait_, "activate only when every server and agent has the authority");
+  }
   Status run(Admin& admin) override {
     if (!this->has_id()) return this->no_id();
+    if (wait_) SIGNET_RETURN_IF_ERROR(wait_for_everybody(admin));
     return this->template call<typename Kind::ActivateRequest, typename Kind::ActivateResponse>(
         admin, "Activate", &Kind::ActivateResponse::activated_authority);
   }
+
+ private:
+  Status wait_for_everybody(Admin& admin) const {
+    v1::GetPublicationRequest request;
+    request.set_kind(Kind::kNumber);
+    request.set_authority_id(this->authority_id());
+    for (bool told = false;; told = true) {
+      const auto answer = admin.client.call<v1::GetPublicationResponse>(
+          "/signet.server.v1.Server/GetPublication", request);
+      if (!answer) return answer.status().prefixed("could not tell who lacks the authority");
+      if (answer->agents_lacking() == 0 && answer->servers_lacking() == 0) return {};
+      if (!told) {
+        admin.io.err("Waiting for " + std::to_string(answer->agents_lacking()) + " agents and " +
+                     std::to_string(answer->servers_lacking()) + " servers\n");
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    }
+  }
+  bool wait_ = false;
 };
 
 template <typename Kind>

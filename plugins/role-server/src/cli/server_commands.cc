@@ -1,4 +1,6 @@
-// healthcheck and token generate.
+// healthcheck, token generate and leave.
+#include "signet/server/v1/server.pb.h"
+
 #include "cli/admin_command.h"
 #include "cli/go_text.h"
 #include "grpc/health/v1/health.pb.h"
@@ -74,8 +76,26 @@ class GenerateToken final : public AdminCommand {
   std::string spiffe_id_;
 };
 
+class Leave final : public AdminCommand {
+ public:
+  const char* name() const override { return "leave"; }
+  void declare(FlagSet&) override {}
+  Status run(Admin& admin) override {
+    const auto answer =
+        admin.client.call<v1::LeaveResponse>("/signet.server.v1.Server/Leave", v1::LeaveRequest());
+    if (!answer) return answer.status().prefixed("could not leave the trust domain");
+    return admin.output.print(admin.io, *answer, [&] {
+      admin.io.out("This server signs no more and serves no agents. It can be stopped now.\n");
+      return Status();
+    });
+  }
+};
+
 }  // namespace
 
+int leave_trust_domain(Context& context, const Args& args) {
+  return run_admin<Leave>(context, args);
+}
 int healthcheck(Context& context, const Args& args) {
   return run_admin<Healthcheck>(context, args);
 }

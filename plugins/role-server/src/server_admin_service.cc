@@ -1,0 +1,55 @@
+// signet.server.v1.Server: what operators may ask of this server beyond SPIRE's API.
+#include "signet/server/v1/server.pb.h"
+
+#include "api_status.h"
+#include "authorities.h"
+#include "method_registry.h"
+#include "service_context.h"
+
+namespace signet::server {
+namespace {
+
+namespace api = signet::server::v1;
+
+Result<AuthorityType> type_of(CallContext& call, api::GetPublicationRequest::Kind kind) {
+  const ServerConfig& config = *call.services().config;
+  switch (kind) {
+    case api::GetPublicationRequest::X509:
+      return AuthorityType::kX509;
+    case api::GetPublicationRequest::JWT:
+      if (config.disable_jwt_svids) break;
+      return AuthorityType::kJwt;
+    case api::GetPublicationRequest::WIT:
+      if (!config.wit_svids) break;
+      return AuthorityType::kWit;
+    default:
+      break;
+  }
+  return api_error(call.host(), Code::kUnimplemented, "this kind of authority is switched off");
+}
+
+Status get_publication(CallContext& call, const api::GetPublicationRequest& request,
+                       api::GetPublicationResponse& response) {
+  SIGNET_TRY(const AuthorityType type, type_of(call, request.kind()));
+  const auto lacking = call.services().authorities->lacking(type, request.authority_id());
+  if (!lacking) {
+    return api_error(call.host(), lacking.status().code(), lacking.status().message());
+  }
+  response.set_agents_lacking(static_cast<std::uint32_t>(lacking->agents));
+  response.set_servers_lacking(static_cast<std::uint32_t>(lacking->servers));
+  return {};
+}
+
+Status leave(CallContext& call, const api::LeaveRequest&, api::LeaveResponse&) {
+  const Status left = call.services().leave();
+  return left.ok() ? left : api_error(call.host(), Code::kInternal, "failed to leave", left);
+}
+
+}  // namespace
+
+void register_server_admin_service(MethodRegistry& methods, ServiceContext&) {
+  methods.unary("/signet.server.v1.Server/GetPublication", get_publication);
+  methods.unary("/signet.server.v1.Server/Leave", leave);
+}
+
+}  // namespace signet::server

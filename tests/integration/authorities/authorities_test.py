@@ -1,0 +1,146 @@
+"""The life of the signing authorities as operators, agents and workloads see it.
+
+A forced rotation (prepare, activate, taint, revoke) with our agent and with SPIRE's: every workload
+gets another SVID before the old authority goes, and no stream ends.
+"""
+
+import json
+import os
+import signal
+import time
+import unittest
+
+from harness.case import TestCase, needs_signet
+from harness.process import wait_until
+
+TD = "spiffe://example.org"
+QUICK = {"agent": {"experimental": {"sync_interval": "1s"}}}
+
+
+@needs_signet
+class Authorities(TestCase):
+    def authority(self, server, kind, verb, *more):
+        return json.loads(server.must("localauthority", kind, verb, "-output", "json", *more).out)
+
+    def turn(self, server, kind):
+        """Another one is active; gives the ID of the one before."""
+        first = self.authority(server, kind, "show")["active"]["authority_id"]
+        prepared = self.authority(server, kind, "prepare")["prepared_authority"]["authority_id"]
+        self.authority(server, kind, "activate", "-authorityID", prepared)
+        return first
+
+    def leaf(self, agent):
+        """The SVID a new caller gets."""
+        _, lines = self.probe("fetch-x509", "-socket", agent.socket)
+        return lines[0]["svids"][0]
+
+    def key_id(self, agent):
+        """The key that signs the JWT-SVIDs a caller gets now."""
+        _, lines = self.probe("fetch-jwt", "-socket", agent.socket, "-audience", f"a{time.time()}")
+        return lines[0]["svids"][0]
+
+    def test_a_forced_rotation_reaches_agents_and_workloads(self):
+        for impl in ("signet", "spire"):
+            with self.subTest(agent=impl):
+                server = self.server("signet")
+                server.create_entry("/me", "/node", [f"unix:uid:{os.geteuid()}"])
+                agent = self.agent(impl, server, QUICK)
+                self.wait_ids(agent, [f"{TD}/me"], seconds=30)
+                stream = self.watch(f"stream-{impl}", "raw", "-socket", agent.socket, "-stay",
+                                    "-timeout", "120s")
+                wait_until("the first message", lambda: self.json_lines(stream))
+                first = self.leaf(agent)
+                old = self.turn(server, "x509")
+                old_key = self.turn(server, "jwt")
+                self.assertEqual(self.leaf(agent), first, "activation alone replaces nothing")
+                server.must("localauthority", "x509", "taint", "-authorityID", old)
+                server.must("localauthority", "jwt", "taint", "-authorityID", old_key)
+                wait_until("another X509-SVID", lambda: self.leaf(agent) != first, 20, 0.3)
+                self.assertTrue(stream.running(), "the stream goes on")
+                # The agent's own SVID and the server's are replaced too: with the old authority
+                # gone, both still believe each other.
+                time.sleep(3)
+                server.must("localauthority", "x509", "revoke", "-authorityID", old)
+                server.must("localauthority", "jwt", "revoke", "-authorityID", old_key)
+                server.create_entry("/me2", "/node", [f"unix:uid:{os.geteuid()}"])
+                self.wait_ids(agent, [f"{TD}/me", f"{TD}/me2"], seconds=30)
+                self.probe("fetch-jwt", "-socket", agent.socket, "-audience", "a")
+                self.assertTrue(stream.running())
+                bundle = json.loads(server.must("bundle", "show", "-format", "spiffe").out)
+                self.assertEqual(len(bundle["keys"]), 2)
+                agent.stop()
+                server.stop()
+
+    def test_activation_waits_for_an_agent_when_told_to(self):
+        server = self.server("signet", {"server": {"audit_log_enabled": True}})
+        agent = self.agent("signet", server, QUICK)
+        wait_until("a sync", lambda: "Bundle updated" in agent.process.text())
+        time.sleep(1.5)
+        os.kill(agent.process.pid, signal.SIGSTOP)
+        try:
+            prepared = self.authority(server, "x509", "prepare")["prepared_authority"]["authority_id"]
+            waiting = self.spawn("activate", [
+                *server_command(server), "localauthority", "x509", "activate", "-socketPath", server.socket,
+                "-wait", "-authorityID", prepared])
+            wait_until("it to say so", lambda: "Waiting for 1 agents and 0 servers" in waiting.text())
+            time.sleep(2)
+            self.assertTrue(waiting.running())
+            self.assertNotEqual(self.authority(server, "x509", "show")["active"]["authority_id"], prepared)
+        finally:
+            os.kill(agent.process.pid, signal.SIGCONT)
+        self.assertEqual(waiting.wait_exit(20), 0)
+        self.assertIn("Activated X.509 authority", waiting.text())
+        # By hand and at once, the audit log says how many lacked it.
+        os.kill(agent.process.pid, signal.SIGSTOP)
+        try:
+            self.turn(server, "x509")
+        finally:
+            os.kill(agent.process.pid, signal.SIGCONT)
+        self.assertIn("agents_lacking=1", server.process.text())
+
+    def test_a_short_life_rotates_by_itself_without_a_failed_handshake(self):
+        server = self.server("signet", {"server": {"ca_ttl": "60s", "default_x509_svid_ttl": "10s",
+                                                   "agent_ttl": "10s"}})
+        server.create_entry("/me", "/node", [f"unix:uid:{os.geteuid()}"])
+        agent = self.agent("signet", server, QUICK)
+        self.wait_ids(agent, [f"{TD}/me"])
+        first = self.authority(server, "x509", "show")["active"]["authority_id"]
+        wait_until("the successor to sign",
+                   lambda: self.authority(server, "x509", "show")["active"]["authority_id"] != first, 75, 1)
+        time.sleep(12)  # everything was issued anew below it
+        self.wait_ids(agent, [f"{TD}/me"])
+        self.assertNotIn("Failed to sync", agent.process.text())
+        self.assertNotIn("although not everybody", server.process.text())
+
+    def test_a_server_that_leaves_signs_no_more(self):
+        server = self.server("signet")
+        self.assertIn("signs no more", server.must("leave").out)
+        self.assertEqual(server.cli("healthcheck").code, 1)
+        minted = server.cli("x509", "mint", "-spiffeID", f"{TD}/x")
+        self.assertEqual(minted.code, 1, minted)
+        old = json.loads(server.must("bundle", "show", "-format", "spiffe").out)["keys"]
+        self.assertEqual(len(old), 2, "what it signed still verifies")
+        self.assertEqual(server.stop(), 0)
+        server.start()
+        server.must("x509", "mint", "-spiffeID", f"{TD}/x")
+        keys = json.loads(server.must("bundle", "show", "-format", "spiffe").out)["keys"]
+        self.assertEqual(len(keys), 4, "it came back as a newcomer")
+
+    def test_a_server_that_lost_its_keys_alone_serves_at_once(self):
+        server = self.server("signet")
+        self.agent("signet", server, QUICK).stop()
+        server.stop()
+        (server.data / "keys.json").unlink()
+        began = time.monotonic()
+        server.start()
+        self.assertLess(time.monotonic() - began, 10)
+        self.assertIn("no other server can tell the agents", server.process.text())
+
+
+def server_command(server):
+    from harness import deploy
+    return deploy.argv("signet", "server")
+
+
+if __name__ == "__main__":
+    unittest.main()
