@@ -49,6 +49,15 @@ class Domain:
         """The first contact: an operator carries the other's bundle over."""
         self.server.must("bundle", "set", "-id", other.name, "-format", "spiffe", stdin=other.document())
 
+    def create_relationship(self, other):
+        """Over the API, with the other's bundle as it is now."""
+        path = self.server.folder / f"{other.name}.json"
+        path.write_text(other.document())
+        self.server.must(
+            "federation", "create", "-trustDomain", other.name, "-bundleEndpointURL", other.url(),
+            "-bundleEndpointProfile", "https_spiffe", "-endpointSpiffeID", other.server_id,
+            "-trustDomainBundlePath", path, "-trustDomainBundleFormat", "spiffe")
+
     def start_workload(self, other):
         """An agent, and a workload whose entry federates with `other`."""
         token = json.loads(self.server.must("token", "generate", "-output", "json").out)["value"]

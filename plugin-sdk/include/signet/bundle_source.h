@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -84,6 +85,31 @@ const signet_bundle_source* bundle_source_table() {
   return &kTable;
 }
 
+// The fetches that are under way, so that a role that stops can end them.
+class BundleFetches {
+ public:
+  BundleFetches() = default;
+  BundleFetches(const BundleFetches&) = delete;
+  BundleFetches& operator=(const BundleFetches&) = delete;
+
+  /// Ends them, and those that begin later at once.
+  void cancel_all() {
+    const std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    const auto calls = calls_;  // cancel() may end one, which takes it off the list
+    for (const auto& [call, services] : calls) {
+      if (calls_.contains(call)) services->cancel(call);
+    }
+  }
+
+ private:
+  friend class BundleSourceClient;
+  std::recursive_mutex mutex_;
+  std::condition_variable_any changed_;
+  std::map<signet_call*, const signet_host_services*> calls_;
+  bool cancelled_ = false;
+};
+
 // The bundle source of the caller's scope. From a worker only.
 class BundleSourceClient {
  public:
@@ -93,8 +119,9 @@ class BundleSourceClient {
     return BundleSourceClient(std::move(handle));
   }
 
-  /// The document. Blocks until `deadline_ns` (monotonic) at most.
-  Result<std::string> fetch(const BundleFetch& request, std::int64_t deadline_ns) const {
+  /// The document. Blocks until `deadline_ns` (monotonic) or the end of `under_way` at most.
+  Result<std::string> fetch(const BundleFetch& request, std::int64_t deadline_ns,
+                            BundleFetches& under_way) const {
     std::vector<signet_bytes> roots;
     roots.reserve(request.roots.size());
     for (const std::string& root : request.roots) roots.push_back(bytes_to_abi(root));
@@ -109,24 +136,57 @@ class BundleSourceClient {
         roots.data(),
         roots.size(),
         request.max_bytes};
-    std::string document;
-    bool too_large = false;
-    const Status status = handle_.call(
-        deadline_ns,
-        [&](std::uint32_t kind, const void* msg, std::size_t size) {
-          if (kind != SIGNET_KIND_BUNDLE_DOCUMENT) return;
-          too_large = size > request.max_bytes;  // a plugin is not believed to count well
-          if (!too_large) document.assign(static_cast<const char*>(msg), size);
-        },
-        [&](const signet_bundle_source& api, signet_instance* i, signet_call* c) {
-          return api.fetch(i, c, &given);
-        });
-    if (!status.ok()) return status;
-    if (too_large) return Status::resource_exhausted("the document is too large");
-    return document;
+    static constexpr signet_sink kSink = {sizeof(signet_sink), 0, &Pending::emitted,
+                                          &Pending::finished};
+    Pending pending{under_way, request.max_bytes};
+    const signet_host_services* const services = handle_.services();
+    signet_instance* instance = nullptr;
+    const void* table = nullptr;
+    const signet_status begun = services->begin(handle_.handle(), deadline_ns, &kSink, &pending,
+                                                &pending.call, &instance, &table);
+    if (begun != SIGNET_OK) return Status(static_cast<Code>(begun), "the plugin is stopping");
+    const signet_status returned =
+        static_cast<const signet_bundle_source*>(table)->fetch(instance, pending.call, &given);
+    const signet_status ended = services->end(pending.call, returned);
+    std::unique_lock lock(under_way.mutex_);
+    if (ended == SIGNET_PENDING && !pending.done) {
+      under_way.calls_.emplace(pending.call, services);
+      if (under_way.cancelled_) services->cancel(pending.call);
+    }
+    under_way.changed_.wait(lock, [&] { return pending.done; });
+    if (!pending.status.ok()) return pending.status;
+    if (pending.too_large) return Status::resource_exhausted("the document is too large");
+    return std::move(pending.document);
   }
 
  private:
+  struct Pending {
+    BundleFetches& under_way;
+    const std::uint64_t max_bytes;
+    signet_call* call = nullptr;
+    std::string document = {};
+    bool too_large = false;
+    bool done = false;  // under under_way's lock
+    Status status = {};
+
+    static void emitted(void* arg, std::uint32_t kind, const void* msg, size_t size) {
+      if (kind != SIGNET_KIND_BUNDLE_DOCUMENT) return;
+      auto& self = *static_cast<Pending*>(arg);
+      self.too_large = size > self.max_bytes;  // a plugin is not believed to count well
+      if (!self.too_large) self.document.assign(static_cast<const char*>(msg), size);
+    }
+    static void finished(void* arg, signet_status code, signet_str message) {
+      auto& self = *static_cast<Pending*>(arg);
+      BundleFetches& fetches = self.under_way;
+      const std::lock_guard lock(fetches.mutex_);
+      if (code != SIGNET_OK)
+        self.status = Status(static_cast<Code>(code), std::string(view(message)));
+      fetches.calls_.erase(self.call);
+      self.done = true;
+      fetches.changed_.notify_all();
+    }
+  };
+
   explicit BundleSourceClient(ServiceHandle<signet_bundle_source> handle)
       : handle_(std::move(handle)) {}
   ServiceHandle<signet_bundle_source> handle_;

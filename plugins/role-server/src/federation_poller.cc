@@ -52,9 +52,12 @@ Status FederationPoller::start() {
 }
 
 void FederationPoller::begin_stop() {
-  const std::lock_guard lock(mutex_);
-  stopping_ = true;
-  changed_.notify_all();
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    changed_.notify_all();
+  }
+  fetches_.cancel_all();
 }
 
 void FederationPoller::stop() {
@@ -223,7 +226,8 @@ Status FederationPoller::ask(const FederatedDomain& domain) {
       fetch.roots.push_back(authority.asn1());
     }
   }
-  SIGNET_TRY(const std::string document, source_->fetch(fetch, host_.deadline_in(kFetchTime)));
+  SIGNET_TRY(const std::string document,
+             source_->fetch(fetch, host_.deadline_in(kFetchTime), fetches_));
   SIGNET_TRY(const TrustDomain name, TrustDomain::parse(domain.trust_domain));
   SIGNET_TRY(const types::Bundle bundle, read_federated_document(name, document));
   return store(domain, bundle);
@@ -295,7 +299,7 @@ Status FederationPoller::finish(const std::string& trust_domain, const Federated
   if (recovered) {
     host_.info("Federated bundle endpoint answers again", {{"trust_domain_id", trust_domain}});
   }
-  if (!outcome.ok()) {
+  if (!outcome.ok() && outcome.code() != Code::kCancelled) {
     host_.error("Error updating bundle", {{"trust_domain_id", trust_domain},
                                           {"bundle_endpoint_url", asked.url},
                                           {"failures", state.failures},

@@ -48,7 +48,7 @@ class FederationPoller {
 
   /// Begins to poll, everybody at once.
   Status start();
-  /// Nothing new is begun. stop() waits for what is under way.
+  /// Nothing new is begun, what is under way is cancelled. stop() waits for its end.
   void begin_stop();
   void stop();
 
@@ -96,6 +96,8 @@ class FederationPoller {
   TrustBundles& bundles_;
   const FederationStore& store_;
   std::optional<BundleSourceClient> source_;
+
+  BundleFetches fetches_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -51,13 +51,14 @@ class BundleSourceSuite : public testing::Test {
     const Host host = scope().host();
     auto client = BundleSourceClient::acquire(host);
     if (!client) return client.status();
-    return client->fetch(request, host.deadline_in(time));
+    return client->fetch(request, host.deadline_in(time), under_way_);
   }
   static TlsPeer::Say say(std::string text) {
     return
         [text = std::move(text)](const std::string&, const TlsPeer::Write& write) { write(text); };
   }
 
+  BundleFetches under_way_;
   Authority ca_{"peer.org"};
 };
 
@@ -204,6 +205,24 @@ TEST_F(BundleSourceSuite, ASlowDripEndsAtTheDeadline) {
   const auto code = fetch(to(peer), 700ms).status().code();
   EXPECT_EQ(code, Code::kDeadlineExceeded);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
+}
+
+TEST_F(BundleSourceSuite, EndsWhenItIsCancelled) {
+  std::atomic<bool> asked{false};
+  TlsPeer peer(Svid(ca_, kId), [&](const std::string&, const TlsPeer::Write& write) {
+    write("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+    asked = true;
+    while (write("x")) std::this_thread::sleep_for(50ms);
+  });
+  std::thread canceller([&] {
+    while (!asked) std::this_thread::sleep_for(5ms);
+    under_way_.cancel_all();
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(fetch(to(peer), 9s).status().code(), Code::kCancelled);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
+  canceller.join();
+  EXPECT_EQ(fetch(to(peer), 9s).status().code(), Code::kCancelled) << "also what begins later";
 }
 
 TEST_F(BundleSourceSuite, EveryStatusBut200IsAnError) {
