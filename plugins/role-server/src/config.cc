@@ -11,8 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::chrono::minutes kDefaultRefreshHint{5};  // the peer's
-
 Status bad(std::string_view key, std::string_view reason) {
   std::string pointer = "/server/" + std::string(key);
   std::replace(pointer.begin(), pointer.end(), '.', '/');
@@ -82,10 +80,10 @@ Status read_authority_rules(const json& block, ServerConfig& config) {
   config.downstream_name_constraints = flag(block, "downstream_name_constraints", false);
   const auto federation = block.find("federation");
   if (federation == block.end()) return {};
-  const auto endpoint = federation->find("bundle_endpoint");
-  if (endpoint == federation->end()) return {};
-  config.federation_refresh_hint = kDefaultRefreshHint;
-  return read_ttl(*endpoint, "refresh_hint", config.federation_refresh_hint);
+  SIGNET_TRY(config.federation,
+             FederationConfig::from_json(*federation, config.trust_domain, config.warnings));
+  if (config.federation.endpoint) config.federation_refresh_hint = config.federation.refresh_hint;
+  return {};
 }
 
 Status read_wit(const json& experimental, ServerConfig& config) {

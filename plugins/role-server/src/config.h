@@ -12,6 +12,7 @@
 #include "signet/status.h"
 
 #include "crypto/key.h"
+#include "federation_config.h"
 #include "x509/name.h"
 
 namespace signet::server {
@@ -42,6 +43,7 @@ struct ServerConfig {
   std::chrono::seconds activation_wait{600};
   // How long after its end an authority leaves the bundle.
   std::chrono::seconds expired_authority_grace{24 * 3600};
+  FederationConfig federation;
   // How often federated domains are told to fetch our bundle; 0 without a bundle endpoint.
   std::chrono::seconds federation_refresh_hint{0};
   std::optional<std::uint32_t> downstream_max_path;  // path length of downstream CA certificates

@@ -2,6 +2,8 @@
 
 #include "signet/role_schema.h"
 
+#include "federation_config.h"
+
 namespace signet::server {
 namespace {
 
@@ -68,13 +70,8 @@ constexpr auto kSchemaText = schema_text(R"json({
         "proxy_protocol_trusted_cidrs": {"type": "array", "items": {"type": "string"}, "default": [], "x-signet-refuse": "the PROXY protocol is not spoken yet, so clients' addresses would be the proxy's"},
         "default_svid_ttl": {"type": "string", "format": "duration", "x-signet-refuse": "was removed in SPIRE 1.7: set default_x509_svid_ttl and default_jwt_svid_ttl"},
         "omit_x509svid_uid": {"type": "boolean", "$comment": "dropped by the peer in 1.10", "x-signet-since": "no release, since SVIDs carry no uniqueID attribute"},
-        "federation": {
-          "type": "object", "additionalProperties": false,
-          "properties": {
-            "bundle_endpoint": {"type": "object", "x-signet-since": "issue 4"},
-            "federates_with": {"type": "object", "additionalProperties": true, "x-signet-since": "issue 4"}
-          }
-        },
+        "federation": )json",
+                                         kFederationSchema, R"json(,
         "experimental": {
           "type": "object", "additionalProperties": false, "x-signet-unknown": "warn",
           "properties": {
@@ -119,15 +116,16 @@ const char kRoleDescription[] = R"json({
   "types": {
     "DataStore": {"service": "signet.datastore/1", "min": 1, "max": 1},
     "KeyManager": {"service": "signet.key_manager/1", "min": 1, "max": 1},
+    "BundlePublisher": {"service": "signet.bundle_publisher/1", "min": 0},
+    "Federation": {"service": "signet.bundle_source/1", "min": 0, "max": 1},
     "NodeAttestor": {"service": "signet.node_attestor.server/1", "min": 0},
     "UpstreamAuthority": {"service": "signet.upstream_authority/1", "min": 0, "max": 1}
   },
   "later": {
     "Notifier": "no Notifier plugin exists yet",
-    "CredentialComposer": "no CredentialComposer plugin exists yet",
-    "BundlePublisher": "no BundlePublisher plugin exists yet"
+    "CredentialComposer": "no CredentialComposer plugin exists yet"
   },
-  "defaults": [{"type": "NodeAttestor", "name": "join_token"}],
+  "defaults": [{"type": "NodeAttestor", "name": "join_token"}, {"type": "Federation", "name": "https"}],
   "drain_seconds": 10
 })json";
 

@@ -94,6 +94,12 @@ inline constexpr MethodRule kMethods[] = {
     {"/spire.api.server.localauthority.v1.LocalAuthority/TaintX509UpstreamAuthority", kAL},
     {"/spire.api.server.localauthority.v1.LocalAuthority/RevokeX509UpstreamAuthority", kAL},
 
+    {"/spire.api.server.trustdomain.v1.TrustDomain/ListFederationRelationships", kAL},
+    {"/spire.api.server.trustdomain.v1.TrustDomain/GetFederationRelationship", kAL},
+    {"/spire.api.server.trustdomain.v1.TrustDomain/BatchCreateFederationRelationship", kAL},
+    {"/spire.api.server.trustdomain.v1.TrustDomain/BatchUpdateFederationRelationship", kAL},
+    {"/spire.api.server.trustdomain.v1.TrustDomain/BatchDeleteFederationRelationship", kAL},
+    {"/spire.api.server.trustdomain.v1.TrustDomain/RefreshBundle", kAL},
 
     {"/spire.api.server.agent.v1.Agent/CountAgents", kAL},
     {"/spire.api.server.agent.v1.Agent/ListAgents", kAL},

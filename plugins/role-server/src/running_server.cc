@@ -26,6 +26,7 @@ RunningServer::RunningServer(const Host& host, const ServerConfig& config, Datas
       authorities_(host_, config_, datastore_, bundles_, changes_, std::move(ca)),
       upstream_(host_, authorities_),
       identity_(host_, config_, bundles_, authorities_),
+      federation_(host_, config_, datastore_, changes_, bundles_, identity_),
       context_{.host = host_,
                .config = &config_,
                .datastore = &datastore_,
@@ -36,6 +37,7 @@ RunningServer::RunningServer(const Host& host, const ServerConfig& config, Datas
                .entries = &entries_,
                .entry_store = &entry_store_,
                .identity = &identity_,
+               .federation = &federation_,
                .started_at_ns = host.monotonic_ns(),
                .leave = [this] { return leave(); },
                .serving = [this] { return serving_.load(); }},
@@ -46,16 +48,24 @@ RunningServer::RunningServer(const Host& host, const ServerConfig& config, Datas
   register_bundle_service(methods_, context_);
   register_local_authority_service(methods_, context_);
   register_server_admin_service(methods_, context_);
+  register_trust_domain_service(methods_, context_);
   register_debug_service(methods_, context_);
   register_logger_service(methods_, context_);
   register_health_service(methods_, context_);
   changes_.subscribe(&bundles_);
+  changes_.subscribe(&federation_.store());
   changes_.subscribe(&entries_);
   changes_.subscribe(&agents_);
   changes_.subscribe(&group_);
   authorities_.wait_for(&group_);
-  bundles_.on_own_changed([this] { identity_.bundle_changed(); });
-  identity_.on_changed([this] { api_.identity_changed(); });
+  bundles_.on_own_changed([this] {
+    identity_.bundle_changed();
+    federation_.own_changed();
+  });
+  identity_.on_changed([this] {
+    api_.identity_changed();
+    federation_.own_changed();
+  });
   agents_.on_revoked([this](const std::string& id) { api_.disconnect(id); });
 }
 
@@ -77,6 +87,7 @@ Status RunningServer::open() {
   SIGNET_RETURN_IF_ERROR(authorities_.start());
   SIGNET_RETURN_IF_ERROR(upstream_.start());
   SIGNET_RETURN_IF_ERROR(identity_.start());
+  SIGNET_RETURN_IF_ERROR(federation_.start());
   SIGNET_RETURN_IF_ERROR(tidy_timer_.start_every(host_, kTidyPeriod, [this] { tidy(); }));
   SIGNET_RETURN_IF_ERROR(api_.start_local());
   SIGNET_RETURN_IF_ERROR(group_.start(authorities_.journal_id()));
@@ -148,6 +159,7 @@ void RunningServer::drain(std::chrono::nanoseconds time) {
   join_timer_.stop();
   serving_ = false;
   host_.set_health("server", true, false);
+  federation_.begin_stop();
   api_.stop(time);
 }
 
@@ -155,6 +167,7 @@ RunningServer::~RunningServer() {
   drain(std::chrono::nanoseconds(0));
   // Timers and the follower first: they call into what is taken apart next.
   tidy_timer_.stop();
+  federation_.stop();
   upstream_.stop();
   identity_.stop();
   authorities_.stop();

@@ -12,6 +12,7 @@
 #include "config.h"
 #include "entry_index.h"
 #include "entry_store.h"
+#include "federation.h"
 #include "method_registry.h"
 #include "server_group.h"
 #include "server_identity.h"
@@ -50,6 +51,7 @@ class RunningServer {
   Authorities authorities_;
   UpstreamFollower upstream_;
   ServerIdentity identity_;
+  Federation federation_;
   ServiceContext context_;
   MethodRegistry methods_;
   ApiServer api_;

@@ -18,6 +18,7 @@ class AgentRecords;
 class Authorities;
 class ChangeFollower;
 class EntryStore;
+class Federation;
 class ServerIdentity;
 class TrustBundles;
 
@@ -57,6 +58,7 @@ struct ServiceContext {
   EntryDirectory* entries = nullptr;
   EntryStore* entry_store = nullptr;
   ServerIdentity* identity = nullptr;
+  Federation* federation = nullptr;
   std::int64_t started_at_ns = 0;      // monotonic
   std::function<Status()> leave = {};  // this server leaves the trust domain; blocks
   // Whether agents are served: not while this server joins others, nor after it left them.
@@ -74,6 +76,7 @@ void register_entry_service(MethodRegistry& methods, ServiceContext& context);
 void register_bundle_service(MethodRegistry& methods, ServiceContext& context);
 void register_local_authority_service(MethodRegistry& methods, ServiceContext& context);
 void register_server_admin_service(MethodRegistry& methods, ServiceContext& context);
+void register_trust_domain_service(MethodRegistry& methods, ServiceContext& context);
 void register_debug_service(MethodRegistry& methods, ServiceContext& context);
 void register_logger_service(MethodRegistry& methods, ServiceContext& context);
 void register_health_service(MethodRegistry& methods, ServiceContext& context);

@@ -41,6 +41,7 @@ Result<types::FederationRelationship> relationship_from_client(
   SIGNET_RETURN_IF_ERROR(check_profile(given));
   types::FederationRelationship relationship = given;
   relationship.set_trust_domain(domain->name());
+  relationship.mutable_bundle_endpoint_url()->replace(0, 5, "https");  // it may be in capitals
   if (given.has_trust_domain_bundle()) {
     auto bundle = bundle_from_client(given.trust_domain_bundle());
     if (!bundle) return bundle.status().prefixed("failed to parse bundle");

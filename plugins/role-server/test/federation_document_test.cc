@@ -30,11 +30,11 @@ x509::Bundle bundle(std::int64_t now = 1'700'000'000) {
 
 std::string text(const x509::Bundle& bundle) { return x509::write_bundle_json(bundle).value(); }
 
-TEST(FederatedDocument, BecomesTheBundleOfWhoeverWasAsked) {
+TEST(FederatedDocument, Rule64IsTheBundleOfWhoeverWasAsked) {
   const x509::Bundle given = bundle();
   const auto read = read_federated_document(TrustDomain::parse("asked.org").value(), text(given));
   ASSERT_TRUE(read.ok()) << read.status().to_string();
-  // Rule 64: the name is never taken from the document.
+  // The name is never taken from the document.
   EXPECT_EQ(read->trust_domain(), "asked.org");
   EXPECT_EQ(read->x509_authorities(0).asn1(),
             crypto::to_string(given.x509_authorities[0].certificate.der()));

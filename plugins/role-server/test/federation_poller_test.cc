@@ -247,7 +247,7 @@ TEST_F(FederationPollerTest, Rule63TheRootsAreTheLatestStoredOnes) {
   Record record = bundle_to_record(message);
   ASSERT_TRUE(tx->put(record).ok());
   bundles_.committed(record, tx->commit().value());
-  host_.pass(10);
+  host_.pass(5);
   ASSERT_EQ(asked(), 1u);
   EXPECT_EQ(source_.roots, std::vector<std::string>{root});
   EXPECT_EQ(source_.asked[0].endpoint_id, "spiffe://peer.org/server");

@@ -241,6 +241,10 @@ class QuietHost {
     const auto timers = timers_of(&host_);
     for (const auto& [id, timer] : timers) timer.first(timer.second);
   }
+  /// A further service of the scope.
+  void offer(const char* id, signet_instance* instance, const void* table) {
+    fake_.offer(id, instance, table);
+  }
   MemoryDatastore& store() { return store_; }
   fakes::MemoryKeys& keys() { return keys_; }
 

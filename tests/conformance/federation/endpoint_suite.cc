@@ -110,8 +110,8 @@ TEST_F(BundleEndpointSuite, AaHasToHaveAnIdentityAndThenADocument) {
   EXPECT_EQ(ask(serve()).document.status().message(), "unexpected status code 500");
 }
 
-// Rules 59 and 62: nothing is asked of the client.
-TEST_F(BundleEndpointSuite, Rule62ServesTheDocumentToAnybody) {
+// Nothing is asked of the client.
+TEST_F(BundleEndpointSuite, Rule62ServesTheDocumentToAnybodyAsJson) {
   const Svid svid(ca_, kId);
   ASSERT_TRUE(show(svid).ok());
   const auto port = serve();
@@ -124,7 +124,7 @@ TEST_F(BundleEndpointSuite, Rule62ServesTheDocumentToAnybody) {
   EXPECT_EQ(ask(port, "/other").document.status().message(), "unexpected status code 404");
 }
 
-TEST_F(BundleEndpointSuite, ShowsANewIdentityWithoutAPause) {
+TEST_F(BundleEndpointSuite, Rule59ServesHttpsSpiffeAndShowsANewIdentityWithoutAPause) {
   const Svid first(ca_, kId), second(ca_, kId);
   ASSERT_TRUE(document("x").ok());
   ASSERT_TRUE(show(first).ok());
@@ -156,7 +156,7 @@ TEST_F(BundleEndpointSuite, AnAddressThatIsTakenIsUnavailable) {
       Code::kUnavailable);
 }
 
-TEST_F(BundleEndpointSuite, ServesTheCertificateOfFilesAndReadsThemAgain) {
+TEST_F(BundleEndpointSuite, Rule59ServesHttpsWebFromFilesAndReadsThemAgain) {
   const Svid first(ca_, "spiffe://example.org/web"), next(ca_, "spiffe://example.org/next");
   write_files(first);
   ASSERT_TRUE(document("x").ok());

@@ -35,6 +35,12 @@ int count_bundles(Context&, const Args&);
 int set_bundle(Context&, const Args&);
 int delete_bundle(Context&, const Args&);
 
+int create_federation(Context&, const Args&);
+int update_federation(Context&, const Args&);
+int show_federation(Context&, const Args&);
+int list_federation(Context&, const Args&);
+int delete_federation(Context&, const Args&);
+int refresh_federation(Context&, const Args&);
 
 int mint_x509_svid(Context&, const Args&);
 int mint_jwt_svid(Context&, const Args&);
