@@ -76,6 +76,12 @@ class BundleEndpointSuite : public testing::Test {
   Status show(const Svid& svid) {
     return client_->set_identity(host(), {svid.der}, host().secret(svid.pkcs8.text()));
   }
+  static EndpointOptions at(std::uint32_t port = 0) {
+    EndpointOptions options;
+    options.address = "127.0.0.1";
+    options.port = port;
+    return options;
+  }
   std::uint32_t serve(EndpointOptions options = {}) {
     options.address = "127.0.0.1";
     const auto port = client_->serve(stream_, options, {});
@@ -104,8 +110,7 @@ class BundleEndpointSuite : public testing::Test {
 
 // The first one: afterwards there is an identity or a document.
 TEST_F(BundleEndpointSuite, AaHasToHaveAnIdentityAndThenADocument) {
-  EXPECT_EQ(client_->serve(stream_, {.address = "127.0.0.1"}, {}).status().code(),
-            Code::kFailedPrecondition);
+  EXPECT_EQ(client_->serve(stream_, at(), {}).status().code(), Code::kFailedPrecondition);
   ASSERT_TRUE(show(Svid(ca_, kId)).ok());
   EXPECT_EQ(ask(serve()).document.status().message(), "unexpected status code 500");
 }
@@ -140,8 +145,7 @@ TEST_F(BundleEndpointSuite, ServesOnceAtATimeAndEndsWithItsCall) {
   ASSERT_TRUE(show(Svid(ca_, kId)).ok());
   const auto port = serve();
   ServiceStream second;
-  EXPECT_EQ(client_->serve(second, {.address = "127.0.0.1"}, {}).status().code(),
-            Code::kFailedPrecondition);
+  EXPECT_EQ(client_->serve(second, at(), {}).status().code(), Code::kFailedPrecondition);
   stream_.stop();
   EXPECT_EQ(ask(port).document.status().code(), Code::kUnavailable);
   ASSERT_TRUE(show(Svid(ca_, kId)).ok());
@@ -151,9 +155,7 @@ TEST_F(BundleEndpointSuite, ServesOnceAtATimeAndEndsWithItsCall) {
 TEST_F(BundleEndpointSuite, AnAddressThatIsTakenIsUnavailable) {
   ASSERT_TRUE(show(Svid(ca_, kId)).ok());
   TlsPeer other(Svid(ca_, kId), [](const std::string&, const TlsPeer::Write&) {});
-  EXPECT_EQ(
-      client_->serve(stream_, {.address = "127.0.0.1", .port = other.port()}, {}).status().code(),
-      Code::kUnavailable);
+  EXPECT_EQ(client_->serve(stream_, at(other.port()), {}).status().code(), Code::kUnavailable);
 }
 
 TEST_F(BundleEndpointSuite, Rule59ServesHttpsWebFromFilesAndReadsThemAgain) {
@@ -191,8 +193,7 @@ TEST_F(BundleEndpointSuite, FilesThatAreNotGoodAreNamed) {
 TEST_F(BundleEndpointSuite, ZzDrainEndsItsCall) {
   ASSERT_TRUE(show(Svid(ca_, kId)).ok());
   std::atomic<int> ends{0};
-  const auto port =
-      client_->serve(stream_, {.address = "127.0.0.1"}, [&](const Status&) { ++ends; });
+  const auto port = client_->serve(stream_, at(), [&](const Status&) { ++ends; });
   ASSERT_TRUE(port.ok()) << port.status().to_string();
   client_.reset();
   scope().stop();
