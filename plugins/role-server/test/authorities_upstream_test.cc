@@ -58,7 +58,7 @@ class FakeUpstream final : public CaSource {
   std::shared_ptr<crypto::PrivateKeySigner> key_;
 };
 
-class UpstreamTest : public AuthoritiesTest {
+class AuthoritiesUpstreamTest : public AuthoritiesTest {
  protected:
   void boot_below() {
     auto source = std::make_unique<FakeUpstream>(host_);
@@ -68,7 +68,7 @@ class UpstreamTest : public AuthoritiesTest {
   FakeUpstream* upstream_ = nullptr;
 };
 
-TEST_F(UpstreamTest, TheBundleHasTheUpstreamsRootAndSvidsVerifyToIt) {
+TEST_F(AuthoritiesUpstreamTest, TheBundleHasTheUpstreamsRootAndSvidsVerifyToIt) {
   boot_below();
   ASSERT_EQ(bundle().x509_authorities_size(), 1);
   EXPECT_EQ(subject_key_id_of(bundle().x509_authorities(0).asn1()), upstream_->root_id());
@@ -85,13 +85,13 @@ TEST_F(UpstreamTest, TheBundleHasTheUpstreamsRootAndSvidsVerifyToIt) {
                                 {.now = x509::from_unix(host_.now())}));
 }
 
-TEST_F(UpstreamTest, LocalTaintAndRevokeAreRefused) {
+TEST_F(AuthoritiesUpstreamTest, LocalTaintAndRevokeAreRefused) {
   boot_below();
   EXPECT_EQ(authorities().taint(kX509, "x").status().code(), Code::kFailedPrecondition);
   EXPECT_EQ(authorities().revoke(kX509, "x").status().code(), Code::kFailedPrecondition);
 }
 
-TEST_F(UpstreamTest, TheRootOfTheOldAuthorityIsTaintedAndRevokedByHand) {
+TEST_F(AuthoritiesUpstreamTest, TheRootOfTheOldAuthorityIsTaintedAndRevokedByHand) {
   boot_below();
   const std::string first = upstream_->root_id();
   EXPECT_EQ(authorities().taint_upstream(first).status().code(), Code::kInvalidArgument);
@@ -109,7 +109,7 @@ TEST_F(UpstreamTest, TheRootOfTheOldAuthorityIsTaintedAndRevokedByHand) {
   EXPECT_EQ(bundle().x509_authorities_size(), 1);
 }
 
-TEST_F(UpstreamTest, NewRootsOfTheUpstreamAreTakenUp) {
+TEST_F(AuthoritiesUpstreamTest, NewRootsOfTheUpstreamAreTakenUp) {
   boot_below();
   upstream_->new_root();
   ASSERT_TRUE(authorities().upstream_roots(upstream_->told()).ok());
@@ -119,7 +119,7 @@ TEST_F(UpstreamTest, NewRootsOfTheUpstreamAreTakenUp) {
   EXPECT_EQ(bundle().sequence_number(), sequence) << "told again, nothing changes";
 }
 
-TEST_F(UpstreamTest, ARootTaintedUpstreamMakesOurAuthorityGiveWayFirst) {
+TEST_F(AuthoritiesUpstreamTest, ARootTaintedUpstreamMakesOurAuthorityGiveWayFirst) {
   boot_below();
   const std::string first_root = upstream_->root_id();
   const std::string first = x509();
@@ -138,13 +138,13 @@ TEST_F(UpstreamTest, ARootTaintedUpstreamMakesOurAuthorityGiveWayFirst) {
   EXPECT_EQ(subject_key_id_of(bundle().x509_authorities(0).asn1()), upstream_->root_id());
 }
 
-TEST_F(UpstreamTest, AnEmptyAnswerOfTheUpstreamTakesNothingAway) {
+TEST_F(AuthoritiesUpstreamTest, AnEmptyAnswerOfTheUpstreamTakesNothingAway) {
   boot_below();
   EXPECT_FALSE(authorities().upstream_roots({}).ok());
   EXPECT_EQ(bundle().x509_authorities_size(), 1);
 }
 
-TEST_F(UpstreamTest, JwtKeysGoUpstreamWhereTheyAreTaken) {
+TEST_F(AuthoritiesUpstreamTest, JwtKeysGoUpstreamWhereTheyAreTaken) {
   auto source = std::make_unique<FakeUpstream>(host_);
   upstream_ = source.get();
   upstream_->takes_jwt = true;
@@ -162,13 +162,13 @@ TEST_F(UpstreamTest, JwtKeysGoUpstreamWhereTheyAreTaken) {
   EXPECT_EQ(bundle().jwt_authorities_size(), 3);
 }
 
-TEST_F(UpstreamTest, JwtKeysStayHereWhereTheUpstreamTakesNone) {
+TEST_F(AuthoritiesUpstreamTest, JwtKeysStayHereWhereTheUpstreamTakesNone) {
   boot_below();
   EXPECT_EQ(bundle().jwt_authorities_size(), 1);
   EXPECT_EQ(upstream_->jwt.size(), 0);
 }
 
-TEST_F(UpstreamTest, RestartKeepsTheAuthorityWithoutAskingTheUpstream) {
+TEST_F(AuthoritiesUpstreamTest, RestartKeepsTheAuthorityWithoutAskingTheUpstream) {
   boot_below();
   const std::string first = x509();
   auto source = std::make_unique<FakeUpstream>(host_);
