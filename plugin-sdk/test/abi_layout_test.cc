@@ -13,6 +13,9 @@
 #include <gtest/gtest.h>
 
 #include "signet/abi/base.h"
+#include "signet/abi/bundle_endpoint.h"
+#include "signet/abi/bundle_publisher.h"
+#include "signet/abi/bundle_source.h"
 #include "signet/abi/datastore.h"
 #include "signet/abi/host.h"
 #include "signet/abi/key_manager.h"
