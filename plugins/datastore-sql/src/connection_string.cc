@@ -65,8 +65,8 @@ Result<ConnectionString> ConnectionString::parse(std::string_view text, const Tl
   std::sort(out.values_.begin(), out.values_.end());  // equal settings compare equal
 
   const auto first_of = [&](std::string_view a, std::string_view b, const char* otherwise) {
-    if (const std::string v = out.value(a); !v.empty()) return v;
-    const std::string v = out.value(b);
+    std::string v = out.value(a);
+    if (v.empty()) v = out.value(b);
     return v.empty() ? std::string(otherwise) : v;
   };
   out.name_ = first_of("host", "hostaddr", "local") + ":" + first_of("port", "", "5432") + "/" +

@@ -98,8 +98,8 @@ Code code_of(std::string_view sqlstate) {
 Statement::Statement(Connection* connection, std::string sql, std::string name, bool large)
     : connection_(connection), sql_(std::move(sql)), name_(std::move(name)), large_(large) {}
 
-Statement::Statement(Connection* connection, pqxx::result result)
-    : connection_(connection), large_(false), executed_(true), result_(std::move(result)) {}
+Statement::Statement(Connection* connection, const pqxx::result& result)
+    : connection_(connection), large_(false), executed_(true), result_(result) {}
 
 Statement& Statement::bind(std::int64_t value) {
   char bytes[8];
@@ -158,7 +158,7 @@ Status Statement::execute() {
   auto done = connection_->run(sql_, connection_->limit_, [&](auto& tx) {
     return name_.empty() ? tx.exec_params(sql_, values) : tx.exec_prepared(name_, values);
   });
-  if (done) result_ = std::move(*done);
+  if (done) result_ = *done;
   return done.status();
 }
 
@@ -166,7 +166,7 @@ Status Statement::fetch() {
   const std::string sql = "FETCH " + std::to_string(pieces_) + " FROM " + cursor_;
   auto done = connection_->run(sql, connection_->limit_, [&](auto& tx) { return tx.exec(sql); });
   SIGNET_RETURN_IF_ERROR(done.status());
-  result_ = std::move(*done);
+  result_ = *done;
   next_ = 0;
   asked_ = pieces_;
   std::size_t bytes = 0;
@@ -318,7 +318,7 @@ Status Connection::failed(std::string_view sqlstate, const char* message) {
   if (sqlstate == "25006") words = "the database is read-only";
   if (sqlstate == "55P03") words = "no turn to write to the datastore within the time allowed";
   if (words.empty()) words = "the connection to PostgreSQL was lost";
-  Status status(code, "datastore statement failed: " + where_.redacted(words));
+  Status status(code, where_.redacted(words));
   if (sqlstate.empty()) return status;
   return std::move(status).with("sqlstate", std::string(sqlstate));
 }
@@ -346,7 +346,7 @@ Result<pqxx::result> Connection::run(std::string_view sql, std::chrono::millisec
   });
   slot_->disarm();
   ran(sql, done.ok());
-  if (!done.ok()) return done;
+  if (!done.ok()) return done.prefixed("datastore statement failed");
   return result;
 }
 
@@ -364,8 +364,8 @@ Status Connection::exec_each(std::initializer_list<std::string_view> sql) {
 }
 
 Result<sql::Lease> Connection::query(const std::string& sql, std::chrono::milliseconds limit) {
-  SIGNET_TRY(pqxx::result result, run(sql, limit, [&](auto& tx) { return tx.exec(sql); }));
-  return sql::Lease(new Statement(this, std::move(result)));
+  SIGNET_TRY(const pqxx::result result, run(sql, limit, [&](auto& tx) { return tx.exec(sql); }));
+  return sql::Lease(new Statement(this, result));
 }
 
 Result<sql::Lease> Connection::prepare(std::string_view sql, bool keep) {

@@ -32,7 +32,7 @@ class Statement final : public sql::Statement {
   /// large    fetched piece by piece
   Statement(Connection* connection, std::string sql, std::string name, bool large);
   /// Over what has been read already.
-  Statement(Connection* connection, pqxx::result result);
+  Statement(Connection* connection, const pqxx::result& result);
 
   Statement& bind(std::int64_t value) override;
   Statement& bind_text(std::string_view value) override;

@@ -25,6 +25,7 @@ void PostgresStore::follow() {
   std::minstd_rand random(std::random_device{}());
   while (!stopping_) {
     if (!away().ok()) connection.reset();  // another host may have taken over
+    const bool was_up = connection != nullptr;
     const Status done = follow_once(connection, listens);
     pool_.tidy();
     if (replicas_) replicas_->tidy();
@@ -34,10 +35,9 @@ void PostgresStore::follow() {
       wait(connection.get(), listens ? options_.heartbeat : options_.poll);
       continue;
     }
-    if (!connection) lost(done);
-    const bool again = connection != nullptr;  // lost just now: try at once
     connection.reset();
-    if (again) continue;
+    if (was_up) continue;  // lost just now: try at once
+    lost(done);
     // Spread, so that many servers do not come back at the same moment.
     wait(nullptr, pause / 2 + milliseconds(random() % (static_cast<unsigned>(pause.count()) / 2)));
     pause = std::min(pause * 2, kLongestPause);
@@ -76,6 +76,10 @@ Status PostgresStore::follow_once(std::unique_ptr<postgres::Connection>& connect
       announce(value);
     }
   }
+}
+
+void PostgresStore::wake() const {
+  if (wake_[1] >= 0) (void)!::write(wake_[1], "x", 1);
 }
 
 // Until the time is over, the store stops or the server is found away; notifications that

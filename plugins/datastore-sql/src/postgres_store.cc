@@ -75,7 +75,7 @@ PostgresStore::PostgresStore(Options options)
 
 PostgresStore::~PostgresStore() {
   stopping_ = true;
-  if (wake_[1] >= 0) (void)!::write(wake_[1], "x", 1);
+  wake();
   if (follower_.joinable()) follower_.join();
   for (const int fd : wake_) {
     if (fd >= 0) ::close(fd);
@@ -134,7 +134,8 @@ Result<std::unique_ptr<sql::Connection>> PostgresStore::connect() {
   SIGNET_RETURN_IF_ERROR(away());
   auto connection = postgres::Connection::open(options_.where, watchdog_, options_.trace);
   if (!connection) {
-    lost(connection.status());
+    // Away, or out of connections? Who has one already can tell.
+    wake();
     return connection.status();
   }
   return std::unique_ptr<sql::Connection>(std::move(*connection));
@@ -152,7 +153,6 @@ void PostgresStore::lost(const Status& why) {
     away_ = why;
   }
   pool_.drop_all();
-  if (wake_[1] >= 0) (void)!::write(wake_[1], "x", 1);
   if (options_.on_state) options_.on_state(true, why.message());
 }
 
@@ -290,8 +290,8 @@ void PostgresStore::give_back_writer(std::unique_ptr<sql::Connection> connection
 }
 
 Status PostgresStore::commit_now(sql::Connection& connection, const Counters& counters) {
-  const Status done = connection.exec("NOTIFY " + channel_ + ", '" +
-                                      std::to_string(counters.revision) + "'; COMMIT");
+  Status done = connection.exec("NOTIFY " + channel_ + ", '" + std::to_string(counters.revision) +
+                                "'; COMMIT");
   if (!done.ok() && connection.broken()) {
     return Status::unavailable(
         "the connection was lost in a commit: whether it took place is "

@@ -78,6 +78,7 @@ class PostgresStore final : public SqlStore {
   void follow();
   Status follow_once(std::unique_ptr<postgres::Connection>& connection, bool& listens);
   void wait(postgres::Connection* connection, std::chrono::milliseconds time);
+  void wake() const;  // ends the follower's wait
   void lost(const Status& why);
   void found();
   Status away() const;
@@ -93,7 +94,7 @@ class PostgresStore final : public SqlStore {
   mutable std::mutex away_mutex_;
   std::optional<Status> away_;  // why it cannot be reached
 
-  int wake_[2] = {-1, -1};  // a pipe: ends the follower's wait
+  int wake_[2] = {-1, -1};  // a pipe
   std::atomic<bool> stopping_{false};
   std::thread follower_;
 };
