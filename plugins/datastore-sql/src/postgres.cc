@@ -187,6 +187,8 @@ Result<bool> Statement::step() {
   }
   if (next_ >= result_.size()) return false;
   ++next_;
+  // Never while the row is read: a short string's bytes would move with it.
+  cells_.resize(result_.columns());
   return true;
 }
 
@@ -224,7 +226,6 @@ std::string_view Statement::text(int column) const {
   const std::string_view bytes(field.c_str(), field.size());  // as long as result_
   if (!cursor_.empty() || field.type() != kBytea) return bytes;
   const auto place = static_cast<std::size_t>(column);
-  if (cells_.size() <= place) cells_.resize(place + 1);
   decode_hex(bytes, cells_[place]);
   return cells_[place];
 }
