@@ -206,7 +206,7 @@ asan() {
 # label, so ctest leaves them out.
 TSAN_SUITES="kernel-test sdk_test role_server_test role_agent_test workload_client_test cli-test
   http_test rpc-grpc-server-test keymanager_test keymanager_disk_test keymanager_memory_test datastore_sql_test
-  workloadattestor_unix_test"
+  datastore_postgres_test workloadattestor_unix_test"
 tsan() {
   # shellcheck disable=SC2086
   build tsan $TSAN_SUITES || return 1
