@@ -16,7 +16,7 @@ constexpr std::size_t kMaxCertificates = 100;
 Ordered text(const Bytes& bytes) { return crypto::base64_encode(bytes); }
 
 // One of two members, the other null.
-std::string one_of_two(bool rsa, Ordered value) {
+std::string one_of_two(bool rsa, const Ordered& value) {
   Ordered out;
   out[kRsa] = rsa ? value : Ordered();
   out[kEcdsa] = rsa ? Ordered() : value;
@@ -66,7 +66,7 @@ std::string write(const Payload& payload) {
 std::string write(const Challenge& challenge) {
   Ordered inner;
   inner["nonce"] = text(challenge.nonce);
-  return one_of_two(challenge.rsa, std::move(inner));
+  return one_of_two(challenge.rsa, inner);
 }
 
 std::string write(const Response& response) {
@@ -78,7 +78,7 @@ std::string write(const Response& response) {
     inner["r"] = text(response.r);
     inner["s"] = text(response.s);
   }
-  return one_of_two(response.rsa, std::move(inner));
+  return one_of_two(response.rsa, inner);
 }
 
 Result<Payload> read_payload(std::string_view json) {
