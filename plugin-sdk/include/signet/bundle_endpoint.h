@@ -41,13 +41,21 @@ class BundleEndpoint {
   virtual Status set_identity(const std::vector<std::string_view>& chain, std::string_view key) = 0;
 
   // The call that serve() keeps, for the table below and for drain().
-  signet_status keep(signet_call* call) {
+  signet_status keep(signet_call* call, const Host& host) {
     {
       const std::lock_guard lock(mutex_);
       call_ = call;
+      host_ = host;
     }
     call->ops->on_cancel(
-        call, [](void* arg) { static_cast<BundleEndpoint*>(arg)->end(SIGNET_CANCELLED); }, this);
+        call,
+        [](void* arg) {
+          // Whoever cancels must not wait for connections to end.
+          auto& self = *static_cast<BundleEndpoint*>(arg);
+          const auto end = [&self] { self.end(SIGNET_CANCELLED); };
+          if (!self.host_.post(end).ok()) end();
+        },
+        this);
     return SIGNET_PENDING;
   }
   /// Ends serving and the call. A plugin does this in drain() and stop().
@@ -64,6 +72,7 @@ class BundleEndpoint {
  private:
   std::mutex mutex_;
   signet_call* call_ = nullptr;
+  Host host_;
 };
 
 /// The C table of T, a class that derives from Plugin and BundleEndpoint.
@@ -93,7 +102,7 @@ const signet_bundle_endpoint* bundle_endpoint_table() {
                        signet_endpoint_listens{sizeof(signet_endpoint_listens), port});
           return {};
         });
-        return code == SIGNET_OK ? plugin.keep(c) : code;
+        return code == SIGNET_OK ? plugin.keep(c, plugin.host()) : code;
       },
       [](signet_instance* i, signet_call* c, signet_bytes document) {
         return guarded(c, [&] { return plugin_cast<T>(i).set_document(view(document)); });

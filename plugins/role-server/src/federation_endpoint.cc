@@ -24,11 +24,9 @@ Status FederationEndpoint::start() {
 }
 
 void FederationEndpoint::stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    client_.reset();
-  }
   serving_.stop();
+  const std::lock_guard lock(mutex_);
+  client_.reset();
 }
 
 void FederationEndpoint::update() {

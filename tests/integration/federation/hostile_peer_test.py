@@ -19,7 +19,7 @@ class Peer:
 
     def __init__(self, cert, key):
         peer = self
-        self.asked = []
+        self.asked, self.asked_at = [], []
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def log_message(self, *_):
@@ -27,6 +27,7 @@ class Peer:
 
             def do_GET(self):
                 peer.asked.append(self.path)
+                peer.asked_at.append(time.monotonic())
                 getattr(peer, self.path.strip("/").replace("-", "_"))(self)
 
         self.httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -140,6 +141,15 @@ class HostilePeer(TestCase):
         result = server.cli("federation", "refresh", "-id", name)
         self.assertEqual((result.code, self.peer.asked), (1, []))
         self.assertIn("not a public one", result.err)
+
+    def test_an_endpoint_is_asked_once_a_second_at_most(self):
+        server = self.start()
+        name = self.federate(server, "good")
+        for _ in range(3):
+            server.must("federation", "refresh", "-id", name)
+        gaps = [b - a for a, b in zip(self.peer.asked_at, self.peer.asked_at[1:])]
+        self.assertEqual(len(gaps), 3)
+        self.assertGreater(min(gaps), 0.9, gaps)
 
     def test_slow_peers_do_not_slow_what_is_local(self):
         server = self.start()
