@@ -198,19 +198,19 @@ class TrustDomainService {
   template <typename ItemResult>
   void put_result(CallContext& call, const Relationship& given, Result<Relationship> outcome,
                   const types::FederationRelationshipMask* mask, ItemResult* result) {
-    fill_status(outcome.status(), result->mutable_status());
+    const Status status = outcome.status();
+    fill_status(status, result->mutable_status());
     if (outcome) {
       apply_mask(*outcome, mask);
       *result->mutable_federation_relationship() = *std::move(outcome);
     }
     if (!call.auditing()) return;
-    call.audit_item(outcome.status(),
-                    {{"trust_domain_id", given.trust_domain()},
-                     {"bundle_endpoint_url", given.bundle_endpoint_url()},
-                     {"bundle_endpoint_profile", given.has_https_spiffe() ? "https_spiffe"
-                                                 : given.has_https_web()  ? "https_web"
-                                                                          : ""},
-                     {"endpoint_spiffe_id", given.https_spiffe().endpoint_spiffe_id()}});
+    call.audit_item(status, {{"trust_domain_id", given.trust_domain()},
+                             {"bundle_endpoint_url", given.bundle_endpoint_url()},
+                             {"bundle_endpoint_profile", given.has_https_spiffe() ? "https_spiffe"
+                                                         : given.has_https_web()  ? "https_web"
+                                                                                  : ""},
+                             {"endpoint_spiffe_id", given.https_spiffe().endpoint_spiffe_id()}});
   }
 
   ServiceContext& context_;
