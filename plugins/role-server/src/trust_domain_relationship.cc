@@ -13,7 +13,7 @@ namespace types = ::spire::api::types;
 
 Status check_endpoint_url(std::string_view url) {
   const Status status = http::check_https_url(url);
-  if (status.ok()) return status;
+  if (status.ok()) return {};
   const auto& fields = status.fields();
   if (std::any_of(fields.begin(), fields.end(), [](const auto& f) { return f.second == "syntax"; }))
     return status.prefixed("failed to parse bundle endpoint URL");
