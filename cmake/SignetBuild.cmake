@@ -52,6 +52,25 @@ if(SIGNET_TESTS)
   include(GoogleTest)
 endif()
 
+# signet_unity(TARGET): compiles several of its files as one where the preset asks for it
+# (SIGNET_UNITY, how many at most) and their names allow it. A third of the time of a whole build.
+function(signet_unity target)
+  if(NOT SIGNET_UNITY)
+    return()
+  endif()
+  get_target_property(sources ${target} SOURCES)
+  list(FILTER sources INCLUDE REGEX "^[^/].*\\.cc$")  # ours; generated ones are named absolutely
+  execute_process(COMMAND python3 ${PROJECT_SOURCE_DIR}/scripts/lib/unity.py ${SIGNET_UNITY} ${sources}
+                  WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} OUTPUT_VARIABLE lines
+                  OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX MATCHALL "[^\n]+" lines "${lines}")
+  foreach(line IN LISTS lines)
+    string(REGEX MATCH "^([0-9]+) (.*)$" line "${line}")
+    set_source_files_properties(${CMAKE_MATCH_2} PROPERTIES UNITY_GROUP ${target}-${CMAKE_MATCH_1})
+  endforeach()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+endfunction()
+
 # signet_add_library(NAME SOURCES... LIBS targets... DIR include dir)
 # A static library of libs/, alias signet::NAME. Its public headers are included as
 # "NAME/foo.h" from <room>/include.
@@ -62,6 +81,7 @@ function(signet_add_library name)
   target_include_directories(signet-${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/include
                              PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
   target_link_libraries(signet-${name} PUBLIC ${A_LIBS} PRIVATE ${A_PRIVATE_LIBS})
+  signet_unity(signet-${name})
 endfunction()
 
 # signet_add_plugin(NAME SOURCES... LIBS targets...)
@@ -77,6 +97,7 @@ function(signet_add_plugin name)
     add_library(${name}-objects STATIC ${rest})
     target_include_directories(${name}-objects PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/src)
     target_link_libraries(${name}-objects PUBLIC signet::sdk ${A_LIBS})
+    signet_unity(${name}-objects)
   endif()
   add_library(${name} MODULE ${entry})
   target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
@@ -113,6 +134,7 @@ function(signet_add_test name)
   target_compile_definitions(${name} PRIVATE SIGNET_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
     SIGNET_BINARY_DIR="${CMAKE_BINARY_DIR}" SIGNET_PLUGIN_DIR="${SIGNET_PLUGIN_DIR}")
   target_link_libraries(${name} PRIVATE ${A_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
+  signet_unity(${name})
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS "${A_LABELS}" TIMEOUT 300)
 endfunction()
 

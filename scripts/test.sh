@@ -8,7 +8,7 @@
 #                                   tests/ (integration/first-light) with real processes
 #   scripts/test.sh tsan            what has threads, under TSan
 #   scripts/test.sh fuzz [SECONDS]  each fuzz target on its corpus and SECONDS (10) beyond
-#   scripts/test.sh format|tidy [all]   clang-format over all files; clang-tidy over the 40 changed last
+#   scripts/test.sh format|tidy [all]   clang-format over all files; clang-tidy over the 24 changed last
 #   scripts/test.sh all             as ci, with clang-tidy over every file, all of integration under ASan and 60 s per fuzz target
 #   scripts/test.sh long [CASE]     the cases at full size; leaves docs/results/CASE.json
 #   scripts/test.sh golden --update rewrites the golden files from the present behaviour
@@ -133,13 +133,13 @@ changed_sources() {
   fi | grep -E '\.(cc|c)$'
 }
 
-# tidy [all]: clang-tidy over the sources of the dev build, `all` or the 40 changed last.
+# tidy [all]: clang-tidy over the sources of the dev build, `all` or the 24 changed last.
 tidy() {
   local files
   if [ "${1:-}" = all ]; then
     files=$(sources | grep -E '\.(cc|c)$')
   else
-    files=$(changed_sources | while read -r file; do [ ! -f "$file" ] || echo "$file"; done | head -n 40)
+    files=$(changed_sources | while read -r file; do [ ! -f "$file" ] || echo "$file"; done | head -n 24)
   fi
   # shellcheck disable=SC2086
   SIGNET_JOBS=$(jobs) check python3 scripts/lib/tidy.py build $files

@@ -3,11 +3,9 @@
 
     scripts/lib/tidy.py BUILD_DIR FILE...
 
-Most of clang-tidy's time on a file goes into the headers it includes, so files of one target are
-put one after the other into one unit, as far as their file-local names do not
-clash: a third of the time of one by one. A unit that does not compile (a clash nobody foresaw) is
-halved until it does. Prints each finding at its own file and line, then `N files, N findings`;
-exits with 1 when there is any.
+Files of one target are checked as one, where unity.py says that they can be: a third of the time of
+one by one. A unit that does not compile (a clash nobody foresaw) is halved until it does. Prints
+each finding at its own file and line, then `N files, N findings`; exits with 1 when there is any.
 """
 
 import collections
@@ -21,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 
+import unity
+
 CLANG_TIDY = os.environ.get("CLANG_TIDY", "clang-tidy-16")
 FILES_PER_UNIT = 10
 # Two files of a unit may well include the same header, and one may use what the other declares.
@@ -29,7 +29,8 @@ SINGLE_FILE_CHECKS = "-readability-duplicate-include,-misc-unused-using-decls"
 CLANG_FLAGS = ["-Wno-unknown-warning-option", "-Wno-unused-command-line-argument", "-w"]
 # The analyzer cannot be told to leave this one out, and cannot follow a value into a Result.
 IGNORED = ("clang-analyzer-core.uninitialized.Assign",)
-FINDING = re.compile(r"^(?P<file>/[^\s:]+):\d+:\d+: (?:warning|error): .* \[(?P<check>[\w.-]+)[^]]*\]$")
+FINDING = re.compile(
+    r"^(?P<file>/[^\s:]+):\d+:\d+: (?:warning|error): .* \[(?P<check>[\w.-]+)[^]]*\]$")
 
 
 def compile_flags(command):
@@ -46,38 +47,14 @@ def compile_flags(command):
     return kept
 
 
-def local_names(source):
-    """What a file keeps to itself and a second file of the unit could define too."""
-    text = source.read_text()
-    names = set(re.findall(r"^#define (\w+)", text, re.M))
-    names |= set(re.findall(r"^(?:namespace|using) (\w+) = ", text, re.M))
-    for body in re.findall(r"^namespace \{\n(.*?)^\}  // namespace$", text, re.S | re.M):
-        outer = "\n".join(line for line in body.split("\n") if line and not line[0].isspace())
-        names |= set(re.findall(r"\b([A-Za-z_]\w*)\b(?=\s*[({=;\[]| final)", outer))
-    return names
-
-
 def units_of(sources, database):
-    """Bins of at most FILES_PER_UNIT files of one target whose local names do not clash."""
+    """(target, files of it that compile as one), all of `sources`."""
     by_target = collections.defaultdict(list)
     for source in sources:
-        entry = database[source]
-        target = re.search(r"/([^/]+)\.dir/", entry["command"]).group(1)
+        target = re.search(r"/([^/]+)\.dir/", database[source]["command"]).group(1)
         by_target[(target, source.suffix)].append(source)
-    units = []
-    for (target, _), files in by_target.items():
-        bins = []
-        for source in files:
-            names = local_names(source)
-            for files_in, names_in in bins:
-                if len(files_in) < FILES_PER_UNIT and not names & names_in:
-                    files_in.append(source)
-                    names_in |= names
-                    break
-            else:
-                bins.append(([source], names))
-        units += [(target, files_in) for files_in, _ in bins]
-    return units
+    return [(target, members) for (target, _), files in by_target.items()
+            for members in unity.groups(files, FILES_PER_UNIT)]
 
 
 def findings_in(text, root):
