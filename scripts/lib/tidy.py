@@ -110,7 +110,9 @@ def main():
     ) as pool:
         # The large units first, so that the last one does not run alone for long.
         units = sorted(units_of(sources, database), key=lambda unit: -len(unit[1]))
-        for findings in pool.map(lambda unit: check(root, *unit, database, folder), units):
+        checks = [pool.submit(check, root, *unit, database, folder) for unit in units]
+        for done in concurrent.futures.as_completed(checks):
+            findings = done.result()
             for first, text in findings.items():
                 if first not in found:
                     print(text, flush=True)

@@ -257,7 +257,7 @@ class BundleService {
       return api_error(call.host(), Code::kInvalidArgument,
                        "removing the bundle for the server trust domain is not allowed");
     }
-    const Status status = federated_.remove(domain->name(), mode);
+    Status status = federated_.remove(domain->name(), mode);
     if (status.ok()) return status;
     if (status.code() == Code::kNotFound)
       return api_error(call.host(), Code::kNotFound, "bundle not found");
