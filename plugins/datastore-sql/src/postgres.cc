@@ -399,7 +399,7 @@ Status Connection::roll_back() {
 
 Status Connection::listen(const std::string& channel, std::function<void(const std::string&)> fn) {
   slot_->arm(limit_);
-  const Status done =
+  Status done =
       guarded([&] { listener_ = std::make_unique<Listener>(*session_, channel, std::move(fn)); });
   slot_->disarm();
   return done;

@@ -91,15 +91,14 @@ class ServerClientTest : public ::testing::Test {
     EXPECT_TRUE(listener->handle(kGetBundle, hold, 0).ok());
     EXPECT_TRUE(
         listener->handle(kSync, hold, SIGNET_RPC_CLIENT_STREAM | SIGNET_RPC_SERVER_STREAM).ok());
-    EXPECT_TRUE(listener
-                    ->stream<agent_v1::AttestAgentRequest>(
-                        kAttest,
-                        [this](std::shared_ptr<ServerCall> call,
-                               const agent_v1::AttestAgentRequest& request) {
-                          attestation(call, request);
-                        },
-                        SIGNET_RPC_CLIENT_STREAM | SIGNET_RPC_SERVER_STREAM)
-                    .ok());
+    EXPECT_TRUE(
+        listener
+            ->stream<agent_v1::AttestAgentRequest>(
+                kAttest,
+                [this](std::shared_ptr<ServerCall> call,
+                       const agent_v1::AttestAgentRequest& request) { attestation(call, request); },
+                SIGNET_RPC_CLIENT_STREAM | SIGNET_RPC_SERVER_STREAM)
+            .ok());
     EXPECT_TRUE(listener->serve().ok());
     rpc.start_threads();
     client = std::make_unique<ServerClient>(host.host(), "dns:" + listener->address().substr(4),

@@ -35,7 +35,7 @@ struct ServerConfig {
   std::string jwt_issuer;
   bool disable_jwt_svids = false;
   std::string datastore_task;  // "check" or "migrate": does this and ends
-  bool wit_svids = false;  // feature flag "wit-svid"
+  bool wit_svids = false;      // feature flag "wit-svid"
   crypto::KeyType wit_key_type = crypto::KeyType::kEcP256;
   std::string wit_issuer;
 

@@ -11,7 +11,8 @@ namespace signet::server::testing {
 inline constexpr std::int64_t kHour = 3600;
 
 struct AuthoritiesServer {
-  explicit AuthoritiesServer(QuietHost& quiet, std::function<void(ServerConfig&)> settings = {},
+  explicit AuthoritiesServer(QuietHost& quiet,
+                             const std::function<void(ServerConfig&)>& settings = {},
                              std::unique_ptr<CaSource> ca = nullptr)
       : config(with(settings)),
         store(*Datastore::acquire(quiet.host())),
