@@ -39,10 +39,10 @@ struct AuthoritiesServer {
 
 class AuthoritiesTest : public ::testing::Test {
  protected:
-  void boot(std::function<void(ServerConfig&)> settings = {},
+  void boot(const std::function<void(ServerConfig&)>& settings = {},
             std::unique_ptr<CaSource> ca = nullptr) {
     server_.reset();
-    server_ = std::make_unique<AuthoritiesServer>(host_, std::move(settings), std::move(ca));
+    server_ = std::make_unique<AuthoritiesServer>(host_, settings, std::move(ca));
     if (publication_ != nullptr) authorities().wait_for(publication_);
     const Status started = server_->start();
     ASSERT_TRUE(started.ok()) << started.message();
