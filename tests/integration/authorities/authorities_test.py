@@ -1,7 +1,7 @@
 """The life of the signing authorities as operators, agents and workloads see it.
 
 A forced rotation (prepare, activate, taint, revoke) with our agent and with SPIRE's: every workload
-gets another SVID before the old authority goes, and no stream ends.
+gets another SVID before the old authority goes, and no stream of our agent ends.
 """
 
 import json
@@ -30,14 +30,22 @@ class Authorities(TestCase):
         return first
 
     def leaf(self, agent):
-        """The SVID a new caller gets."""
+        """The SVID a new caller gets; None when there is none."""
         _, lines = self.probe("fetch-x509", "-socket", agent.socket)
-        return lines[0]["svids"][0]
+        return lines[0].get("svids", [None])[0]
 
     def key_id(self, agent):
         """The key that signs the JWT-SVIDs a caller gets now."""
         _, lines = self.probe("fetch-jwt", "-socket", agent.socket, "-audience", f"a{time.time()}")
         return lines[0]["svids"][0]
+
+    def check_stream(self, impl, stream):
+        """It goes on. SPIRE's agent takes a tainted SVID out of its cache before it has another: what
+        it says in that gap lacks the SVID, which ends a stream that has no other."""
+        if impl == "signet":
+            self.assertTrue(stream.running(), "the stream goes on")
+        elif not stream.running():
+            self.assertEqual(self.json_lines(stream)[-1]["message"], "no identity issued")
 
     def test_a_forced_rotation_reaches_agents_and_workloads(self):
         for impl in ("signet", "spire"):
@@ -55,8 +63,8 @@ class Authorities(TestCase):
                 self.assertEqual(self.leaf(agent), first, "activation alone replaces nothing")
                 server.must("localauthority", "x509", "taint", "-authorityID", old)
                 server.must("localauthority", "jwt", "taint", "-authorityID", old_key)
-                wait_until("another X509-SVID", lambda: self.leaf(agent) != first, 20, 0.3)
-                self.assertTrue(stream.running(), "the stream goes on")
+                wait_until("another X509-SVID", lambda: self.leaf(agent) not in (first, None), 20, 0.3)
+                self.check_stream(impl, stream)
                 # The agent's own SVID and the server's are replaced too: with the old authority
                 # gone, both still believe each other.
                 time.sleep(3)
@@ -65,7 +73,7 @@ class Authorities(TestCase):
                 server.create_entry("/me2", "/node", [f"unix:uid:{os.geteuid()}"])
                 self.wait_ids(agent, [f"{TD}/me", f"{TD}/me2"], seconds=30)
                 self.probe("fetch-jwt", "-socket", agent.socket, "-audience", "a")
-                self.assertTrue(stream.running())
+                self.check_stream(impl, stream)
                 bundle = json.loads(server.must("bundle", "show", "-format", "spiffe").out)
                 self.assertEqual(len(bundle["keys"]), 2)
                 agent.stop()
