@@ -189,7 +189,8 @@ sanitized() {
 }
 
 # The compile check of the ABI headers has nothing that runs.
-sanitized_unit() { sanitized ctest_in "$1" -L unit -E '^sdk_headers'; }
+# sanitized_unit FOLDER [ctest options]
+sanitized_unit() { sanitized ctest_in "$1" -L unit -E '^sdk_headers' "${@:2}"; }
 
 # asan [FOLDER]: everything under AddressSanitizer and UndefinedBehaviorSanitizer, the unit tests
 # and, as whole processes, the Python tests of FOLDER.
@@ -203,14 +204,14 @@ asan() {
 
 # What has threads, under ThreadSanitizer. Of rpc-grpc the server; not its clients and role-dev, whose
 # threads are partly gRPC's: TSan sees neither Debian's gRPC nor abseil's locks. Programs that are not built have no
-# label, so ctest leaves them out.
+# label, so ctest leaves them out; the conformance suites have theirs all the same.
 TSAN_SUITES="kernel-test sdk_test role_server_test role_agent_test workload_client_test cli-test
   http_test rpc-grpc-server-test keymanager_test keymanager_disk_test keymanager_memory_test datastore_sql_test
   datastore_postgres_test workloadattestor_unix_test"
 tsan() {
   # shellcheck disable=SC2086
   build tsan $TSAN_SUITES || return 1
-  sanitized_unit build-tsan
+  sanitized_unit build-tsan -LE conformance
 }
 
 fuzz() {

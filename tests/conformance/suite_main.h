@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <string_view>
 #include <utility>
@@ -13,9 +14,9 @@
 
 namespace signet::conformance {
 
-/// `read` has a look at the options before the tests run.
-template <typename Fn>
-int run_suite(int argc, char** argv, PluginUnderTest& plugin, Fn&& read) {
+/// `prepare` may look at the options and change them before the tests run.
+inline int run_suite(
+    int argc, char** argv, PluginUnderTest& plugin, const std::function<void()>& prepare = [] {}) {
   testing::InitGoogleTest(&argc, argv);
   const std::pair<std::string_view, std::string*> options[] = {
       {"--plugin", &plugin.file},
@@ -37,7 +38,7 @@ int run_suite(int argc, char** argv, PluginUnderTest& plugin, Fn&& read) {
     return 2;
   }
   plugin.file = std::filesystem::absolute(plugin.file).string();
-  read();
+  prepare();
   return RUN_ALL_TESTS();
 }
 

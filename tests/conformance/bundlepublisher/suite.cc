@@ -79,5 +79,5 @@ TEST_F(BundlePublisherSuite, WhatCannotBeReadIsAnErrorAndNoEnd) {
 }  // namespace signet::conformance
 
 int main(int argc, char** argv) {
-  return signet::conformance::run_suite(argc, argv, signet::conformance::plugin(), [] {});
+  return signet::conformance::run_suite(argc, argv, signet::conformance::plugin());
 }

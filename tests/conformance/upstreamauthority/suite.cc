@@ -3,7 +3,6 @@
 //   upstreamauthority-conformance --plugin FILE.so --config JSON [--trust-domain NAME]
 //                                 [--plugin-dir DIR] [--library-dir DIR]
 #include <atomic>
-#include <iostream>
 #include <set>
 #include <thread>
 
@@ -12,7 +11,7 @@
 #include "signet/upstream_authority.h"
 
 #include "crypto/random.h"
-#include "scope_under_test.h"
+#include "suite_main.h"
 #include "x509/ca.h"
 #include "x509/csr.h"
 #include "x509/svid_issuer.h"
@@ -200,27 +199,5 @@ TEST_F(UpstreamAuthoritySuite, ZzDrainEndsItsStreams) {
 }  // namespace signet::conformance
 
 int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  auto& plugin = signet::conformance::plugin();
-  const std::pair<std::string_view, std::string*> options[] = {
-      {"--plugin", &plugin.file},
-      {"--config", &plugin.config},
-      {"--trust-domain", &plugin.trust_domain},
-      {"--plugin-dir", &plugin.plugin_dir},
-      {"--library-dir", &plugin.library_dir}};
-  bool good = argc % 2 == 1;
-  for (int n = 1; good && n + 1 < argc; n += 2) {
-    const auto* found = std::find_if(std::begin(options), std::end(options),
-                                     [&](const auto& o) { return o.first == argv[n]; });
-    good = found != std::end(options);
-    if (good) *found->second = argv[n + 1];
-  }
-  if (!good || plugin.file.empty()) {
-    std::cerr << "usage: " << argv[0]
-              << " --plugin FILE.so [--config JSON] [--trust-domain NAME]"
-                 " [--plugin-dir DIR] [--library-dir DIR]\n";
-    return 2;
-  }
-  plugin.file = std::filesystem::absolute(plugin.file).string();
-  return RUN_ALL_TESTS();
+  return signet::conformance::run_suite(argc, argv, signet::conformance::plugin());
 }
