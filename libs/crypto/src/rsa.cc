@@ -40,12 +40,13 @@ const EVP_MD* evp_hash(Hash hash) {
   return nullptr;
 }
 
-// The salt is as long as the hash (RFC 7518 3.5).
 bool set_scheme(EVP_PKEY_CTX* context, Hash hash, RsaPadding padding) {
-  const bool pss = padding == RsaPadding::kPss;
+  const bool pss = padding != RsaPadding::kPkcs1;
+  const int salt =
+      padding == RsaPadding::kPssAnySalt ? RSA_PSS_SALTLEN_AUTO : RSA_PSS_SALTLEN_DIGEST;
   return EVP_PKEY_CTX_set_rsa_padding(context, pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) ==
              1 &&
-         (!pss || EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1) &&
+         (!pss || EVP_PKEY_CTX_set_rsa_pss_saltlen(context, salt) == 1) &&
          EVP_PKEY_CTX_set_signature_md(context, evp_hash(hash)) == 1;
 }
 

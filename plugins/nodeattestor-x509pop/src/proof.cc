@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "crypto/random.h"
-#include "crypto/rsa_pss.h"
 
 namespace signet::x509pop {
 namespace {
@@ -68,7 +67,7 @@ Result<Response> answer(const Challenge& challenge, const crypto::PrivateKey& ke
 }
 
 Status verify(const Challenge& challenge, const Response& response, const crypto::PublicKey& key) {
-  if (response.rsa != challenge.rsa) {
+  if (response.rsa != challenge.rsa || challenge.rsa != crypto::is_rsa(key.type())) {
     return Status::invalid_argument("the response is for another kind of key");
   }
   if (response.nonce.size() != kNonceBytes) {
@@ -77,7 +76,7 @@ Status verify(const Challenge& challenge, const Response& response, const crypto
   const crypto::Digest digest = signed_digest(challenge.nonce, response.nonce);
   // Go signs with the longest salt that fits, so no length can be demanded.
   if (challenge.rsa) {
-    return crypto::verify_rsa_pss_any_salt(key, Hash::kSha256, digest, response.signature);
+    return key.verify(Hash::kSha256, digest, response.signature, crypto::RsaPadding::kPssAnySalt);
   }
   SIGNET_TRY(const Bytes raw, fixed_width(response.r, response.s, field_bytes(key)));
   SIGNET_TRY(const Bytes der, crypto::ecdsa_raw_to_der(key.type(), raw));

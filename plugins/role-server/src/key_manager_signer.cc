@@ -25,6 +25,9 @@ Result<crypto::Bytes> KeyManagerSigner::sign(crypto::Hash hash, crypto::ByteView
     case crypto::Hash::kSha1:
       return Status::invalid_argument("SHA-1 signatures are not made");
   }
+  if (padding == crypto::RsaPadding::kPssAnySalt) {
+    return Status::invalid_argument("the length of a salt is for the signer to say");
+  }
   const bool pss = padding == crypto::RsaPadding::kPss && crypto::is_rsa(key_type());
   SIGNET_TRY(const std::string signature,
              keys_->sign(key_id_, algorithm, crypto::as_text(digest),

@@ -21,7 +21,9 @@ namespace signet::crypto {
 
 // kRsaOther is an RSA key of another size, from 2048 to 8192 bits: verified, never generated.
 enum class KeyType { kEcP256, kEcP384, kEcP521, kRsa2048, kRsa4096, kRsaOther };
-enum class RsaPadding { kPkcs1, kPss };  // ignored for EC keys
+// Ignored for EC keys. A salt of PSS is as long as the hash (RFC 7518 3.5); kPssAnySalt is for
+// protocols that do not say how long it is, and takes the longest one to sign.
+enum class RsaPadding { kPkcs1, kPss, kPssAnySalt };
 
 constexpr bool is_ec(KeyType type) { return type <= KeyType::kEcP521; }
 constexpr bool is_rsa(KeyType type) { return !is_ec(type); }
@@ -87,7 +89,7 @@ class PrivateKey {
   const PublicKey& public_key() const;
 
   /// Signs `digest`, whose length must be the hash's. ECDSA: DER (r, s).
-  /// RSA: PKCS#1 v1.5, or PSS with a salt as long as the hash.
+  /// RSA: as `padding` says.
   Result<Bytes> sign(Hash hash, ByteView digest, RsaPadding padding = RsaPadding::kPkcs1) const;
 
   struct State;
