@@ -135,7 +135,6 @@ https_server::Answer HttpsFederation::answer(const https_server::Request& reques
 void HttpsFederation::look_at_files() {
   const std::lock_guard lock(mutex_);
   if (!server_) return;
-  // Taken before the files are read: a change while they are read is seen the next time.
   const FileMarks marks = mark_files(options_.certificate_file, options_.key_file);
   if (marks == marks_) return;
   marks_ = marks;

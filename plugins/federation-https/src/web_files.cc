@@ -1,7 +1,5 @@
 #include "web_files.h"
 
-#include <sys/stat.h>
-
 #include "crypto/key.h"
 #include "keymanager/private_file.h"
 #include "x509/pem.h"
@@ -11,13 +9,6 @@ namespace {
 
 constexpr std::size_t kMaxFileBytes = 1024 * 1024;
 
-FileMark mark_of(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return {};
-  return {info.st_dev, info.st_ino, info.st_size,
-          info.st_mtim.tv_sec * std::int64_t{1'000'000'000} + info.st_mtim.tv_nsec};
-}
-
 Status about(const Status& status, const std::string& path) {
   return status.prefixed("\"" + path + "\"");
 }
@@ -25,7 +16,7 @@ Status about(const Status& status, const std::string& path) {
 }  // namespace
 
 FileMarks mark_files(const std::string& certificate_file, const std::string& key_file) {
-  return {mark_of(certificate_file), mark_of(key_file)};
+  return {keymanager::FileMark::of(certificate_file), keymanager::FileMark::of(key_file)};
 }
 
 Result<WebFiles> WebFiles::load(const std::string& certificate_file, const std::string& key_file) {

@@ -2,23 +2,18 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "signet/status.h"
 
 #include "crypto/secret_bytes.h"
+#include "keymanager/file_mark.h"
 
 namespace signet::https_federation {
 
 // A change of any of these means that the files are to be read again.
-struct FileMark {
-  std::uint64_t device = 0, inode = 0;
-  std::int64_t size = -1, modified_ns = 0;  // -1: the file is not there
-  bool operator==(const FileMark&) const = default;
-};
-using FileMarks = std::array<FileMark, 2>;
+using FileMarks = std::array<keymanager::FileMark, 2>;
 FileMarks mark_files(const std::string& certificate_file, const std::string& key_file);
 
 struct WebFiles {

@@ -16,13 +16,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMaxFileBytes = 1024 * 1024;
 constexpr std::size_t kMaxRoots = 1000;
 
-FileMark mark_of(const fs::path& path) {
-  struct stat info {};
-  if (path.empty() || ::stat(path.c_str(), &info) != 0) return {};
-  return {info.st_dev, info.st_ino, info.st_size,
-          info.st_mtim.tv_sec * std::int64_t{1'000'000'000} + info.st_mtim.tv_nsec};
-}
-
 Status about(const Status& status, const char* setting, const fs::path& path) {
   return status.prefixed(std::string(setting) + " \"" + path.string() + "\"");
 }
@@ -76,7 +69,9 @@ Status check_ca(const x509::Certificate& ca, const crypto::PrivateKey& key, x509
 }  // namespace
 
 FileMarks mark_files(const Config& config) {
-  return {mark_of(config.cert_file), mark_of(config.key_file), mark_of(config.bundle_file)};
+  using keymanager::FileMark;
+  return {FileMark::of(config.cert_file), FileMark::of(config.key_file),
+          FileMark::of(config.bundle_file)};
 }
 
 std::vector<x509::Certificate> AuthorityFiles::intermediates() const {

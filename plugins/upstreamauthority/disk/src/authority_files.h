@@ -2,23 +2,18 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "config.h"
 #include "crypto/key.h"
+#include "keymanager/file_mark.h"
 #include "x509/certificate.h"
 
 namespace signet::disk_upstream {
 
 // A change of any of these means that the files are to be read again.
-struct FileMark {
-  std::uint64_t device = 0, inode = 0;
-  std::int64_t size = -1, modified_ns = 0;  // -1: the file is not there
-  bool operator==(const FileMark&) const = default;
-};
-using FileMarks = std::array<FileMark, 3>;  // certificate, key, bundle
+using FileMarks = std::array<keymanager::FileMark, 3>;  // certificate, key, bundle
 FileMarks mark_files(const Config& config);
 
 struct AuthorityFiles {

@@ -1,22 +1,12 @@
 #include "disk_upstream.h"
 
-#include <nlohmann/json.hpp>
-
+#include "settings/settings.h"
 #include "sign_ca.h"
 
 namespace signet::disk_upstream {
 namespace {
 
 constexpr std::chrono::seconds kLookEvery{5};
-
-Result<TrustDomain> trust_domain_of(const Host& host) {
-  const auto shared = nlohmann::json::parse(host.shared_settings(), nullptr, false);
-  if (!shared.is_object() || !shared.contains("trust_domain") ||
-      !shared["trust_domain"].is_string()) {
-    return Status::failed_precondition("the server does not say its trust domain");
-  }
-  return TrustDomain::parse_name_or_id(shared["trust_domain"].get<std::string>());
-}
 
 UpstreamRoots roots_of(const AuthorityFiles& files) {
   UpstreamRoots roots;
@@ -38,7 +28,7 @@ Status DiskUpstream::validate(Call&, std::string_view config) {
 
 Status DiskUpstream::configure(Call& call, std::string_view json) {
   SIGNET_TRY(Config config, Config::parse(json));
-  SIGNET_TRY(TrustDomain trust_domain, trust_domain_of(host()));
+  SIGNET_TRY(TrustDomain trust_domain, settings::shared_trust_domain(host()));
   const FileMarks marks = mark_files(config);
   SIGNET_TRY(AuthorityFiles files, AuthorityFiles::load(config, now()));
   for (const std::string& warning : files.warnings) {
@@ -76,7 +66,6 @@ Status DiskUpstream::stop(Call&) {
 Result<DiskUpstream::LoadedPtr> DiskUpstream::current() {
   const std::lock_guard lock(mutex_);
   if (!loaded_) return Status::failed_precondition("not configured");
-  // Taken before the files are read: a change while they are read is seen the next time.
   const FileMarks marks = mark_files(loaded_->config);
   if (marks == marks_) return loaded_;
   marks_ = marks;
