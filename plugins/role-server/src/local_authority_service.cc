@@ -1,5 +1,7 @@
 // spire.api.server.localauthority.v1.LocalAuthority: the life of this server's authorities by hand.
 // What is allowed when, and in which words it is refused, is in authorities_by_hand.cc.
+#include <type_traits>
+
 #include "api_status.h"
 #include "authorities.h"
 #include "method_registry.h"
@@ -55,39 +57,41 @@ Status prepare(CallContext& call, const Req&, Resp& response) {
   return {};
 }
 
-template <AuthorityType kType, typename Req, typename Resp>
-Status activate(CallContext& call, const Req& request, Resp& response) {
+// What kFn of Authorities gives for the authority of the request.
+template <AuthorityType kType, auto kFn, typename Req>
+auto by_id(CallContext& call, const Req& request)
+    -> std::invoke_result_t<decltype(kFn), Authorities&, AuthorityType, const std::string&> {
   call.audit("local_authority_id", request.authority_id());
   SIGNET_RETURN_IF_ERROR(switched_on<kType>(call));
-  const auto done = call.services().authorities->activate(kType, request.authority_id());
+  auto done = (call.services().authorities->*kFn)(kType, request.authority_id());
   if (!done) return told(call, done.status());
+  return done;
+}
+
+template <AuthorityType kType, typename Req, typename Resp>
+Status activate(CallContext& call, const Req& request, Resp& response) {
+  SIGNET_TRY(const auto done, (by_id<kType, &Authorities::activate>(call, request)));
   if (call.auditing()) {
-    call.audit("agents_lacking", std::to_string(done->lacking.agents));
-    call.audit("servers_lacking", std::to_string(done->lacking.servers));
+    call.audit("agents_lacking", std::to_string(done.lacking.agents));
+    call.audit("servers_lacking", std::to_string(done.lacking.servers));
   }
-  fill(done->authority, response.mutable_activated_authority());
+  fill(done.authority, response.mutable_activated_authority());
   return {};
 }
 
 template <AuthorityType kType, typename Req, typename Resp>
 Status taint(CallContext& call, const Req& request, Resp& response) {
-  call.audit("local_authority_id", request.authority_id());
-  SIGNET_RETURN_IF_ERROR(switched_on<kType>(call));
-  const auto tainted = call.services().authorities->taint(kType, request.authority_id());
-  if (!tainted) return told(call, tainted.status());
+  SIGNET_TRY(const AuthorityInfo tainted, (by_id<kType, &Authorities::taint>(call, request)));
   call.host().info("Authority tainted", {{"local_authority_id", request.authority_id()}});
-  fill(*tainted, response.mutable_tainted_authority());
+  fill(tainted, response.mutable_tainted_authority());
   return {};
 }
 
 template <AuthorityType kType, typename Req, typename Resp>
 Status revoke(CallContext& call, const Req& request, Resp& response) {
-  call.audit("local_authority_id", request.authority_id());
-  SIGNET_RETURN_IF_ERROR(switched_on<kType>(call));
-  const auto revoked = call.services().authorities->revoke(kType, request.authority_id());
-  if (!revoked) return told(call, revoked.status());
+  SIGNET_TRY(const AuthorityInfo revoked, (by_id<kType, &Authorities::revoke>(call, request)));
   call.host().info("Authority revoked", {{"local_authority_id", request.authority_id()}});
-  fill(*revoked, response.mutable_revoked_authority());
+  fill(revoked, response.mutable_revoked_authority());
   return {};
 }
 
