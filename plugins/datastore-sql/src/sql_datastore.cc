@@ -1,16 +1,9 @@
 #include "sql_datastore.h"
 
-#include <nlohmann/json.hpp>
+#include "settings/settings.h"
 
 namespace signet::datastore_sql {
 namespace {
-
-// A setting of the role that is shared with its plugins, or "".
-std::string shared(const Host& host, const char* key) {
-  const auto json = nlohmann::json::parse(host.shared_settings(), nullptr, false);
-  if (!json.is_object() || !json.contains(key) || !json[key].is_string()) return "";
-  return json[key].get<std::string>();
-}
 
 Status noted(const Call& call, const Status& status) {
   std::string pointer;
@@ -85,7 +78,7 @@ std::function<void(std::string_view)> SqlDatastore::trace() const {
 }
 
 Result<std::unique_ptr<Store>> SqlDatastore::open(const SqliteConfig& config) {
-  SIGNET_RETURN_IF_ERROR(make_data_folder(config.path, shared(host(), "data_dir")));
+  SIGNET_RETURN_IF_ERROR(make_data_folder(config.path, settings::shared_text(host(), "data_dir")));
   SIGNET_TRY(auto store, SqliteStore::open(options(config)));
   host().info("Datastore opened", {{"path", config.path}, {"revision", store->latest_revision()}});
   return std::unique_ptr<Store>(std::move(store));
@@ -106,7 +99,8 @@ Result<SchemaReport> SqlDatastore::schema(bool migrate) const {
   if (const auto* sqlite = std::get_if<SqliteConfig>(&config_->database)) {
     report.database = "SQLite file " + sqlite->path;
     if (migrate) {
-      SIGNET_RETURN_IF_ERROR(make_data_folder(sqlite->path, shared(host(), "data_dir")));
+      SIGNET_RETURN_IF_ERROR(
+          make_data_folder(sqlite->path, settings::shared_text(host(), "data_dir")));
     }
     SIGNET_TRY(report.state, SqliteStore::schema(options(*sqlite), migrate));
   } else {
@@ -120,7 +114,7 @@ Result<SchemaReport> SqlDatastore::schema(bool migrate) const {
 Status SqlDatastore::start(Call&) {
   if (!config_) return Status::failed_precondition("datastore is not configured");
   // A command is to look at the tables, not to use them.
-  if (!shared(host(), "datastore_task").empty()) return {};
+  if (!settings::shared_text(host(), "datastore_task").empty()) return {};
   SIGNET_TRY(auto store,
              std::visit([this](const auto& config) { return open(config); }, config_->database));
   store->on_commit([this](std::uint64_t revision) { hub_.announce(revision); });

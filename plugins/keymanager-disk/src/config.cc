@@ -4,24 +4,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "settings/settings.h"
+
 namespace signet::keymanager {
-namespace {
-
-// The text of a setting; "" when it is not written. HCL treats both alike.
-Result<std::string> text_of(const nlohmann::json& settings, const char* name) {
-  const auto found = settings.find(name);
-  if (found == settings.end() || found->is_null()) return std::string();
-  if (!found->is_string()) return Status::invalid_argument(std::string(name) + " is not a string");
-  return found->get<std::string>();
-}
-
-}  // namespace
-
 Result<DiskConfig> DiskConfig::parse(std::string_view json) {
-  const auto settings = nlohmann::json::parse(json, nullptr, false);
-  if (!settings.is_object()) return Status::invalid_argument("the settings are not an object");
-  SIGNET_TRY(const std::string keys_path, text_of(settings, "keys_path"));
-  SIGNET_TRY(const std::string directory, text_of(settings, "directory"));
+  SIGNET_TRY(const auto block, settings::parse(json));
+  SIGNET_TRY(const std::string keys_path, settings::text_of(block, "keys_path"));
+  SIGNET_TRY(const std::string directory, settings::text_of(block, "directory"));
   if (keys_path.empty() == directory.empty()) {
     return Status::invalid_argument(
         "exactly one of keys_path (server) and directory (agent) is required");

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "settings/settings.h"
 #include "workload_client/rpc_transport.h"
 
 namespace signet::x509pop {
@@ -96,15 +97,14 @@ Result<ServerConfig> parse_server(const Json& settings) {
 }  // namespace
 
 Result<Config> Config::parse(std::string_view json) {
-  const auto settings = Json::parse(json, nullptr, false);
-  if (!settings.is_object()) return refuse("the settings are not an object");
-  const auto is_set = [&](const char* name) { return settings.contains(name); };
+  SIGNET_TRY(const Json block, settings::parse(json));
+  const auto is_set = [&](const char* name) { return block.contains(name); };
   Config config;
   if (is_set("private_key_path") || is_set("certificate_path") || is_set("intermediates_path") ||
       is_set("spiffe_endpoint_socket")) {
-    SIGNET_TRY(config.agent, parse_agent(settings));
+    SIGNET_TRY(config.agent, parse_agent(block));
   } else {
-    SIGNET_TRY(config.server, parse_server(settings));
+    SIGNET_TRY(config.server, parse_server(block));
   }
   return config;
 }

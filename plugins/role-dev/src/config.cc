@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "settings/settings.h"
+
 namespace signet::dev {
 
 const char kConfigSchema[] = R"json({
@@ -40,15 +42,11 @@ Result<DevConfig> DevConfig::from_json(std::string_view json) {
   if (block == root.end() || !block->is_object()) {
     return Status::invalid_argument("dev: the settings are missing");
   }
-  const auto text = [&](const char* key) {
-    const auto value = block->find(key);
-    return value != block->end() && value->is_string() ? value->get<std::string>() : std::string();
-  };
-  auto trust_domain = TrustDomain::parse_name_or_id(text("trust_domain"));
+  auto trust_domain = TrustDomain::parse_name_or_id(settings::text(*block, "trust_domain"));
   if (!trust_domain) return trust_domain.status().prefixed("dev.trust_domain");
   DevConfig config(*trust_domain);
-  config.data_dir = text("data_dir");
-  config.socket_path = text("socket_path");
+  config.data_dir = settings::text(*block, "data_dir");
+  config.socket_path = settings::text(*block, "socket_path");
   if (!config.data_dir.starts_with('/')) {
     return Status::invalid_argument("dev.data_dir: is not an absolute path");
   }

@@ -6,32 +6,21 @@
 
 #include "signet/duration.h"
 
+#include "settings/settings.h"
+
 namespace signet::server {
 namespace {
 
 using nlohmann::json;
+using settings::flag;
+using settings::list;
+using settings::text;
 
 Status bad(std::string_view key, std::string_view reason) {
   std::string pointer = "/server/" + std::string(key);
   std::replace(pointer.begin(), pointer.end(), '.', '/');
   return Status::invalid_argument("server." + std::string(key) + ": " + std::string(reason))
       .with("pointer", std::move(pointer));
-}
-
-std::string text(const json& block, const char* key, std::string fallback = {}) {
-  const auto at = block.find(key);
-  return at != block.end() && at->is_string() ? at->get<std::string>() : std::move(fallback);
-}
-
-bool flag(const json& block, const char* key, bool fallback) {
-  const auto at = block.find(key);
-  return at != block.end() && at->is_boolean() ? at->get<bool>() : fallback;
-}
-
-std::vector<std::string> list(const json& block, const char* key) {
-  const auto at = block.find(key);
-  return at != block.end() && at->is_array() ? at->get<std::vector<std::string>>()
-                                             : std::vector<std::string>();
 }
 
 // Certificates count whole seconds, so a life shorter than one is none.

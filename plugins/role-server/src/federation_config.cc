@@ -6,12 +6,14 @@
 
 #include "signet/duration.h"
 
+#include "settings/settings.h"
 #include "trust_domain_relationship.h"
 
 namespace signet::server {
 namespace {
 
 using nlohmann::json;
+using settings::text;
 
 constexpr std::chrono::hours kDefaultFileCheck{1};
 constexpr std::chrono::hours kLongHint{24};
@@ -22,11 +24,6 @@ Status bad(const std::string& where, const std::string& reason) {
   std::replace(path.begin(), path.end(), '/', '.');
   return Status::invalid_argument(path + ": " + reason)
       .with("pointer", "/server/federation/" + where);
-}
-
-std::string text(const json& block, const char* key) {
-  const auto at = block.find(key);
-  return at != block.end() && at->is_string() ? at->get<std::string>() : std::string();
 }
 
 Status read_files(const json& web, EndpointOptions& options) {

@@ -4,25 +4,14 @@
 
 #include "signet/duration.h"
 
+#include "settings/settings.h"
+
 namespace signet::file_publisher {
-namespace {
-
-Result<std::string> text_of(const nlohmann::json& settings, const char* name) {
-  const auto found = settings.find(name);
-  if (found == settings.end() || found->is_null()) return std::string();
-  if (!found->is_string()) return Status::invalid_argument(std::string(name) + " is not a string");
-  return found->get<std::string>();
-}
-
-}  // namespace
-
 Result<Config> Config::parse(std::string_view json) {
-  const auto settings = nlohmann::json::parse(json, nullptr, false);
-  if (!settings.is_object()) return Status::invalid_argument("the settings are not an object");
+  SIGNET_TRY(const auto block, settings::parse(json));
   Config config;
-  SIGNET_TRY(config.path, text_of(settings, "path"));
-  if (config.path.empty()) return Status::invalid_argument("path is required");
-  SIGNET_TRY(const std::string format, text_of(settings, "format"));
+  SIGNET_TRY(config.path, settings::required_text(block, "path"));
+  SIGNET_TRY(const std::string format, settings::text_of(block, "format"));
   if (format == "jwks") {
     config.format = Format::kJwks;
   } else if (format == "pem") {
@@ -30,7 +19,7 @@ Result<Config> Config::parse(std::string_view json) {
   } else if (format != "spiffe") {
     return Status::invalid_argument("format is not one of spiffe, jwks, pem");
   }
-  SIGNET_TRY(const std::string hint, text_of(settings, "refresh_hint"));
+  SIGNET_TRY(const std::string hint, settings::text_of(block, "refresh_hint"));
   if (!hint.empty()) {
     auto parsed = parse_go_duration(hint);
     if (!parsed) return parsed.status().prefixed("refresh_hint");

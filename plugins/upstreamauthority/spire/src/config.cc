@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "settings/settings.h"
 #include "workload_client/rpc_transport.h"
 
 namespace signet::spire_upstream {
@@ -9,18 +10,10 @@ namespace {
 
 Status refuse(const std::string& text) { return Status::invalid_argument(text); }
 
-// The text of a setting; "" when it is not written.
-Result<std::string> text_of(const nlohmann::json& settings, const char* name) {
-  const auto found = settings.find(name);
-  if (found == settings.end() || found->is_null()) return std::string();
-  if (!found->is_string()) return refuse(std::string(name) + " is not a string");
-  return found->get<std::string>();
-}
-
-Status check_experimental(const nlohmann::json& settings) {
-  const auto found = settings.find("experimental");
-  if (found == settings.end() || !found->is_object()) return {};
-  SIGNET_TRY(const std::string pipe, text_of(*found, "workload_api_named_pipe_name"));
+Status check_experimental(const nlohmann::json& block) {
+  const auto found = block.find("experimental");
+  if (found == block.end() || !found->is_object()) return {};
+  SIGNET_TRY(const std::string pipe, settings::text_of(*found, "workload_api_named_pipe_name"));
   if (!pipe.empty()) return refuse("workload_api_named_pipe_name is for Windows only");
   if (const auto pq = found->find("require_pq_kem"); pq != found->end() && *pq == true) {
     return refuse("require_pq_kem: this release has no post-quantum key exchange");
@@ -44,17 +37,15 @@ Result<std::string> find_workload_api(const std::string& socket, std::string_vie
 }  // namespace
 
 Result<Config> Config::parse(std::string_view json, std::string_view endpoint) {
-  const auto settings = nlohmann::json::parse(json, nullptr, false);
-  if (!settings.is_object()) return refuse("the settings are not an object");
-  SIGNET_TRY(const std::string address, text_of(settings, "server_address"));
-  if (address.empty()) return refuse("server_address is required");
-  const auto port = settings.find("server_port");
-  if (port == settings.end() || !port->is_number_unsigned() || port->get<std::uint64_t>() == 0 ||
+  SIGNET_TRY(const auto block, settings::parse(json));
+  SIGNET_TRY(const std::string address, settings::required_text(block, "server_address"));
+  const auto port = block.find("server_port");
+  if (port == block.end() || !port->is_number_unsigned() || port->get<std::uint64_t>() == 0 ||
       port->get<std::uint64_t>() > 65535) {
     return refuse("server_port is not a port");
   }
-  SIGNET_RETURN_IF_ERROR(check_experimental(settings));
-  SIGNET_TRY(const std::string socket, text_of(settings, "workload_api_socket"));
+  SIGNET_RETURN_IF_ERROR(check_experimental(block));
+  SIGNET_TRY(const std::string socket, settings::text_of(block, "workload_api_socket"));
   Config config;
   SIGNET_TRY(config.workload_uri, find_workload_api(socket, endpoint));
   const bool ipv6 = address.find(':') != std::string::npos && address.front() != '[';

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include <nlohmann/json.hpp>
+#include "settings/settings.h"
 
 namespace signet::spire_upstream {
 namespace {
@@ -16,15 +16,6 @@ Result<Config> parse(std::string_view json) {
   return Config::parse(json, endpoint == nullptr ? "" : endpoint);
 }
 
-Result<TrustDomain> trust_domain_of(const Host& host) {
-  const auto shared = nlohmann::json::parse(host.shared_settings(), nullptr, false);
-  if (!shared.is_object() || !shared.contains("trust_domain") ||
-      !shared["trust_domain"].is_string()) {
-    return Status::failed_precondition("the server does not say its trust domain");
-  }
-  return TrustDomain::parse_name_or_id(shared["trust_domain"].get<std::string>());
-}
-
 }  // namespace
 
 const void* SpireUpstream::service(std::string_view id) {
@@ -35,7 +26,7 @@ Status SpireUpstream::validate(Call&, std::string_view config) { return parse(co
 
 Status SpireUpstream::configure(Call&, std::string_view json) {
   SIGNET_TRY(const Config config, parse(json));
-  SIGNET_TRY(const TrustDomain trust_domain, trust_domain_of(host()));
+  SIGNET_TRY(const TrustDomain trust_domain, settings::shared_trust_domain(host()));
   std::shared_ptr<UpstreamLink> old;  // ends without the lock
   const std::lock_guard lock(mutex_);
   if (started_ && config != config_) {
@@ -46,7 +37,7 @@ Status SpireUpstream::configure(Call&, std::string_view json) {
 }
 
 Status SpireUpstream::start(Call&) {
-  SIGNET_TRY(const TrustDomain trust_domain, trust_domain_of(host()));
+  SIGNET_TRY(const TrustDomain trust_domain, settings::shared_trust_domain(host()));
   {
     const std::lock_guard lock(mutex_);
     if (!config_) return Status::failed_precondition("not configured");
