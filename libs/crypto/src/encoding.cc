@@ -39,6 +39,13 @@ void encode(ByteView bytes, const char* alphabet, bool padding, Out& out) {
   for (std::size_t i = left; padding && i < 3; ++i) out.push_back('=');
 }
 
+SecretBytes encode_secret(ByteView bytes, const char* alphabet, bool padding) {
+  Bytes text;
+  text.reserve((bytes.size() + 2) / 3 * 4);  // never grows: nothing is left behind unwiped
+  encode(bytes, alphabet, padding, text);
+  return SecretBytes::adopt(std::move(text));
+}
+
 std::optional<Bytes> decode(std::string_view text, const std::array<std::int8_t, 256>& table) {
   if (text.size() % 4 == 1) return std::nullopt;
   Bytes bytes;
@@ -99,12 +106,7 @@ std::string base64_encode(ByteView bytes) {
   return text;
 }
 
-SecretBytes base64_encode_secret(ByteView bytes) {
-  Bytes text;
-  text.reserve((bytes.size() + 2) / 3 * 4);  // never grows: nothing is left behind unwiped
-  encode(bytes, kStandard, true, text);
-  return SecretBytes::adopt(std::move(text));
-}
+SecretBytes base64_encode_secret(ByteView bytes) { return encode_secret(bytes, kStandard, true); }
 
 std::optional<Bytes> base64_decode(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
@@ -122,6 +124,8 @@ std::string base64url_encode(ByteView bytes) {
   encode(bytes, kUrl, false, text);
   return text;
 }
+
+SecretBytes base64url_encode_secret(ByteView bytes) { return encode_secret(bytes, kUrl, false); }
 
 std::optional<Bytes> base64url_decode(std::string_view text) { return decode(text, kUrlReverse); }
 

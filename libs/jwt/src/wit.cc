@@ -7,9 +7,13 @@
 
 namespace signet::jwt {
 
-Status check_confirmation(const crypto::PublicKey& key, std::string_view name) {
+bool fits_confirmation(crypto::KeyType type, std::string_view name) {
   const Algorithm* algorithm = find_algorithm(name);
-  if (algorithm != nullptr && algorithm->fits(key.type())) return {};
+  return algorithm != nullptr && algorithm->fits(type);
+}
+
+Status check_confirmation(const crypto::PublicKey& key, std::string_view name) {
+  if (fits_confirmation(key.type(), name)) return {};
   const std::string kind =
       crypto::is_rsa(key.type()) ? "RSA" : std::string(crypto::key_type_name(key.type()));
   return Status::invalid_argument("unsupported signing algorithm for " + kind +

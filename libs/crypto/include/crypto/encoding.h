@@ -19,6 +19,7 @@ std::optional<Bytes> base64_decode(std::string_view text);
 SecretBytes base64_encode_secret(ByteView bytes);
 
 std::string base64url_encode(ByteView bytes);  // no padding
+SecretBytes base64url_encode_secret(ByteView bytes);
 std::optional<Bytes> base64url_decode(std::string_view text);
 
 }  // namespace signet::crypto

@@ -19,8 +19,10 @@ struct WitParams {
   std::string_view issuer = {};  // empty: no `iss`
 };
 
-/// Whether a holder with this key may sign with `algorithm`: RS or PS with an RSA key, else the one
-/// that goes with the curve. Errors   kInvalidArgument, in the words of SPIRE's server
+/// Whether a holder with a key of this type may sign with `algorithm`: RS or PS with an RSA key,
+/// else the one that goes with the curve.
+bool fits_confirmation(crypto::KeyType type, std::string_view algorithm);
+/// The same of a key. Errors   kInvalidArgument, in the words of SPIRE's server
 Status check_confirmation(const crypto::PublicKey& key, std::string_view algorithm);
 
 /// A token with header {"alg","kid","typ":"wit+jwt"} and the claims cnf, exp, iat, iss, sub.
