@@ -25,8 +25,10 @@ set(SIGNET_PLUGIN_DIR ${CMAKE_BINARY_DIR}/lib/signet/plugins)
 
 find_program(SIGNET_CCACHE ccache)
 if(SIGNET_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_C_COMPILER_LAUNCHER ${SIGNET_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${SIGNET_CCACHE})
+  # Clones anywhere share the cache: paths below the tree are taken relative to it.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
+                                  CCACHE_NOHASHDIR=1 ${SIGNET_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
 endif()
 find_program(SIGNET_MOLD mold)
 if(SIGNET_MOLD)

@@ -17,5 +17,3 @@ jobs() {
   [ "$cores" -lt 1 ] && cores=1
   echo "${SIGNET_JOBS:-$cores}"
 }
-# A clone anywhere shares the compiler cache: paths below the tree are taken relative to it.
-export CCACHE_BASEDIR=$SIGNET_ROOT CCACHE_NOHASHDIR=1
