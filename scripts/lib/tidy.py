@@ -47,6 +47,16 @@ def compile_flags(command):
     return kept
 
 
+def commands_of(build):
+    """{source: its entry in the compile commands}, also of sources that compile as one."""
+    database = {}
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        file = pathlib.Path(entry["file"])
+        members = re.findall(r'^#include "(.+)"$', file.read_text(), re.M) if file.parent.name == "Unity" else []
+        database |= {pathlib.Path(member): entry for member in members or [file]}
+    return database
+
+
 def units_of(sources, database):
     """(target, files of it that compile as one), all of `sources`."""
     by_target = collections.defaultdict(list)
@@ -100,8 +110,7 @@ def check(root, target, files, database, folder):
 def main():
     build, *names = sys.argv[1:]
     root = pathlib.Path(__file__).resolve().parents[2]
-    commands = json.loads((pathlib.Path(build) / "compile_commands.json").read_text())
-    database = {pathlib.Path(entry["file"]): entry for entry in commands}
+    database = commands_of(pathlib.Path(build))
     # What this build does not compile (a fuzz target) has no flags to check it with.
     sources = [source for source in (root / name for name in names) if source in database]
     found = {}
