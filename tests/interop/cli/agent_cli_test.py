@@ -3,14 +3,13 @@
 The server is SPIRE's in every pair, so that only agent and command line differ.
 """
 
-import difflib
 import json
-import os
 import re
 import signal
 import unittest
 
 from harness.case import TestCase, needs_signet
+from harness.cli_compare import compare_steps, usage_masked
 from harness.mask import Masker
 from harness.process import wait_until
 
@@ -26,11 +25,7 @@ def masked(text, mask):
     text = re.sub(r'"(exp|iat)":\s*\d+', r'"\1":<\1>', text)
     # The key set is printed as the server gave it.
     text = re.sub(r'"(kid|x|y)":\s*"[^"]+"', r'"\1":"<\1>"', text)
-    head, usage, tail = text.partition("Usage of ")
-    if usage:
-        lines = tail.splitlines()
-        text = head + usage + lines[0] + "\n" + "\n".join(
-            sorted(line.split()[0] for line in lines[1:] if line.startswith("  -")))
+    text = usage_masked(text)
     text = re.sub(r"after \d+(\.\d+)?(ns|µs|us|ms|s)\b", "after <duration>", text)
     # Go's protobuf puts blanks into its JSON at random; and what a library says is its own affair.
     text = re.sub(r"^(Claims +: )(.*)$", lambda m: m[1] + re.sub(r"([,:]) ", r"\1", m[2]), text, flags=re.M)
@@ -117,20 +112,7 @@ class AgentCommandLine(TestCase):
 
     def compare(self, agent, cli):
         want, got = self.scenario("spire", "spire"), self.scenario(agent, cli)
-        if keep := os.environ.get("SIGNET_TEST_RECORD"):
-            for name, steps in (("agent-want", want), (f"agent-{agent}-{cli}", got)):
-                with open(f"{keep}/{name}.txt", "w") as f:
-                    f.write("\n".join(f"$ {s[0]}\nexit {s[1]}\n{s[2]}--- stderr\n{s[3]}" for s in steps))
-        bad = 0
-        self.assertEqual([w[0] for w in want], [g[0] for g in got])
-        for w, g in zip(want, got):
-            with self.subTest(command=w[0]):
-                bad += w != g
-                if w != g:
-                    theirs, ours = (f"exit {s[1]}\n{s[2]}\n--- stderr\n{s[3]}\n" for s in (w, g))
-                    self.fail("differs from SPIRE's:\n" + "".join(difflib.unified_diff(
-                        theirs.splitlines(True), ours.splitlines(True), "SPIRE", "Signet")))
-        print(f"    {len(want)} commands, {bad} differ")
+        compare_steps(self, f"agent-{agent}-{cli}", want, got)
 
     def test_the_scenario_gives_the_same_twice_on_spire(self):
         self.compare("spire", "spire")

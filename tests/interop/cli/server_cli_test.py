@@ -9,15 +9,11 @@ masking ids, serials, keys and times, the same text on both outputs:
     Signet's command line on Signet's server  and both together
 """
 
-import difflib
 import json
-import os
-import pathlib
-import re
 import unittest
 
 from harness.case import TestCase, needs_signet
-from harness.mask import Masker
+from harness.cli_compare import ServerSteps, compare_steps
 
 ENTRIES = {"entries": [
     {"entry_id": "data-1", "spiffe_id": "spiffe://example.org/from-file/1",
@@ -28,55 +24,8 @@ ENTRIES = {"entries": [
      "admin": True},
 ]}
 
-# JSON keys whose values differ between two servers, and lines of the pretty form.
-_JSON_FIELDS = re.compile(
-    r'"(expires_at|issued_at|created_at|x509svid_expires_at|x509svid_serial_number|asn1|public_key|key_id|'
-    r'private_key|svid|x|y|kid|sequence_number|spiffe_sequence|authority_id)":\s*("[^"]{2,}"|[1-9]\d*)')
-_JSON_LISTS = re.compile(r'"(x509_svid|root_cas|x5c|cert_chain)":\s*\[\s*"[^\]]*\]')
-_PRETTY = re.compile(r"^((?:Serial number|Expiration time|  Authority ID)\s*: ).+$", re.M)
-
-
-def masked(text, mask):
-    text = _JSON_FIELDS.sub(r'"\1":"<\1>"', text)
-    text = _JSON_LISTS.sub(r'"\1":["<\1>"]', text)
-    text = _PRETTY.sub(r"\1<masked>", text)
-    # Of a usage text the command and the flags count; how they are explained is each one's own.
-    head, usage, tail = text.partition("Usage of ")
-    if usage:
-        lines = tail.splitlines()
-        text = head + usage + lines[0] + "\n" + "\n".join(
-            sorted(line.split()[0] for line in lines[1:] if line.startswith("  -")))
-    return mask.text(text)
-
-
-class Scenario:
+class Scenario(ServerSteps):
     """Runs the steps against one pair and keeps what each gave."""
-
-    def __init__(self, case, server, cli):
-        self.case, self.server, self.cli = case, server, cli
-        self.steps = []
-        self.mask = Masker(folder=server.folder, port=server.port)
-
-    def step(self, *words, stdin="", loose=False, ignore=None):
-        """loose: of the error only that there is one; its text is a library's.
-        ignore: lines of the output that match this do not count."""
-        result = self.server.cli(*words, impl=self.cli, stdin=stdin)
-        raw = result.out
-        out = masked(result.out, self.mask)
-        err = masked(result.err, self.mask)
-        if ignore:
-            out = re.sub(ignore, "", out, flags=re.M)
-        if loose:
-            err = re.sub(r"^Error: .+", "Error: <reason>", err, flags=re.S)
-        name = re.sub(r"(-authorityID) \S{32,}", r"\1 <id>", " ".join(str(w) for w in words))
-        self.steps.append((self.mask.text(name), result.code, out, err))
-        return raw
-
-    def both(self, *words, **kw):
-        """The step in each output form."""
-        n = next((i for i, w in enumerate(words) if str(w).startswith("-")), len(words))
-        self.step(*words, **kw)
-        self.step(*words[:n], "-output", "json", *words[n:], **kw)
 
     def run(self):
         self.health_and_flags()
@@ -87,6 +36,7 @@ class Scenario:
         self.federation()
         self.agents()
         self.minting()
+        self.operators()
         self.authorities()
         return self.steps
 
@@ -122,6 +72,17 @@ class Scenario:
             self.step("upstreamauthority", verb)
             self.both("upstreamauthority", verb, "-subjectKeyID", "AB")
             self.step("upstreamauthority", verb, "-h")
+
+    def operators(self):
+        self.step("debug", "getinfo", "-h")
+        self.both("debug", "getinfo")
+        self.step("logger", "get", "-h")
+        self.both("logger", "get")
+        self.both("logger", "set", "-level", "WARN")
+        for flags in ([], ["-level", "loud"], ["-level", "trace"], ["-level", "warning"], ["-h"]):
+            self.step("logger", "set", *flags)
+        self.both("logger", "get")
+        self.both("logger", "reset")
 
     def health_and_flags(self):
         self.step("healthcheck")
@@ -400,23 +361,7 @@ class ServerCommandLine(TestCase):
 
     def compare(self, server, cli):
         want = self.scenario("spire", "spire")
-        got = self.scenario(server, cli)
-        if keep := os.environ.get("SIGNET_TEST_RECORD"):
-            folder = pathlib.Path(keep)
-            folder.mkdir(exist_ok=True)
-            for name, steps in (("want", want), (f"{server}-{cli}", got)):
-                (folder / f"{name}.txt").write_text("\n".join(
-                    f"$ {s[0]}\nexit {s[1]}\n{s[2]}--- stderr\n{s[3]}" for s in steps))
-        self.assertEqual([w[0] for w in want], [g[0] for g in got])
-        bad = 0
-        for w, g in zip(want, got):
-            with self.subTest(command=w[0]):
-                bad += w != g
-                if w != g:
-                    theirs, ours = (f"exit {s[1]}\n{s[2]}\n--- stderr\n{s[3]}\n" for s in (w, g))
-                    self.fail("differs from SPIRE's:\n" + "".join(difflib.unified_diff(
-                        theirs.splitlines(True), ours.splitlines(True), "SPIRE", "Signet")))
-        print(f"    {len(want)} commands, {bad} differ")
+        compare_steps(self, f"server-{server}-{cli}", want, self.scenario(server, cli))
 
     def test_the_scenario_gives_the_same_twice_on_spire(self):
         self.compare("spire", "spire")

@@ -44,6 +44,12 @@ int refresh_federation(Context&, const Args&);
 
 int mint_x509_svid(Context&, const Args&);
 int mint_jwt_svid(Context&, const Args&);
+int mint_wit_svid(Context&, const Args&);
+
+int show_debug_info(Context&, const Args&);
+int show_log_level(Context&, const Args&);
+int set_log_level(Context&, const Args&);
+int reset_log_level(Context&, const Args&);
 
 int show_x509_authority(Context&, const Args&);
 int prepare_x509_authority(Context&, const Args&);

@@ -2,6 +2,7 @@
 
 #include "cli/admin_command.h"
 #include "cli/go_text.h"
+#include "cli/minting.h"
 #include "cli/write_file.h"
 #include "jwt/svid.h"
 #include "spire/api/server/svid/v1/svid.pb.h"
@@ -49,9 +50,8 @@ class MintJwtSvid final : public AdminCommand {
     const auto parsed = jwt::parse_unverified(token);
     if (!parsed) {
       io.err("Unable to determine JWT-SVID lifetime: " + parsed.status().message() + "\n");
-    } else if (parsed->expires_at - std::chrono::system_clock::now() < ttl_) {
-      io.err("JWT-SVID lifetime was capped shorter than specified ttl; expires \"" +
-             signet::cli::rfc3339_utc(x509::to_unix(parsed->expires_at)) + "\"\n");
+    } else {
+      warn_when_capped(io, "JWT-SVID", x509::to_unix(parsed->expires_at), ttl_);
     }
   }
 

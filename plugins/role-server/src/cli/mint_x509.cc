@@ -2,6 +2,7 @@
 
 #include "cli/admin_command.h"
 #include "cli/go_text.h"
+#include "cli/minting.h"
 #include "cli/write_file.h"
 #include "crypto/encoding.h"
 #include "spire/api/server/bundle/v1/bundle.pb.h"
@@ -90,11 +91,7 @@ class MintX509Svid final : public AdminCommand {
     if (trust->x509_authorities().empty())
       return Status::internal("server response missing X509 Authorities");
 
-    const std::chrono::sys_seconds end{std::chrono::seconds(answer->svid().expires_at())};
-    if (end - std::chrono::system_clock::now() < ttl_) {
-      admin.io.err("X509-SVID lifetime was capped shorter than specified ttl; expires \"" +
-                   signet::cli::rfc3339_utc(answer->svid().expires_at()) + "\"\n");
-    }
+    warn_when_capped(admin.io, "X509-SVID", answer->svid().expires_at(), ttl_);
     Minted minted;
     minted.chain.assign(chain.begin(), chain.end());
     minted.key = key->to_pkcs8_der();
