@@ -1,16 +1,24 @@
 #include "client.h"
 
 #include <chrono>
+#include <climits>
 
 #include <grpc/impl/codegen/grpc_types.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include "addresses.h"
 #include "client_stream.h"
 #include "tls_client.h"
 
 namespace signet::rpc_grpc {
+namespace {
+
+// Addresses that do not answer are not looked up again for each call.
+constexpr int64_t kShortestLifeNs = 1'000'000'000;
+
+}  // namespace
 
 ClientConnection::ClientConnection(const signet_host* owner, Endpoint endpoint,
                                    ClientOptions options)
@@ -25,27 +33,12 @@ Result<std::unique_ptr<ClientConnection>> ClientConnection::create(
     if (!acceptor) return Status::invalid_argument("TLS needs an acceptor");
     c->tls_ = std::make_unique<TlsClient>(c->owner_, *acceptor, self);
   } else {
-    c->channel_ =
-        grpc::CreateCustomChannel(c->target(), grpc::InsecureChannelCredentials(), c->arguments());
-    c->stub_ = std::make_unique<grpc::GenericStub>(c->channel_);
+    c->credentials_ = grpc::InsecureChannelCredentials();
   }
   return c;
 }
 
-std::string ClientConnection::target() const {
-  switch (endpoint_.kind) {
-    case Endpoint::Kind::kUnix:
-      return "unix:" + endpoint_.path;
-    case Endpoint::Kind::kTcp:
-      return (endpoint_.host.find(':') == std::string::npos ? "ipv4:" : "ipv6:") +
-             endpoint_.host_port();
-    case Endpoint::Kind::kDns:
-      break;
-  }
-  return "dns:///" + endpoint_.host_port();
-}
-
-grpc::ChannelArguments ClientConnection::arguments() const {
+grpc::ChannelArguments ClientConnection::arguments(std::size_t addresses) const {
   grpc::ChannelArguments args;
   args.SetMaxReceiveMessageSize(options_.max_message);
   args.SetMaxSendMessageSize(-1);
@@ -57,10 +50,18 @@ grpc::ChannelArguments ClientConnection::arguments() const {
   // A server that comes back is found within two seconds.
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
   args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
-  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 10'000);  // in truth: one attempt's time-out
-  args.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 2000);
-  if (endpoint_.kind == Endpoint::Kind::kUnix)
+  // In truth one attempt's time-out. With another server to turn to, a host that does not answer
+  // is not waited for.
+  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, addresses > 1 ? 1500 : 10'000);
+  // No pings in fact; but with them gRPC sets TCP_USER_TIMEOUT, which ends a connection whose host
+  // has gone without a word as soon as something was sent to it.
+  args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, INT_MAX - 1);
+  args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 2000);
+  if (endpoint_.kind == Endpoint::Kind::kUnix) {
     args.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
+  } else if (endpoint_.kind == Endpoint::Kind::kDns) {
+    args.SetString(GRPC_ARG_DEFAULT_AUTHORITY, endpoint_.host_port());
+  }
   return args;
 }
 
@@ -71,7 +72,6 @@ ClientConnection::~ClientConnection() {
     for (ClientStream* stream : streams_) stream->cancel();
     quiet_.wait(lock, [&] { return streams_.empty() && !preparing_; });
   }
-  stub_.reset();
   channel_.reset();
   if (tls_) tls_->stop();
 }
@@ -91,48 +91,87 @@ signet_status ClientConnection::call(std::string method, int64_t deadline_ns,
                                    std::chrono::nanoseconds(left));
   }
   *out = stream->abi();
-  bool ready = false;
+  std::shared_ptr<grpc::Channel> channel;
+  std::shared_ptr<grpc::Channel> gone;
   bool ask = false;
   {
     std::lock_guard lock(mutex_);
     streams_.insert(stream);
     if (closing_) stream->cancel();
-    ready = stub_ != nullptr;
-    if (!ready) {
+    if (lost()) gone = std::move(channel_);
+    channel = channel_;
+    if (!channel) {
       waiting_.push_back(stream);
       ask = !std::exchange(preparing_, true);
     }
   }
-  if (ready) stream->start(*stub_);
+  if (channel) stream->start(channel);
   if (ask) prepare();
   return SIGNET_OK;
 }
 
-void ClientConnection::prepare() {
-  const Status posted = owner_.host.post([this] { prepared(tls_->credentials()); });
-  if (!posted.ok()) prepared(posted);
+// A channel to an address that is given finds its server again by itself.
+bool ClientConnection::lost() const {
+  if (!channel_ || endpoint_.kind != Endpoint::Kind::kDns) return false;
+  const grpc_connectivity_state state = channel_->GetState(/*try_to_connect=*/false);
+  return (state == GRPC_CHANNEL_IDLE || state == GRPC_CHANNEL_TRANSIENT_FAILURE) &&
+         owner_.host.monotonic_ns() - channel_made_ns_ >= kShortestLifeNs;
 }
 
-void ClientConnection::prepared(Result<std::shared_ptr<grpc::ChannelCredentials>> credentials) {
+void ClientConnection::prepare() {
+  run_apart([this] {
+    for (bool more = true; more;) {
+      start_waiting(make_channel());
+      std::lock_guard lock(mutex_);
+      more = preparing_ = !waiting_.empty();  // calls that came meanwhile and found no channel
+      if (!more) quiet_.notify_all();
+    }
+  });
+}
+
+Result<std::shared_ptr<grpc::Channel>> ClientConnection::make_channel() {
+  if (!credentials_) {
+    SIGNET_TRY(credentials_, tls_->credentials());
+  }
+  std::string target;
+  std::size_t count = 1;
+  switch (endpoint_.kind) {
+    case Endpoint::Kind::kUnix:
+      target = "unix:" + endpoint_.path;
+      break;
+    case Endpoint::Kind::kTcp:
+      target = (endpoint_.host.find(':') == std::string::npos ? "ipv4:" : "ipv6:") +
+               endpoint_.host_port();
+      break;
+    case Endpoint::Kind::kDns: {
+      SIGNET_TRY(const auto addresses, look_up(endpoint_));
+      target = target_of(addresses, endpoint_.port);
+      count = addresses.size();
+      break;
+    }
+  }
+  auto channel = grpc::CreateCustomChannel(target, credentials_, arguments(count));
+  (void)channel->GetState(/*try_to_connect=*/true);  // its state tells from now on
+  return channel;
+}
+
+void ClientConnection::start_waiting(Result<std::shared_ptr<grpc::Channel>> channel) {
   std::vector<ClientStream*> waiting;
   {
     std::lock_guard lock(mutex_);
-    if (credentials) {
-      channel_ = grpc::CreateCustomChannel(target(), *credentials, arguments());
-      stub_ = std::make_unique<grpc::GenericStub>(channel_);
+    if (channel) {
+      channel_ = *channel;
+      channel_made_ns_ = owner_.host.monotonic_ns();
     }
     waiting.swap(waiting_);
   }
   for (ClientStream* stream : waiting) {
-    if (credentials) {
-      stream->start(*stub_);
+    if (channel) {
+      stream->start(*channel);
     } else {
-      stream->fail(grpc::Status(grpc::StatusCode::UNAVAILABLE, credentials.status().message()));
+      stream->fail(grpc::Status(grpc::StatusCode::UNAVAILABLE, channel.status().message()));
     }
   }
-  std::lock_guard lock(mutex_);
-  preparing_ = false;
-  quiet_.notify_all();
 }
 
 std::string ClientConnection::verify_failure() const {

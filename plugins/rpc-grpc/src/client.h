@@ -1,4 +1,9 @@
 // ClientConnection: what `signet_rpc_conn *` points at, a gRPC channel and its open calls.
+//
+// Behind names there may be several servers. A channel to them knows the addresses in an order of
+// its own and uses the first that answers. When its connection is gone (the server closed it, asks
+// to go away, or died) the next call looks the names up again and makes another channel, in another
+// order; calls under way stay on theirs.
 #pragma once
 
 #include <condition_variable>
@@ -9,7 +14,6 @@
 #include <vector>
 
 #include <grpcpp/channel.h>
-#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
@@ -49,19 +53,22 @@ class ClientConnection {
 
  private:
   ClientConnection(const signet_host* owner, Endpoint endpoint, ClientOptions options);
-  grpc::ChannelArguments arguments() const;
-  std::string target() const;
-  /// TLS: asks for the identity on a worker, then starts what waits.
+  grpc::ChannelArguments arguments(std::size_t addresses) const;
+  Result<std::shared_ptr<grpc::Channel>> make_channel();
+  /// Whether the next call should look for a server anew.
+  bool lost() const;
+  /// Makes a channel, apart from workers, then starts what waits for it.
   void prepare();
-  void prepared(Result<std::shared_ptr<grpc::ChannelCredentials>> credentials);
+  void start_waiting(Result<std::shared_ptr<grpc::Channel>> channel);
 
   const Owner owner_;
-  std::unique_ptr<TlsClient> tls_;  // outlives the channel
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<grpc::GenericStub> stub_;
+  std::unique_ptr<TlsClient> tls_;                         // outlives the channels
+  std::shared_ptr<grpc::ChannelCredentials> credentials_;  // of whoever prepares
   const Endpoint endpoint_;
   const ClientOptions options_;
   std::mutex mutex_;
+  std::shared_ptr<grpc::Channel> channel_;
+  int64_t channel_made_ns_ = 0;
   std::condition_variable quiet_;
   bool closing_ = false;
   bool preparing_ = false;

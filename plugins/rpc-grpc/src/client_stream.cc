@@ -24,11 +24,12 @@ ClientStream::ClientStream(ClientConnection* connection, std::string method,
   half_close_wanted_ = (handler_->flags & SIGNET_RPC_CLIENT_STREAM) == 0;
 }
 
-void ClientStream::start(grpc::GenericStub& stub) {
+void ClientStream::start(const std::shared_ptr<grpc::Channel>& channel) {
   {
     std::lock_guard lock(mutex_);
     if (!cancelled_) {
-      stub.PrepareBidiStreamingCall(&context_, method_, grpc::StubOptions(), this);
+      grpc::GenericStub(channel).PrepareBidiStreamingCall(&context_, method_, grpc::StubOptions(),
+                                                          this);
       AddHold();  // until the end was read: others start reads and writes meanwhile
       started_ = true;
       advance();

@@ -25,7 +25,7 @@ class ClientStream final : public Stream,
                void* st, int64_t deadline_ns, signet_blob* first);
   grpc::ClientContext& context() { return context_; }
   /// Begins. Once, and this or fail().
-  void start(grpc::GenericStub& stub);
+  void start(const std::shared_ptr<grpc::Channel>& channel);
   /// Ends a call that never began.
   void fail(grpc::Status status);
 

@@ -127,7 +127,8 @@ Result<Endpoint> Endpoint::parse(std::string_view uri) {
   if (colon == rest.npos) return fail();
   std::string_view host = rest.substr(0, colon);
   const std::string_view port = rest.substr(colon + 1);
-  if (host.starts_with('[')) {
+  const bool several = e.kind == Kind::kDns && host.find(',') != host.npos;
+  if (host.starts_with('[') && !several) {
     if (!host.ends_with(']')) return fail();
     host = host.substr(1, host.size() - 2);
   }
@@ -139,8 +140,9 @@ Result<Endpoint> Endpoint::parse(std::string_view uri) {
 }
 
 std::string Endpoint::host_port() const {
-  const bool v6 = host.find(':') != host.npos;
-  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  const std::string first = host.substr(0, host.find(','));
+  const bool bare_v6 = first.find(':') != first.npos && !first.starts_with('[');
+  return (bare_v6 ? "[" + first + "]" : first) + ":" + std::to_string(port);
 }
 
 }  // namespace signet::rpc_grpc

@@ -39,12 +39,13 @@ struct Endpoint {
   enum class Kind { kUnix, kTcp, kDns };
   Kind kind = Kind::kUnix;
   std::string path;  // kUnix: absolute path
-  std::string host;  // kTcp: a literal address; kDns: a name
+  std::string host;  // kTcp: a literal address; kDns: a name or several, with commas between
   uint16_t port = 0;
 
-  /// "unix:/path" (or "unix:///path"), "tcp:1.2.3.4:81", "tcp:[::1]:81", "dns:name:81".
+  /// "unix:/path" (or "unix:///path"), "tcp:1.2.3.4:81", "tcp:[::1]:81", "dns:name:81",
+  /// "dns:name,1.2.3.4,[::1]:81".
   static Result<Endpoint> parse(std::string_view uri);
-  /// "1.2.3.4:81" or "[::1]:81".
+  /// "1.2.3.4:81" or "[::1]:81"; of several names the first.
   std::string host_port() const;
 };
 

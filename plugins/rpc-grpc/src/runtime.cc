@@ -13,6 +13,8 @@
 
 namespace signet::rpc_grpc {
 
+void run_apart(std::function<void()> fn) { std::thread(std::move(fn)).detach(); }
+
 Runtime& runtime() {
   static auto* instance = new Runtime;
   return *instance;

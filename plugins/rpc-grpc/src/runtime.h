@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <mutex>
 
 #include "signet/abi/rpc.h"
@@ -37,6 +38,10 @@ struct Owner {
   Host host;
   const signet_host_executor* executor;
 };
+
+/// Runs fn on a thread of its own: what a connection needs before it is there must not wait for a
+/// worker of its owner, since all of those may be waiting for that connection.
+void run_apart(std::function<void()> fn);
 
 /// Made by the plugin's start and never destroyed: gRPC's last slices may outlive any order.
 Runtime& runtime();

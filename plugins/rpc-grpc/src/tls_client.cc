@@ -46,7 +46,7 @@ class TlsClient::Shared : public std::enable_shared_from_this<Shared> {
   Shared(const Owner& owner, const signet_rpc_acceptor& acceptor, void* self)
       : owner_(owner), acceptor_(acceptor), self_(self) {}
 
-  // On a worker. gRPC's client has the whole chain, leaf included, in `chain`.
+  // On a thread of its own. gRPC's client has the whole chain, leaf included, in `chain`.
   void check(const std::string& leaf, const std::string& chain,
              std::function<void(grpc::Status)> answer) {
     auto peer = std::make_shared<Peer>(&acceptor_, self_);
@@ -158,8 +158,8 @@ Result<std::shared_ptr<grpc::ChannelCredentials>> TlsClient::credentials() {
   options.set_check_call_host(false);
   options.set_certificate_verifier(
       grpc::experimental::ExternalCertificateVerifier::Create<AsyncVerifier>(
-          *owner_, [shared = shared_](const std::string& leaf, const std::string& chain,
-                                      std::function<void(grpc::Status)> answer) {
+          [shared = shared_](const std::string& leaf, const std::string& chain,
+                             std::function<void(grpc::Status)> answer) {
             shared->check(leaf, chain, std::move(answer));
           }));
   return grpc::experimental::TlsCredentials(options);

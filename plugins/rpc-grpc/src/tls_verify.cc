@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "runtime.h"
+
 namespace signet::rpc_grpc {
 
 uint64_t PendingVerdicts::add(void* request, Callback callback) {
@@ -30,13 +32,8 @@ uint64_t PendingVerdicts::find(void* request) {
   return 0;
 }
 
-void PendingVerdicts::forget(uint64_t number) {
-  std::lock_guard lock(mutex_);
-  pending_.erase(number);
-}
-
 bool AsyncVerifier::Verify(grpc::experimental::TlsCustomVerificationCheckRequest* request,
-                           std::function<void(grpc::Status)> callback, grpc::Status* sync_status) {
+                           std::function<void(grpc::Status)> callback, grpc::Status*) {
   const auto text = [](const grpc::string_ref& s) {
     return std::string(s.data() ? s.data() : "", s.size());
   };
@@ -44,25 +41,19 @@ bool AsyncVerifier::Verify(grpc::experimental::TlsCustomVerificationCheckRequest
   std::string chain = text(request->peer_cert_full_chain());
   const uint64_t number = pending_->add(request, std::move(callback));
   // Never from here: gRPC holds a lock until this returns.
-  const Status posted =
-      owner_.host.post([check = check_, leaf = std::move(leaf), chain = std::move(chain),
-                        pending = pending_, number]() mutable {
-        check(std::move(leaf), std::move(chain), [pending, number](grpc::Status status) {
-          pending->answer(number, std::move(status));
-        });
-      });
-  if (posted.ok()) return false;
-  pending_->forget(number);
-  *sync_status = grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, posted.message());
-  return true;
+  run_apart([check = check_, leaf = std::move(leaf), chain = std::move(chain), pending = pending_,
+             number]() mutable {
+    check(std::move(leaf), std::move(chain),
+          [pending, number](grpc::Status status) { pending->answer(number, std::move(status)); });
+  });
+  return false;
 }
 
 void AsyncVerifier::Cancel(grpc::experimental::TlsCustomVerificationCheckRequest* request) {
-  const auto give_up = [pending = pending_, number = pending_->find(request)] {
+  run_apart([pending = pending_, number = pending_->find(request)] {
     pending->answer(number,
                     grpc::Status(grpc::StatusCode::CANCELLED, "the handshake was given up"));
-  };
-  if (!owner_.host.post(give_up).ok()) give_up();
+  });
 }
 
 }  // namespace signet::rpc_grpc

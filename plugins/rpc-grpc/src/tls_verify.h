@@ -2,17 +2,13 @@
 // cancelled one at once.
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <unordered_map>
 
 #include <grpcpp/security/tls_certificate_verifier.h>
-
-#include "runtime.h"
 
 namespace signet::rpc_grpc {
 
@@ -24,7 +20,6 @@ class PendingVerdicts {
   /// Does nothing when the request was cancelled meanwhile.
   void answer(uint64_t number, grpc::Status status);
   uint64_t find(void* request);  // 0: none
-  void forget(uint64_t number);
 
  private:
   std::mutex mutex_;
@@ -41,14 +36,13 @@ class AsyncVerifier final : public grpc::experimental::ExternalCertificateVerifi
   // leaf and chain: PEM, as gRPC has them.
   using Check = std::function<void(std::string leaf, std::string chain,
                                    std::function<void(grpc::Status)> answer)>;
-  AsyncVerifier(Owner owner, Check check) : owner_(std::move(owner)), check_(std::move(check)) {}
+  explicit AsyncVerifier(Check check) : check_(std::move(check)) {}
 
   bool Verify(grpc::experimental::TlsCustomVerificationCheckRequest* request,
               std::function<void(grpc::Status)> callback, grpc::Status* sync_status) override;
   void Cancel(grpc::experimental::TlsCustomVerificationCheckRequest* request) override;
 
  private:
-  const Owner owner_;
   const Check check_;
   const std::shared_ptr<PendingVerdicts> pending_ = std::make_shared<PendingVerdicts>();
 };

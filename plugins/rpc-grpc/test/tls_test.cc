@@ -129,6 +129,36 @@ TEST_F(RpcTls, AKeyOfAKeyManagerSignsTheHandshakes) {
   test_host().key_manager = nullptr;
 }
 
+// All of a caller's workers may wait for answers on a connection that is not there yet.
+TEST_F(RpcTls, AConnectionComesUpWhileAllWorkersWaitForIt) {
+  TestHost elsewhere;
+  elsewhere.rpc = rpc_grpc::rpc_table();
+  OneKey keys{client_.mine.key, {}};
+  const signet_key_manager table = {sizeof table, 0, nullptr, nullptr, &sign_with_one_key};
+  test_host().key_manager = &table;
+  test_host().key_manager_self = &keys;
+  client_.key_manager = "memory";
+  host_ = elsewhere.host();
+  auto listener = serve();
+  host_ = test_host().host();
+  ASSERT_TRUE(listener);
+  auto conn = connect(listener->address(), R"({"tls":true})", &client_);
+  constexpr int kCalls = 12;  // the host has six
+  std::atomic<int> good{0};
+  std::atomic<int> over{0};
+  for (int i = 0; i < kCalls; ++i) {
+    ASSERT_TRUE(host_
+                    .post([&] {
+                      good += who(*conn).ok() ? 1 : 0;
+                      ++over;
+                    })
+                    .ok());
+  }
+  EXPECT_TRUE(eventually([&] { return over == kCalls; }, 3 * patience()));
+  EXPECT_EQ(good, kCalls);
+  test_host().key_manager = nullptr;
+}
+
 TEST_F(RpcTls, AListenersKeyMayStayInAKeyManagerToo) {
   OneKey keys{server_.mine.key, {}};
   const signet_key_manager table = {sizeof table, 0, nullptr, nullptr, &sign_with_one_key};

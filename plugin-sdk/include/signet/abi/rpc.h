@@ -152,7 +152,7 @@ typedef struct signet_host_rpc {
   uint32_t (*cancelled)(const signet_rpc_stream *); /* [any] */
   const signet_rpc_peer *(*peer)(const signet_rpc_stream *); /* [any] valid until done() */
 
-  /* Client. uri: "unix:/path", "dns:host:port", "tcp:1.2.3.4:port".
+  /* Client. uri: "unix:/path", "tcp:1.2.3.4:port", "dns:host:port" or "dns:host,host:port": one of all addresses, at random.
    * options_json: {"tls":true,"max_message":N}. Lazy: connects with the first call. */
   signet_status (*connect)(const signet_host *, signet_str uri, signet_bytes options_json,
                            const signet_rpc_acceptor *, void *self, signet_rpc_conn **out); /* [any] */
