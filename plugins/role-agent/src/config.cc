@@ -100,6 +100,13 @@ Status read_experimental(const json& block, AgentConfig& config) {
     if (config.sync_interval.count() <= 0)
       return bad("experimental.sync_interval", "must be positive");
   }
+  if (const std::string age = text(experimental, "connection_age"); !age.empty()) {
+    SIGNET_TRY(config.connection_age, parse_go_duration(age));
+    if (config.connection_age < std::chrono::milliseconds(100) ||
+        config.connection_age > std::chrono::hours(24 * 365)) {
+      return bad("experimental.connection_age", "must be between 100ms and a year");
+    }
+  }
   if (const std::string wait = text(experimental, "jwt_svid_cache_hit_timeout"); !wait.empty()) {
     SIGNET_TRY(config.jwt_cache_hit_timeout, parse_go_duration(wait));
     if (config.jwt_cache_hit_timeout < std::chrono::seconds(5) ||
@@ -112,13 +119,26 @@ Status read_experimental(const json& block, AgentConfig& config) {
   return {};
 }
 
+// "a, b" -> "a,b"
+Result<std::string> read_addresses(const std::string& list) {
+  std::string addresses;
+  for (const char c : list) {
+    if (c != ' ') addresses += c;
+  }
+  if (addresses.empty()) return bad("server_address", "must not be empty");
+  if (addresses.front() == ',' || addresses.back() == ',' ||
+      addresses.find(",,") != std::string::npos) {
+    return bad("server_address", "an address is missing beside a comma");
+  }
+  return addresses;
+}
+
 Result<AgentConfig> read_agent(const json& block) {
   auto domain = TrustDomain::parse_name_or_id(text(block, "trust_domain"));
   if (!domain) return bad("trust_domain", domain.status().message());
   AgentConfig config(std::move(*domain));
   config.data_dir = text(block, "data_dir", ".");
-  config.server_address = text(block, "server_address");
-  if (config.server_address.empty()) return bad("server_address", "must not be empty");
+  SIGNET_TRY(config.server_address, read_addresses(text(block, "server_address")));
   config.server_port = block.at("server_port").get<int>();
   config.socket_path = text(block, "socket_path", config.socket_path);
   SIGNET_RETURN_IF_ERROR(read_bundle_source(block, config));

@@ -17,7 +17,7 @@ namespace signet::agent {
 struct AgentConfig {
   TrustDomain trust_domain;
   std::string data_dir = ".";
-  std::string server_address;
+  std::string server_address;  // a name, or several with commas between
   int server_port = 0;
   std::string socket_path = "/tmp/spire-agent/public/api.sock";
 
@@ -40,6 +40,7 @@ struct AgentConfig {
   crypto::KeyType workload_key_type = crypto::KeyType::kEcP256;
   std::chrono::seconds availability_target{0};  // 0: not set
 
+  std::chrono::nanoseconds connection_age = std::chrono::minutes(10);  // and up to twice as long
   std::chrono::nanoseconds sync_interval = std::chrono::seconds(5);
   // Over how long SVIDs of a tainted authority are replaced; 0: as long as it takes at half speed,
   // at least 5 s.

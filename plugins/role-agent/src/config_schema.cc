@@ -20,7 +20,7 @@ constexpr auto kSchemaText = schema_text(R"json({
       "properties": {
         "trust_domain": {"type": "string", "description": "the trust domain this agent is a member of, without spiffe://"},
         "data_dir": {"type": "string", "format": "path", "default": ".", "description": "folder for the agent's own SVID and the bundle"},
-        "server_address": {"type": "string", "description": "DNS name or address of the server"},
+        "server_address": {"type": "string", "description": "DNS name or address of the server; several with commas between"},
         "server_port": {"type": "integer", "minimum": 1, "maximum": 65535},
         "socket_path": {"type": "string", "format": "path", "default": "/tmp/spire-agent/public/api.sock", "description": "socket of the Workload API"},
         "trust_bundle_path": {"type": "string", "format": "path", "description": "file with the server's authorities, for the first contact"},
@@ -66,6 +66,7 @@ constexpr auto kSchemaText = schema_text(R"json({
           "type": "object", "additionalProperties": false, "x-signet-unknown": "warn",
           "properties": {
             "taint_window": {"type": "string", "format": "duration", "minimum": "1ms", "description": "over how long X509-SVIDs of a tainted authority are replaced, open streams first; default: 5s, or longer when the server is slower"},
+            "connection_age": {"type": "string", "format": "duration", "minimum": "100ms", "default": "10m", "description": "how long, and up to twice as long, a connection to a server is used before one is chosen anew"},
             "sync_interval": {"type": "string", "format": "duration", "minimum": "10ms", "default": "5s", "description": "how often the server is asked for changes"},
             "jwt_svid_cache_hit_timeout": {"type": "string", "format": "duration", "description": "how long a call waits for the server while its cached token is still good; 5s to 30s"},
             "use_sync_authorized_entries": {"type": "boolean", "default": true, "description": "false: the whole list of entries each time"},

@@ -34,7 +34,7 @@ RunningAgent::RunningAgent(const Host& host, const AgentConfig& config)
       state_(host, config.data_dir),
       identity_(host),
       trust_(host, config.trust_domain),
-      server_(host, config.server_uri(), identity_, trust_),
+      server_(host, config.server_uri(), config.connection_age, identity_, trust_),
       store_(host, {config.x509_cache_size, config.availability_target}),
       jwt_(host, server_, {config.jwt_cache_size, config.jwt_cache_hit_timeout},
            [this](const Status& failure) { svid_.judge(failure); }),

@@ -90,10 +90,11 @@ class ServerClient::Stream final : public EntryStream {
   Running call_;
 };
 
-ServerClient::ServerClient(Host host, std::string uri, const AgentIdentity& identity,
-                           ServerTrust& trust)
+ServerClient::ServerClient(Host host, std::string uri, std::chrono::nanoseconds connection_age,
+                           const AgentIdentity& identity, ServerTrust& trust)
     : host_(std::move(host)),
       uri_(std::move(uri)),
+      connection_age_(connection_age),
       with_svid_(std::make_unique<Acceptor>(&identity, trust)),
       without_svid_(std::make_unique<Acceptor>(nullptr, trust)) {}
 
@@ -118,14 +119,24 @@ void ServerClient::close() {
 }
 
 Result<ServerClient::Line> ServerClient::line() {
+  Line old;
   const std::lock_guard lock(mutex_);
   if (closed_) return Status::cancelled("the agent is shutting down");
+  if (host_.monotonic_ns() >= line_.until_ns) old = std::exchange(line_, Line());
   if (!line_.connection) {
     SIGNET_TRY(line_.connection, RpcConnection::create(host_, uri_, kTls, with_svid_.get()));
     line_.number = ++last_number_;
     line_.svid = svid_;
+    line_.until_ns = end_of_age();
   }
   return line_;
+}
+
+// Random, so that agents that were moved together do not move on together.
+std::int64_t ServerClient::end_of_age() {
+  std::uniform_int_distribution<std::int64_t> age(connection_age_.count(),
+                                                  2 * connection_age_.count());
+  return host_.monotonic_ns() + age(random_);
 }
 
 void ServerClient::drop(std::uint64_t number, const Status& why) {
@@ -144,7 +155,7 @@ bool ServerClient::outdated(const Line& line, const Status& failure) const {
 template <typename Response, typename Request>
 Result<Response> ServerClient::call_on(RpcConnection& connection, const char* method,
                                        const Request& request, std::int64_t deadline_ns) {
-  SIGNET_TRY(auto started, connection.open(method, request, std::min(deadline_ns, deadline())));
+  SIGNET_TRY(auto started, connection.open(method, request, deadline_ns));
   Running call(*this, std::move(started));
   call->half_close();
   SIGNET_TRY(std::optional<Response> answer, call->read<Response>());
@@ -156,13 +167,16 @@ Result<Response> ServerClient::call_on(RpcConnection& connection, const char* me
 template <typename Response, typename Request>
 Result<Response> ServerClient::call(const char* method, const Request& request,
                                     std::int64_t deadline_ns) {
+  deadline_ns = std::min(deadline_ns, deadline());
   for (bool again = true;; again = false) {
     SIGNET_TRY(const Line line, this->line());
     Result<Response> answer = call_on<Response>(*line.connection, method, request, deadline_ns);
     if (answer) return answer;
     const bool old_svid = outdated(line, answer.status());
     drop(line.number, answer.status());
-    if (!old_svid || !again) return answer;
+    // A server that ends takes its connections with it; another one may be there.
+    const bool moved = answer.status().code() == Code::kUnavailable;
+    if (!again || (!old_svid && !moved)) return answer;
   }
 }
 
@@ -199,7 +213,7 @@ Result<Attested> ServerClient::attest(NodeProof& proof, const std::string& csr) 
   }
   SIGNET_TRY(out.bundle,
              call_on<types::Bundle>(*connection, "/spire.api.server.bundle.v1.Bundle/GetBundle",
-                                    bundle_v1::GetBundleRequest(), INT64_MAX));
+                                    bundle_v1::GetBundleRequest(), deadline()));
   return out;
 }
 

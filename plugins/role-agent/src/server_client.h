@@ -3,8 +3,14 @@
 // One connection with the agent's SVID serves all calls; it is dropped after a call that failed
 // for a reason of the connection's, and after each rotation, so that the next call shows the
 // current SVID. Attestation has a connection of its own that shows none.
+//
+// Of several servers it is one that is chosen at random. A call whose connection fails is made once
+// more, with whichever server is found then. After a random time the choice is made anew, so that
+// a server that was restarted or added gets its share.
 #pragma once
 
+#include <chrono>
+#include <random>
 #include <set>
 
 #include "signet/rpc/client.h"
@@ -17,8 +23,10 @@ namespace signet::agent {
 
 class ServerClient final : public ServerApi {
  public:
-  /// uri  as abi/rpc.h wants it: "dns:host:port"
-  ServerClient(Host host, std::string uri, const AgentIdentity& identity, ServerTrust& trust);
+  /// uri             as abi/rpc.h wants it: "dns:host:port"
+  /// connection_age  how long a connection is used, and up to twice as long
+  ServerClient(Host host, std::string uri, std::chrono::nanoseconds connection_age,
+               const AgentIdentity& identity, ServerTrust& trust);
   ~ServerClient() override;
 
   /// The agent has another SVID now: later calls use a new connection.
@@ -43,14 +51,16 @@ class ServerClient final : public ServerApi {
  private:
   class Acceptor;
   class Stream;
-  struct Line {  // a connection, which one it is, and which of the agent's SVIDs it shows
+  struct Line {  // a connection, which one it is, which of the agent's SVIDs it shows, its end
     std::shared_ptr<RpcConnection> connection;
     std::uint64_t number = 0;
     std::uint64_t svid = 0;
+    std::int64_t until_ns = 0;
   };
   class Running;  // a call, known to close() while it lasts
 
   Result<Line> line();
+  std::int64_t end_of_age();
   void drop(std::uint64_t number, const Status& why);
   /// Is this failure a verdict on an SVID that has been replaced since?
   bool outdated(const Line& line, const Status& failure) const;
@@ -64,10 +74,12 @@ class ServerClient final : public ServerApi {
 
   const Host host_;
   const std::string uri_;
+  const std::chrono::nanoseconds connection_age_;
   std::unique_ptr<Acceptor> with_svid_;
   std::unique_ptr<Acceptor> without_svid_;
   mutable std::mutex mutex_;
   Line line_;
+  std::mt19937_64 random_{std::random_device{}()};
   std::uint64_t last_number_ = 0;
   std::uint64_t svid_ = 0;  // grows with each of the agent's SVIDs
   std::set<ClientCall*> running_;

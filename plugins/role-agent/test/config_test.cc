@@ -44,6 +44,24 @@ TEST(AgentConfig, TakesThePeersDefaults) {
   EXPECT_EQ(config->workload_key_type, crypto::KeyType::kEcP256);
 }
 
+TEST(AgentConfig, TheServerMayHaveSeveralAddresses) {
+  json agent = minimal();
+  agent["server_address"] = "a.example.org, 10.0.0.1,[::1]";
+  EXPECT_EQ(read(agent)->server_uri(), "dns:a.example.org,10.0.0.1,[::1]:8081");
+  for (const char* wrong : {"", " ", ",", "a,", ",a", "a, ,b"}) {
+    EXPECT_NE(refusal(minimal(), {{"server_address", wrong}}), "") << wrong;
+  }
+}
+
+TEST(AgentConfig, ConnectionAgeHasBounds) {
+  const auto with = [](const char* value) {
+    return json{{"experimental", {{"connection_age", value}}}};
+  };
+  EXPECT_EQ(read(minimal())->connection_age, std::chrono::minutes(10));
+  EXPECT_NE(refusal(minimal(), with("99ms")), "");
+  EXPECT_EQ(refusal(minimal(), with("1s")), "");
+}
+
 TEST(AgentConfig, ExactlyOneBundleSourceIsWanted) {
   EXPECT_EQ(refusal(minimal(), {{"trust_bundle_path", nullptr}}),
             "trust_bundle_path, trust_bundle_url, or trust_bundle_spiffe_workload_api must be "

@@ -20,6 +20,7 @@ namespace {
 namespace agent_v1 = ::spire::api::server::agent::v1;
 using Details = ::spire::api::types::PermissionDeniedDetails;
 
+constexpr std::chrono::seconds kAge{10};
 constexpr const char* kGetBundle = "/spire.api.server.bundle.v1.Bundle/GetBundle";
 constexpr const char* kSync = "/spire.api.server.entry.v1.Entry/SyncAuthorizedEntries";
 constexpr const char* kAttest = "/spire.api.server.agent.v1.Agent/AttestAgent";
@@ -102,7 +103,7 @@ class ServerClientTest : public ::testing::Test {
     EXPECT_TRUE(listener->serve().ok());
     rpc.start_threads();
     client = std::make_unique<ServerClient>(host.host(), "dns:" + listener->address().substr(4),
-                                            identity, trust);
+                                            kAge, identity, trust);
   }
   ~ServerClientTest() override {
     client.reset();
@@ -177,13 +178,59 @@ TEST_F(ServerClientTest, OneConnectionServesUntilTheSvidIsReplaced) {
 }
 
 TEST_F(ServerClientTest, ARefusalOfTheRequestKeepsTheConnectionAnotherDropsIt) {
-  for (const auto& failure : {Status::not_found("no"), Status::unavailable("away"),
+  for (const auto& failure : {Status::not_found("no"), Status::internal("broken"),
                               Status::not_found("no"), Status::not_found("no")}) {
     auto answer = ask();
     held.next()->finish(failure);
     EXPECT_EQ(answer.get().status().code(), failure.code());
   }
   EXPECT_EQ(server.seen().size(), 2u);
+}
+
+TEST_F(ServerClientTest, ACallWhoseServerEndsIsMadeOnceMoreOnAnotherConnection) {
+  auto answer = ask();
+  held.next()->finish(Status::unavailable("draining"));
+  held.next()->finish_message(bundle_called("elsewhere"));
+  EXPECT_EQ(answer.get()->trust_domain(), "elsewhere");
+  EXPECT_EQ(server.seen().size(), 2u);
+  answer = ask();
+  for (int i = 0; i < 2; ++i) held.next()->finish(Status::unavailable("away"));
+  EXPECT_EQ(answer.get().status().code(), Code::kUnavailable);
+}
+
+TEST_F(ServerClientTest, TheServerIsChosenAnewAfterARandomTime) {
+  const auto connections_after = [&](std::chrono::nanoseconds time) {
+    host.advance(time);
+    auto answer = ask();
+    held.next()->finish_message(bundle_called("a"));
+    EXPECT_TRUE(answer.get().ok());
+    return server.seen().size();
+  };
+  EXPECT_EQ(connections_after(std::chrono::seconds(0)), 1u);
+  EXPECT_EQ(connections_after(kAge - std::chrono::seconds(1)), 1u);
+  EXPECT_EQ(connections_after(kAge + std::chrono::seconds(1)), 2u);
+  // The times differ: of twenty, not all come in the same half.
+  std::size_t early = 0;
+  for (int i = 0; i < 20; ++i) {
+    const std::size_t before = server.seen().size();
+    const bool moved = connections_after(kAge * 3 / 2) > before;
+    early += moved ? 1 : 0;
+    if (!moved) connections_after(kAge);
+  }
+  EXPECT_GT(early, 0u);
+  EXPECT_LT(early, 20u);
+}
+
+TEST_F(ServerClientTest, CallsUnderWayStayOnAnAgedConnection) {
+  auto first = ask();
+  const auto call = held.next();
+  host.advance(2 * kAge);
+  auto second = ask();
+  held.next()->finish_message(bundle_called("b"));
+  EXPECT_EQ(second.get()->trust_domain(), "b");
+  EXPECT_EQ(server.seen().size(), 2u);
+  call->finish_message(bundle_called("a"));
+  EXPECT_EQ(first.get()->trust_domain(), "a");
 }
 
 TEST_F(ServerClientTest, ACallThatIsRefusedBecauseItShowedTheOldSvidIsRepeated) {
