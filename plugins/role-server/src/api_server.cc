@@ -184,7 +184,11 @@ void ApiServer::dispatch(const MethodRegistry::Method& method,
     // The first call with a renewed SVID retires the one before.
     const Status promoted =
         context_.agents->promote(caller->identity->spiffe_id.to_string(), caller->identity->serial);
-    if (!promoted.ok()) {
+    if (promoted.code() == Code::kUnavailable) {
+      // The SVID is this agent's whether that is on record or not; a later call retires the other.
+      context_.host.log_status(LogLevel::kDebug, "The agent's renewed SVID is not on record yet",
+                               promoted);
+    } else if (!promoted.ok()) {
       context_.host.log_status(LogLevel::kError, "Cannot activate the agent's renewed SVID",
                                promoted);
       return context->finish(
