@@ -4,6 +4,7 @@ Both read SPIRE's configuration form and have SPIRE's command words, so a test t
 a parameter runs unchanged against either: against SPIRE it shows that the test itself is right.
 """
 
+import contextlib
 import json
 import pathlib
 import socket
@@ -14,10 +15,19 @@ from .process import Process, run, wait_until
 TRUST_DOMAIN = "example.org"
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def free_port(*others):
+    """A port that is free at 127.0.0.1 and at the other addresses too."""
+    while True:
+        with contextlib.ExitStack() as held:
+            first = held.enter_context(socket.socket())
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            try:
+                for address in others:
+                    held.enter_context(socket.socket()).bind((address, port))
+            except OSError:
+                continue
+            return port
 
 
 def argv(impl, role, *words):
@@ -55,13 +65,15 @@ def merge(base, over):
 class Server:
     """A server in a folder of its own; start() and kill() may be called again and again."""
 
-    def __init__(self, impl, folder, over=None, name=None):
+    def __init__(self, impl, folder, over=None, name=None, address="127.0.0.1", port=None):
         self.impl = impl
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(mode=0o755, exist_ok=True)
         self.name = name or f"{impl}-server"
         self.over = over
-        self.port = None
+        self.address = address
+        self.port = port
+        self._known = port is not None
         self.socket = self.folder / "run" / "api.sock"
         self.log = self.folder / "server.log"
         self.config = self.folder / "server.conf"
@@ -74,7 +86,7 @@ class Server:
         quick = {"experimental": {"cache_reload_interval": "1s"}} if self.impl == "spire" else {}
         return merge({
             "server": {
-                **quick, "bind_address": "127.0.0.1", "bind_port": self.port,
+                **quick, "bind_address": self.address, "bind_port": self.port,
                 "socket_path": str(self.socket), "trust_domain": TRUST_DOMAIN,
                 "data_dir": str(self.data), "log_level": "DEBUG",
                 "ratelimit": {"attestation": False, "signing": False},
@@ -94,7 +106,6 @@ class Server:
         for attempt in range(5):
             if self.port is None or (attempt and not self._known):
                 self.port = free_port()
-                self._known = False
             self.config.write_text(hcl(self.settings()))
             self.process = Process(self.name, argv(self.impl, "server", "run", "-config", self.config),
                                    self.log, env=env, cwd=self.folder)
@@ -187,7 +198,7 @@ class Agent:
         return merge({
             "agent": {
                 "data_dir": str(self.data), "log_level": "DEBUG",
-                "server_address": "127.0.0.1", "server_port": self.server.port,
+                "server_address": self.server.address, "server_port": self.server.port,
                 "socket_path": str(self.socket), "trust_domain": TRUST_DOMAIN,
                 "trust_bundle_path": str(self.folder / "bundle.pem"),
                 **({"join_token": token} if token else {}),

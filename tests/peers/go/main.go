@@ -28,6 +28,7 @@ var commands = map[string]struct {
 	"mtls-client":   {mtlsClient, "make mutual TLS connections at a rate and count"},
 	"call":          {call, "any SPIRE API method, request in JSON on standard input"},
 	"join":          {join, "attest as an agent with a join token; writes svid.pem, key.pem, bundle.pem"},
+	"cross":         {cross, "verify SVIDs of one agent with the bundle of another, at a rate"},
 	"create-loop":   {createLoop, "create entries without end, print those acknowledged"},
 	"csr":           {csr, "print a new certificate request, base64 of DER"},
 }

@@ -1,0 +1,137 @@
+"""Several servers on one PostgreSQL, each with keys of its own: one port of 127.0.0.1, .2, .3.
+
+Agents see them as they see pods behind one name; `ALL` names all of them.
+"""
+
+import collections
+import json
+import os
+import pathlib
+import random
+import time
+
+from . import deploy, postgres
+from .case import TestCase
+from .process import wait_until
+
+ADDRESSES = [f"127.0.0.{n}" for n in (1, 2, 3)]
+ALL = ",".join(ADDRESSES)
+TD = "spiffe://example.org"
+ME = f"{TD}/me"
+
+
+class SeveralServers(TestCase):
+    def begin(self, over=None, durable=False):
+        """The database, and three servers that serve. SIGNET_TEST_SEED repeats a run."""
+        self.seed = int(os.environ.get("SIGNET_TEST_SEED", random.SystemRandom().randrange(2**32)))
+        self.random = random.Random(self.seed)
+        print(f"    seed {self.seed}")
+        self.database = postgres.Postgres(self.folder / "postgres", durable=durable).start()
+        self.nodes.append(self.database)
+        port = deploy.free_port(*ADDRESSES[1:])
+        self.servers = []
+        for number, address in enumerate(ADDRESSES):
+            settings = deploy.merge({"plugins": {"DataStore sql": self.database.data_store()}}, over)
+            server = deploy.Server("signet", self.folder / f"server{number}", settings,
+                                   f"server{number}", address, port)
+            self.nodes.append(server)
+            self.servers.append(server.start())
+
+    def agents_at(self, places, over=None):
+        """One agent for each address or list of addresses. They come up side by side."""
+        agents = []
+        for number, address in enumerate(places):
+            settings = deploy.merge({"agent": {"server_address": address,
+                                               "experimental": {"sync_interval": "1s"}}}, over)
+            agents.append(self.agent("signet", self.servers[0], settings, f"agent{number}", start=False))
+            agents[-1].start(wait=False)
+        for agent in agents:
+            agent.wait_healthy()
+        return agents
+
+    def verify_across(self, agents, rate):
+        """Starts the verifier: SVIDs of one agent, bundle of another."""
+        sockets = ",".join(str(agent.socket) for agent in agents)
+        self.verifier = self.watch("verifier", "cross", "-sockets", sockets, "-spiffe-id", ME,
+                                   "-rate", str(rate))
+        wait_until("the first verified SVIDs", lambda: self.tally().get("jwt", 0) > 0)
+        self.verifying_since = time.monotonic()
+
+    def tally(self):
+        tallies = [line for line in self.json_lines(self.verifier) if "failures" in line]
+        return tallies[-1] if tallies else {}
+
+    def check_verifier(self, when):
+        self.assertTrue(self.verifier.running(), when)
+        failed = [line for line in self.json_lines(self.verifier) if "failed" in line]
+        self.assertFalse(failed, f"{when}: {failed[:5]}")
+
+    def finish_verifier(self):
+        self.check_verifier("at the end")
+        self.verifier.terminate()
+        tally = self.tally()
+        self.assertEqual((tally["failures"], tally["expired"]), (0, 0), tally)
+        return {"jwt_svids_verified": tally["jwt"], "x509_svids_verified": tally["x509"],
+                "jwt_svids_per_second": round(tally["jwt"] / (time.monotonic() - self.verifying_since)),
+                "failed": 0, "refused": sum(tally["refused"].values())}
+
+    def bundle(self, server):
+        return json.loads(server.must("bundle", "show", "-format", "spiffe").out)
+
+    def wait_same_bundle(self, when, seconds):
+        """Until every living server serves the same bundle; gives how long that took."""
+        began = time.monotonic()
+        while True:
+            asked = time.monotonic() - began
+            bundles = [self.bundle(server) for server in self.servers if server.process.running()]
+            if all(bundle == bundles[0] for bundle in bundles):
+                return asked
+            self.assertLess(asked, seconds, f"{when}: bundles differ")
+
+    def x509_authorities(self):
+        return sum(key["use"] == "x509-svid" for key in self.bundle(self.servers[0])["keys"])
+
+    def load(self):
+        """Entries are created at every server, without end."""
+        self.loads = [self.watch(f"load{n}", "create-loop", "-socket", server.socket, "-parent",
+                                 "/elsewhere", "-conc", "1", "-pause", "100ms", "-prefix", f"s{n}-")
+                      for n, server in enumerate(self.servers)]
+
+    def acknowledged(self):
+        return {i for load in self.loads for line in self.json_lines(load) for i in line["acknowledged"]}
+
+    def present(self, server):
+        answers, end = self.call(server, "spire.api.server.entry.v1.Entry/ListEntries",
+                                 {"output_mask": {"spiffe_id": True}, "page_size": 0}, "-timeout", "60s",
+                                 seconds=90)
+        self.assertEqual(end["code"], "OK", end)
+        return {entry["id"] for entry in answers[0].get("entries", [])}
+
+    def check_nothing_lost(self):
+        for load in self.loads:
+            load.terminate()
+        promised = self.acknowledged()
+        self.assertTrue(promised)
+        for server in self.servers:
+            wait_until(f"{server.name} to have all that was acknowledged",
+                       lambda: promised <= self.present(server), 5)
+        return len(promised)
+
+    def connections(self):
+        """How many connections each server has, by what the kernel says."""
+        port = self.servers[0].port
+        found = collections.Counter({address: 0 for address in ADDRESSES})
+        for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            fields = line.split()
+            place, _, number = fields[1].partition(":")
+            if fields[3] == "01" and int(number, 16) == port:
+                address = ".".join(str(byte) for byte in reversed(bytes.fromhex(place)))
+                found[address] += 1
+        return [found[address] for address in ADDRESSES]
+
+
+def write_figures(figures):
+    print(f"    {figures}")
+    if os.environ.get("SIGNET_FIGURES"):
+        with open(os.environ["SIGNET_FIGURES"], "a") as f:
+            f.write(json.dumps(figures) + "\n")

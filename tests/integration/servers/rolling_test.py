@@ -1,0 +1,50 @@
+"""Servers behind one name: agents spread, move on when a server ends, and come back to it."""
+
+import os
+import time
+import unittest
+
+from harness import postgres
+from harness.case import needs_signet
+from harness.process import wait_until
+from harness.several import ALL, SeveralServers, write_figures
+
+AGENTS = 12
+
+
+@needs_signet
+@unittest.skipUnless(postgres.installed(), "PostgreSQL is not installed")
+class RollingRestart(SeveralServers):
+    def balanced(self):
+        """Each server within half of its share; an agent that moves has two connections for a moment."""
+        found = self.connections()
+        share = sum(found) / len(found)
+        return sum(found) >= AGENTS and all(abs(n - share) <= share / 2 for n in found)
+
+    def test_no_issuance_fails_and_load_comes_back(self):
+        self.begin()
+        self.servers[0].create_entry("/me", "/node", [f"unix:uid:{os.geteuid()}"])
+        agents = self.agents_at([ALL] * AGENTS, {"agent": {"experimental": {"connection_age": "2s"}}})
+        self.verify_across(agents, 50)
+        for server in self.servers:
+            self.assertEqual(server.stop(), 0)
+            time.sleep(0.5)
+            server.start()
+        wait_until("the agents to be spread evenly", self.balanced, 30, 0.1)
+        spread = self.connections()
+        # One that ends without a word: the next call goes elsewhere, at once.
+        self.servers[1].kill()
+        began = time.monotonic()
+        for agent in agents:
+            code, lines = self.probe("fetch-jwt", "-socket", agent.socket, "-audience", "after")
+            self.assertEqual(code, 0, lines)
+        slowest = time.monotonic() - began
+        self.assertLess(slowest, 5 * 2.0 * len(agents))
+        self.servers[1].start()
+        verified = self.finish_verifier()
+        self.assertEqual(verified["refused"], 0)
+        write_figures({"agents": AGENTS, "connections": spread, **verified})
+
+
+if __name__ == "__main__":
+    unittest.main()
