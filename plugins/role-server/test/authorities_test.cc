@@ -6,6 +6,8 @@ namespace {
 using testing::AuthoritiesTest;
 using testing::kHour;
 
+constexpr std::int64_t kBegin = 1'700'000'000;  // where the clock of a QuietHost begins
+
 TEST_F(AuthoritiesTest, FirstStartMakesAndPublishesOneOfEachKind) {
   boot();
   EXPECT_EQ(bundle().x509_authorities_size(), 1);
@@ -81,6 +83,23 @@ TEST_F(AuthoritiesTest, ServerDownPastTheEndOfItsAuthoritiesStartsWithNewOnes) {
   EXPECT_NE(x509(), active);
   EXPECT_EQ(bundle().x509_authorities_size(), 1) << "expired two days ago, so it is gone";
   EXPECT_EQ(bundle().jwt_authorities_size(), 1);
+}
+
+TEST_F(AuthoritiesTest, ExpiredOnesLeaveAfterTheGraceButNeverTheLastOfAKind) {
+  boot();
+  const std::string first = bundle().x509_authorities(0).asn1();
+  const auto published = [&] {
+    const auto& all = bundle().x509_authorities();
+    return std::any_of(all.begin(), all.end(),
+                       [&](const auto& one) { return one.asn1() == first; });
+  };
+  for (const int hour : {13, 21, 25, 33, 41}) pass((hour * kHour) - (host_.now() - kBegin));
+  EXPECT_TRUE(published()) << "it ended 17 hours ago";
+  pass(8 * kHour);
+  EXPECT_FALSE(published());
+  host_.advance(100 * kHour);
+  boot([](ServerConfig& config) { config.disable_jwt_svids = true; });
+  EXPECT_EQ(bundle().jwt_authorities_size(), 1) << "expired, and the last that there is";
 }
 
 TEST_F(AuthoritiesTest, FailedPreparationLeavesTheActiveOneAndIsTriedAgain) {

@@ -4,9 +4,11 @@ A forced rotation (prepare, activate, taint, revoke) with our agent and with SPI
 gets another SVID before the old authority goes, and no stream of our agent ends.
 """
 
+import base64
 import json
 import os
 import signal
+import subprocess
 import time
 import unittest
 
@@ -133,6 +135,47 @@ class Authorities(TestCase):
         server.must("x509", "mint", "-spiffeID", f"{TD}/x")
         keys = json.loads(server.must("bundle", "show", "-format", "spiffe").out)["keys"]
         self.assertEqual(len(keys), 4, "it came back as a newcomer")
+
+    def test_fifty_authorities_are_warned_about(self):
+        server = self.server("signet")
+        key = json.loads(server.must("bundle", "show", "-output", "json").out)["jwt_authorities"][0]["public_key"]
+        many = [{"key_id": f"k{n}", "public_key": key} for n in range(49)]
+        _, end = self.call(server, "spire.api.server.bundle.v1.Bundle/AppendBundle", {"jwt_authorities": many})
+        self.assertEqual(end["code"], "OK", end)
+        server.stop()
+        server.start()
+        self.assertIn("The bundle holds many authorities", server.process.text())
+
+    def test_a_downstream_key_is_strong_and_nobodys_already(self):
+        server = self.server("signet")
+        server.create_entry("/down", "/node", ["unix:uid:9"], "-downstream")
+        down = self.folder / "down"
+        down.mkdir()
+        server.must("x509", "mint", "-spiffeID", f"{TD}/down", "-write", down)
+
+        def ask(csr):
+            return self.call_at(["-addr", f"127.0.0.1:{server.port}", "-dir", down],
+                                "svid.v1.SVID/NewDownstreamX509CA", {"csr": csr})
+
+        def fresh(*kind):
+            return self.probe("csr", "-spiffe-id", TD, *kind)[1][0]["csr"]
+        self.assertEqual(ask(fresh())["code"], "OK")
+        self.assertEqual(ask(fresh("-key", "rsa1024"))["code"], "InvalidArgument")
+        # The authority's own key, taken from the key manager's file.
+        keys = json.loads((server.data / "keys.json").read_text())["keys"]
+        own = next(key for name, key in keys.items() if "x509" in name.lower())
+        (down / "own.der").write_bytes(base64.b64decode(own))
+        made = subprocess.run(["openssl", "req", "-new", "-subj", "/O=x", "-keyform", "DER", "-key", down / "own.der",
+                               "-outform", "DER", "-addext", f"subjectAltName=URI:{TD}"],
+                              capture_output=True, check=True)
+        refused = ask(base64.b64encode(made.stdout).decode())
+        self.assertEqual(refused["code"], "InvalidArgument")
+        self.assertIn("authority already", refused["message"])
+
+    def call_at(self, where, method, request):
+        _, lines = self.probe("call", *where, "-method", f"spire.api.server.{method}", "-quiet",
+                              stdin=json.dumps(request))
+        return lines[-1]
 
     def test_a_server_that_lost_its_keys_alone_serves_at_once(self):
         server = self.server("signet")
