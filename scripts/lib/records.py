@@ -36,6 +36,10 @@ CASES = {
     "postgres-kills": ("tests/integration/servers/kills_test.py",
                        ["tests/run.py", "-k", "test_postgresql_that_ends",
                         "tests/integration/servers/kills_test.py"]),
+    "federation-signet": ("tests/integration/federation/rotation_test.py",
+                          ["tests/run.py", "tests/integration/federation/rotation_test.py"]),
+    "federation-spire": ("tests/interop/federation/rotation_test.py",
+                         ["tests/run.py", "tests/interop/federation/rotation_test.py"]),
     "fuzz": ("scripts/lib/fuzz.sh", ["scripts/test.sh", "fuzz", "60"]),
 }
 

@@ -51,6 +51,14 @@ class TestCase(unittest.TestCase):
             print(f"--- {log.relative_to(self.folder)} (last 25 of {len(lines)} lines)")
             print("\n".join(line[:300] for line in lines[-25:]))
 
+    @staticmethod
+    def figures(**values):
+        """Prints what was measured; a run at full size (scripts/test.sh long) keeps it."""
+        print(f"    {values}")
+        if os.environ.get("SIGNET_FIGURES"):
+            with open(os.environ["SIGNET_FIGURES"], "a") as f:
+                f.write(json.dumps(values) + "\n")
+
     def server(self, impl, over=None, name=None, start=True):
         name = name or f"server{len(self.nodes)}"
         node = deploy.Server(impl, self.folder / name, over, name=f"{impl}-{name}")

@@ -1,6 +1,8 @@
 """Trust domains beside each other: a server with a bundle endpoint, one agent, one workload."""
 
 import json
+import os
+import signal
 import time
 
 from . import deploy
@@ -86,6 +88,17 @@ class Domain:
             prepared = self.authorities(kind)["prepared"]["authority_id"]
             self.server.must("localauthority", kind, "activate", "-authorityID", prepared)
 
+    def taint(self):
+        """What was active before: its SVIDs are replaced."""
+        for kind in ("x509", "jwt"):
+            old = self.authorities(kind)["old"]["authority_id"]
+            self.server.must("localauthority", kind, "taint", "-authorityID", old)
+
+    def revoke(self):
+        for kind in ("x509", "jwt"):
+            old = self.authorities(kind)["old"]["authority_id"]
+            self.server.must("localauthority", kind, "revoke", "-authorityID", old)
+
 
 def keys(document):
     return {json.dumps({k: v for k, v in key.items()}, sort_keys=True)
@@ -100,49 +113,83 @@ def wait_equal(a, b, seconds=40):
 
 
 class CrossDomain:
-    """Continuous verification across two domains by processes that know the Workload API only:
-    mutual TLS at a rate, and JWTs of each checked by the other."""
+    """Continuous verification across two domains by processes that know the Workload API only.
 
-    def __init__(self, case, a, b, rate=10):
+    Mutual TLS, each connection a new one, both ways: go-spiffe's client and ours at a go-spiffe
+    server of `a`, go-spiffe's client at our server of `b`. And JWTs of each checked by the other.
+    """
+
+    def __init__(self, case, a, b, rate=5):
         self.case, self.a, self.b, self.rate = case, a, b, rate
         self.listener = case.watch(f"listener-{a.name}", "mtls-server", "-socket", a.agent.socket,
                                    "-authorize", b.workload_id, uid=a.uid)
         address = wait_until("the listener", lambda: case.json_lines(self.listener))[0]["listening"]
-        self.client = case.watch(f"client-{b.name}", "mtls-client", "-socket", b.agent.socket, "-addr",
-                                 address, "-authorize", a.workload_id, "-rate", str(rate), uid=b.uid)
+        where = case.folder / "our-listener"
+        where.mkdir()
+        os.chown(where, b.uid, b.uid)
+        self.our_listener = case.ours(f"our-listener-{b.name}", b.agent, "server", where / "address",
+                                      a.name, uid=b.uid)
+        wait_until("our listener", (where / "address").exists)
+        our_address = (where / "address").read_text().strip()
+        self.clients = [self._client(b, a, address), self._client(a, b, our_address)]
+        self.our_client = case.ours(f"our-client-{b.name}", b.agent, "client", address, rate, 3600,
+                                    a.name, uid=b.uid)
         self.began = time.monotonic()
         self.tokens = 0
         self.kids = set()
 
+    def _client(self, of, to, address):
+        return self.case.watch(f"client-{of.name}", "mtls-client", "-socket", of.agent.socket, "-addr",
+                               address, "-authorize", to.workload_id, "-rate", str(self.rate), uid=of.uid)
+
     def check_tokens(self):
+        # Another audience each time: a token that was asked for before would come out of the
+        # agent's cache, and what a new authority signs is what has to be believed at once.
+        audience = f"round-{self.tokens}"
         for issuer, judge in ((self.a, self.b), (self.b, self.a)):
-            _, lines = self.case.probe("fetch-jwt", "-socket", issuer.agent.socket, "-audience", "x",
+            _, lines = self.case.probe("fetch-jwt", "-socket", issuer.agent.socket, "-audience", audience,
                                        uid=issuer.uid)
             token = lines[0]["svids"][0]["token"]
-            code, said = self.case.probe("validate-jwt", "-socket", judge.agent.socket, "-audience", "x",
-                                         "-token", token, uid=judge.uid)
+            code, said = self.case.probe("validate-jwt", "-socket", judge.agent.socket, "-audience",
+                                         audience, "-token", token, uid=judge.uid)
             self.case.assertEqual(code, 0, f"{judge.name} does not believe {issuer.name}: {said}")
             self.case.assertEqual(said[0]["spiffe_id"], issuer.workload_id)
+            self.kids.add(token.split(".")[0])
             self.tokens += 1
 
-    def run(self, seconds):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+    def run_until(self, moment):
+        """Checks tokens twice a second until then (time.monotonic())."""
+        while time.monotonic() < moment:
             self.check_tokens()
-            time.sleep(0.5)
+            time.sleep(max(0.0, min(0.5, moment - time.monotonic())))
 
-    def finish(self):
-        """(client, server) tallies; fails the test when anything failed."""
-        import signal
-        tallies = []
-        for process in (self.client, self.listener):
-            process.popen.send_signal(signal.SIGTERM)
-            process.wait_exit()
-            tallies.append(self.case.json_lines(process)[-1])
-        client, server = tallies
-        self.case.assertEqual((client["failed"], server["failed"]), (0, 0), (client, server))
-        self.case.assertGreater(client["ok"], self.rate * (time.monotonic() - self.began) * 0.3)
-        return client, server
+    def _end(self, process):
+        process.popen.send_signal(signal.SIGTERM)
+        process.wait_exit()
+        return self.case.json_lines(process)[-1]
+
+    def finish(self, certificates):
+        """Fails the test when anything failed, or when either side's workload showed fewer than so
+        many certificates and signed tokens with fewer than so many keys. Gives the figures."""
+        seconds = time.monotonic() - self.began
+        tallies = [self._end(process) for process in self.clients]  # before what they talk to
+        ours = self._end(self.our_client)
+        listener = self._end(self.listener)
+        self.our_listener.popen.send_signal(signal.SIGTERM)
+        self.our_listener.wait_exit()
+        seen = self.our_listener.text().splitlines()
+        case = self.case
+        for tally in (*tallies, listener):
+            case.assertEqual(tally["failed"], 0, tally)
+        case.assertEqual(ours["failures"], 0, ours)
+        case.assertEqual([line for line in seen if line != self.a.workload_id], [])
+        for made in (tallies[0]["ok"], tallies[1]["ok"], ours["handshakes"]):
+            case.assertGreater(made, self.rate * seconds * 0.3, "the load was there")
+        shown = {self.a.name: len(tallies[0]["peer_serials"]), self.b.name: len(tallies[1]["peer_serials"])}
+        case.assertGreaterEqual(min(shown.values()), certificates, shown)
+        case.assertGreaterEqual(len(self.kids), 2 * certificates)
+        return {"seconds": round(seconds), "handshakes": listener["ok"] + len(seen), "failed": 0,
+                "tokens": self.tokens, "certificates": shown, "token_keys": len(self.kids)}
 
 
 def web_certificates(folder, names=("localhost",)):

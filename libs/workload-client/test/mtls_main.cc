@@ -1,11 +1,12 @@
 // workload-mtls: one side of mutual TLS by an X509Source, for the tests of whole systems.
 //
-//   workload-mtls server ADDRESS_FILE          listens on 127.0.0.1, writes "host:port" to the file
-//   workload-mtls client HOST:PORT RATE SECONDS
+//   workload-mtls server ADDRESS_FILE [PEER]   listens on 127.0.0.1, writes "host:port" to the file
+//   workload-mtls client HOST:PORT RATE SECONDS [PEER]
 //
 // Each connection is one handshake, four bytes each way. The client prints one JSON object with
-// its counts at the end; the server prints one line per connection. The peer has to be of the
-// trust domain of our own identity. SPIFFE_ENDPOINT_SOCKET names the agent.
+// its counts when the time is over or SIGTERM comes; the server prints one line per connection.
+// PEER is the trust domain that the peer has to be of; without it, that of our own identity.
+// SPIFFE_ENDPOINT_SOCKET names the agent.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -78,6 +79,8 @@ int serve(const TlsContext& context, const char* address_file) {
   }
 }
 
+volatile sig_atomic_t told_to_end = 0;
+
 int drive(const TlsContext& context, X509Source& source, const std::string& target, int rate,
           int seconds) {
   sockaddr_in address{};
@@ -89,7 +92,7 @@ int drive(const TlsContext& context, X509Source& source, const std::string& targ
   std::string first_error;
   std::set<std::string> serials;
   const auto start = std::chrono::steady_clock::now();
-  for (int n = 0; n < rate * seconds; ++n) {
+  for (int n = 0; n < rate * seconds && told_to_end == 0; ++n) {
     std::this_thread::sleep_until(start + std::chrono::milliseconds(1000LL * n / rate));
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     serials.insert(source.current()->default_svid().chain.front().serial_decimal());
@@ -115,9 +118,11 @@ int drive(const TlsContext& context, X509Source& source, const std::string& targ
 
 int main(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "";
-  if (!(mode == "server" && argc == 3) && !(mode == "client" && argc == 5)) {
+  if (!(mode == "server" && (argc == 3 || argc == 4)) &&
+      !(mode == "client" && (argc == 5 || argc == 6))) {
     std::fprintf(stderr,
-                 "usage: workload-mtls server ADDRESS_FILE | client HOST:PORT RATE SECONDS\n");
+                 "usage: workload-mtls server ADDRESS_FILE [PEER] | "
+                 "client HOST:PORT RATE SECONDS [PEER]\n");
     return 2;
   }
   signal(SIGPIPE, SIG_IGN);
@@ -126,11 +131,17 @@ int main(int argc, char** argv) {
   const auto transport = make_grpc_transport(*target);
   X509Source source(*transport);
   if (const Status ready = source.wait(std::chrono::seconds(15)); !ready.ok()) return fail(ready);
-  const TrustDomain own = source.current()->default_svid().spiffe_id.trust_domain();
-  const auto context = mode == "server" ? make_server_context(source, authorize_member_of(own))
-                                        : make_client_context(source, authorize_member_of(own));
+  const bool server = mode == "server";
+  const char* named = argv[server ? 3 : 5];  // a null pointer behind the last argument
+  const auto peer =
+      named != nullptr
+          ? TrustDomain::parse(named)
+          : Result<TrustDomain>(source.current()->default_svid().spiffe_id.trust_domain());
+  if (!peer) return fail(peer.status());
+  const auto context = server ? make_server_context(source, authorize_member_of(*peer))
+                              : make_client_context(source, authorize_member_of(*peer));
   if (!context) return fail(context.status());
-  return mode == "server"
-             ? serve(**context, argv[2])
-             : drive(**context, source, argv[2], std::stoi(argv[3]), std::stoi(argv[4]));
+  if (!server) signal(SIGTERM, [](int) { told_to_end = 1; });
+  return server ? serve(**context, argv[2])
+                : drive(**context, source, argv[2], std::stoi(argv[3]), std::stoi(argv[4]));
 }

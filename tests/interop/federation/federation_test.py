@@ -5,50 +5,15 @@ import ssl
 import unittest
 
 from harness import paths
-from harness.case import TestCase, UID_A, UID_B, needs_root
-from harness.federation import CrossDomain, Domain, wait_equal, web_certificates
+from harness.case import TestCase
+from harness.federation import Domain, wait_equal, web_certificates
 from harness.process import wait_until
 
 OURS = "signet" if paths.have_signet() else "spire"
-# SPIRE polls every 15 s at the earliest and its agents every 5 s, so a key has to be known that
-# long before it signs.
-PREPARED_FOR = 35
-ROTATIONS = 5 if paths.long_run() else 1
 
-
-@needs_root
 class Federation(TestCase):
     def pair(self, **kw):
-        return Domain(self, OURS, "ours.org", UID_A, **kw), Domain(self, "spire", "theirs.org", UID_B, **kw)
-
-    def test_rotation_on_both_sides_under_cross_domain_verification(self):
-        ours, theirs = self.pair()
-        ours.federates_with(theirs)
-        for domain in (ours, theirs):
-            domain.start()
-        ours.learn(theirs)
-        # Not by its configuration: its first poll would fail for want of a bundle, and the next come
-        # after a minute.
-        theirs.create_relationship(ours)
-        ours.start_workload(theirs)
-        theirs.start_workload(ours)
-        for domain, other in ((ours, theirs), (theirs, ours)):
-            domain.server.must("federation", "refresh", "-id", other.name)
-        traffic = CrossDomain(self, ours, theirs)
-        for _ in range(ROTATIONS):
-            for domain in (ours, theirs):
-                domain.prepare()
-            traffic.run(PREPARED_FOR)
-            for domain in (ours, theirs):
-                domain.activate()
-            # SVIDs live 60 s and are renewed at half of that: both sides show new ones now.
-            traffic.run(35)
-        client, server = traffic.finish()
-        self.assertGreaterEqual(len(client["peer_serials"]), 2)
-        self.assertGreaterEqual(len(server["peer_serials"]), 2)
-        wait_equal(ours, theirs)
-        print(f"    {client['ok']} handshakes, {traffic.tokens} tokens, "
-              f"{len(client['peer_serials'])} and {len(server['peer_serials'])} certificates")
+        return Domain(self, OURS, "ours.org", **kw), Domain(self, "spire", "theirs.org", **kw)
 
     def test_the_federation_api_alone_is_enough(self):
         """No federates_with: relationships are made over the API, the bundle comes with them."""
