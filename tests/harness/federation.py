@@ -9,6 +9,9 @@ from . import deploy
 from .process import run, wait_until
 
 
+KINDS = ("x509", "jwt")
+
+
 class Domain:
     """The server and, when asked for, the agent of one trust domain."""
 
@@ -21,6 +24,7 @@ class Domain:
         self.workload_id = f"spiffe://{name}/workload"
         self.server = case.server(impl, over, name=f"server-{name}", start=False)
         self.agent = None
+        self.active, self.prepared, self.old = {}, {}, {}  # kind -> authority ID
         self.server.over = deploy.merge(
             {"server": {"trust_domain": name, "default_x509_svid_ttl": "60s",
                         "federation": self.federation_settings()}}, over)
@@ -76,28 +80,33 @@ class Domain:
         result = self.server.cli("bundle", "list", "-id", other.name, "-format", "spiffe")
         return keys(result.out) if result.code == 0 else None
 
-    def authorities(self, kind):
-        return json.loads(self.server.must("localauthority", kind, "show", "-output", "json").out)
+    # The life of its authorities, of both kinds. Each step knows the IDs from the one before.
+
+    def _by_hand(self, kind, what, authority):
+        words = ["-authorityID", authority] if authority else []
+        said = self.server.must("localauthority", kind, what, *words, "-output", "json").out
+        return next(iter(json.loads(said).values()))["authority_id"]
 
     def prepare(self):
-        for kind in ("x509", "jwt"):
-            self.server.must("localauthority", kind, "prepare")
+        for kind in KINDS:
+            self.prepared[kind] = self._by_hand(kind, "prepare", None)
 
     def activate(self):
-        for kind in ("x509", "jwt"):
-            prepared = self.authorities(kind)["prepared"]["authority_id"]
-            self.server.must("localauthority", kind, "activate", "-authorityID", prepared)
+        for kind in KINDS:
+            if kind not in self.active:
+                shown = self.server.must("localauthority", kind, "show", "-output", "json").out
+                self.active[kind] = json.loads(shown)["active"]["authority_id"]
+            self.old[kind] = self.active[kind]
+            self.active[kind] = self._by_hand(kind, "activate", self.prepared.pop(kind))
 
     def taint(self):
         """What was active before: its SVIDs are replaced."""
-        for kind in ("x509", "jwt"):
-            old = self.authorities(kind)["old"]["authority_id"]
-            self.server.must("localauthority", kind, "taint", "-authorityID", old)
+        for kind in KINDS:
+            self._by_hand(kind, "taint", self.old[kind])
 
     def revoke(self):
-        for kind in ("x509", "jwt"):
-            old = self.authorities(kind)["old"]["authority_id"]
-            self.server.must("localauthority", kind, "revoke", "-authorityID", old)
+        for kind in KINDS:
+            self._by_hand(kind, "revoke", self.old.pop(kind))
 
 
 def keys(document):
@@ -157,11 +166,15 @@ class CrossDomain:
             self.kids.add(token.split(".")[0])
             self.tokens += 1
 
-    def run_until(self, moment):
-        """Checks tokens twice a second until then (time.monotonic())."""
-        while time.monotonic() < moment:
+    def run(self, seconds):
+        """Checks tokens twice a second for so long, and once at least."""
+        end = time.monotonic() + seconds
+        while True:
             self.check_tokens()
-            time.sleep(max(0.0, min(0.5, moment - time.monotonic())))
+            left = end - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(0.5, left))
 
     def _end(self, process):
         process.popen.send_signal(signal.SIGTERM)

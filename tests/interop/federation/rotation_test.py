@@ -38,13 +38,13 @@ class RotationWithSpire(TestCase):
         for n in range(ROTATIONS):
             for domain in (ours, theirs):
                 domain.prepare()
-            traffic.run_until(began + n * PERIOD + PREPARED_FOR)
+            traffic.run(PREPARED_FOR)
             for domain in (ours, theirs):
                 domain.activate()
-            traffic.run_until(began + (n + 1) * PERIOD)
+            traffic.run(began + (n + 1) * PERIOD - time.monotonic())
         figures = traffic.finish(certificates=ROTATIONS + 1)
         wait_equal(ours, theirs)
-        self.figures(rotations=ROTATIONS, period_seconds=PERIOD, prepared_seconds=PREPARED_FOR, **figures)
+        self.figures(rotations=ROTATIONS, prepared_seconds=PREPARED_FOR, **figures)
 
 
 if __name__ == "__main__":
