@@ -87,15 +87,31 @@ class Files(TestCase):
             for word in words:
                 self.assertIn(word, result.out + result.err, change)
 
-    def test_a_restricting_key_that_does_not_work_yet_is_refused(self):
-        for change in ({"experimental": {"require_pq_kem": True}}, {"audit_log_enabled": True},
-                       {"experimental": {"auth_opa_policy_engine": {"local": {"rego_path": "x"}}}}):
+    def test_a_key_that_restricts_and_does_nothing_yet_is_refused_by_name(self):
+        cidrs = {"server": {"proxy_protocol_trusted_cidrs": ["10.0.0.0/8"]}}
+        opa = {"server": {"experimental": {"auth_opa_policy_engine": {"local": {"rego_path": "x"}}}}}
+        tls = {"telemetry": {"Prometheus": {"port": 9988, "tls": {"cert_file": "x"}}}}
+        acme = {"server": {"federation": {"bundle_endpoint": {"profile https_web": {"acme": {
+            "domain_name": "example.org", "email": "a@example.org"}}}}}}
+        for change, words in ((cidrs, ["proxy_protocol_trusted_cidrs"]), (opa, ["auth_opa_policy_engine", "Lua"]),
+                              ({"server": {"experimental": {"require_pq_kem": True}}}, ["require_pq_kem"]),
+                              (tls, ["tls"]), (acme, ["acme"])):
             _, settings = self.server_settings()
-            deploy.merge(settings["server"], change)
+            deploy.merge(settings, change)
             result, _ = self.validate("server", deploy.hcl(settings))
-            if result.code == 0:
-                # Then it works: the server starts and says nothing of ignoring it.
-                self.assertNotIn("ignored", result.out + result.err, change)
+            self.assertEqual(result.code, 1, (change, result))
+            for word in words:
+                self.assertIn(word, result.out + result.err, change)
+            self.assertNotIn("ignored", result.out + result.err, change)
+
+    def test_a_key_that_restricts_nothing_may_say_so(self):
+        """The default of such a key, written out, is no reason not to start."""
+        for change in ({"server": {"experimental": {"require_pq_kem": False}}},
+                       {"server": {"proxy_protocol_trusted_cidrs": []}}, {"server": {"audit_log_enabled": True}}):
+            _, settings = self.server_settings()
+            deploy.merge(settings, change)
+            result, _ = self.validate("server", deploy.hcl(settings))
+            self.assertEqual(result.code, 0, (change, result))
 
     def test_environment_variables_are_expanded_when_asked(self):
         server, settings = self.server_settings()

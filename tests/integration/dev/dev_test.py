@@ -129,6 +129,11 @@ class Dev(TestCase):
         dev = self.start("dev", UID_STRANGER)
         self.check_identities(UID_STRANGER)
         self.assertEqual(self.ids_at_socket(1), "PermissionDenied", "other users get no identity")
+        # Its memory holds keys: not even another process of its own user may look into it.
+        other = self.spawn("other", ["sleep", "60"], uid=UID_STRANGER)
+        for process, code in ((dev, 1), (other, 0)):
+            looked = run(["cat", f"/proc/{process.pid}/environ"], uid=UID_STRANGER)
+            self.assertEqual(looked.code, code, looked)
         self.end(dev)
         self.assertEqual(self.sockets_left(), [])
         for path in self.state.rglob("*"):
