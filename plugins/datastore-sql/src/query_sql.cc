@@ -108,8 +108,7 @@ class Builder {
       case SetMatch::kSubset:
         and_("row IN (SELECT s.row FROM " + set_table(name) + " s WHERE s.value " +
              is_one_of(column) + " GROUP BY s.row HAVING count(*) = (SELECT t." + name +
-             "_count FROM " + std::string(table_) + " t WHERE t.row = s.row) UNION ALL SELECT row" +
-             " FROM " + std::string(table_) + " WHERE " + name + "_count = 0)");
+             "_count FROM " + std::string(table_) + " t WHERE t.row = s.row))");
         return {};
       case SetMatch::kSuperset:
         if (column.values.size() == 1) break;

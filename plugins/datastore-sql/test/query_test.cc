@@ -36,7 +36,7 @@ bool matches(const Set& stored, const Set& asked, SetMatch match) {
     case SetMatch::kExact:
       return stored == asked;
     case SetMatch::kSubset:
-      return both == stored;
+      return !stored.empty() && both == stored;
     case SetMatch::kSuperset:
       return both == asked;
     case SetMatch::kAny:

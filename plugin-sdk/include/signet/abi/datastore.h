@@ -62,7 +62,7 @@ typedef struct signet_revision {
 } signet_revision;
 
 #define SIGNET_MATCH_EXACT 0    /* sets equal */
-#define SIGNET_MATCH_SUBSET 1   /* stored in requested */
+#define SIGNET_MATCH_SUBSET 1   /* stored in requested; an empty set never is */
 #define SIGNET_MATCH_SUPERSET 2 /* stored holds requested */
 #define SIGNET_MATCH_ANY 3      /* they meet */
 #define SIGNET_WANT_RECORDS 0
