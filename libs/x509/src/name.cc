@@ -66,7 +66,8 @@ std::optional<std::string> value_text(const der::Element& value) {
   }
 }
 
-// Calls visit(oid, value) for each attribute; false when the bytes are not a Name.
+// Calls visit(oid, value, whether an RDN begins) for each attribute; false when the bytes are not a
+// Name.
 template <typename Visit>
 bool walk(ByteView name, Visit visit) {
   der::Reader top(name);
@@ -75,12 +76,12 @@ bool walk(ByteView name, Visit visit) {
   while (rdns.ok() && !rdns.at_end()) {
     der::Reader rdn = rdns.set();
     if (!rdn.ok() || rdn.at_end()) return false;  // SET SIZE (1..MAX)
-    while (rdn.ok() && !rdn.at_end()) {
+    for (bool begins = true; rdn.ok() && !rdn.at_end(); begins = false) {
       der::Reader attribute = rdn.sequence();
       const ByteView oid = attribute.oid();
       const auto value = attribute.any();
       if (!value || !attribute.at_end()) return false;
-      visit(oid, *value);
+      visit(oid, *value, begins);
     }
     if (!rdn.ok()) return false;
   }
@@ -93,6 +94,18 @@ bool printable(std::string_view text) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            std::string_view(" '()+,-./:=?").find(c) != std::string_view::npos;
   });
+}
+
+// RFC 4514 2.4.
+std::string escaped(std::string_view value) {
+  std::string out;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const bool special = std::string_view(",+\"\\<>;").find(value[i]) != std::string_view::npos;
+    const bool at_an_end = value[i] == ' ' && (i == 0 || i + 1 == value.size());
+    if (special || at_an_end || (value[i] == '#' && i == 0)) out += '\\';
+    out += value[i];
+  }
+  return out;
 }
 
 void put_rdn(der::Writer& out, ByteView oid, const std::vector<std::string>& values) {
@@ -116,7 +129,7 @@ void put_rdn(der::Writer& out, ByteView oid, const std::vector<std::string>& val
 
 bool is_name(ByteView der) {
   bool strings = true;
-  const bool good = walk(der, [&](ByteView, const der::Element& value) {
+  const bool good = walk(der, [&](ByteView, const der::Element& value, bool) {
     constexpr std::uint8_t kUniversalString = 0x1c;
     strings = strings && (value.tag == kUniversalString ? value.value.size() % 4 == 0
                                                         : value_text(value).has_value());
@@ -127,7 +140,7 @@ bool is_name(ByteView der) {
 Result<Name> Name::parse(ByteView der) {
   Name name;
   bool readable = true;
-  const bool good = walk(der, [&](ByteView oid, const der::Element& element) {
+  const bool good = walk(der, [&](ByteView oid, const der::Element& element, bool) {
     const auto text = value_text(element);
     const auto is = [&](ByteView known) { return crypto::equal(oid, known); };
     std::vector<std::string>* list = is(oid::kCountry)              ? &name.country
@@ -187,20 +200,29 @@ std::string name_to_text(ByteView der) {
       {oid::kOrganizationalUnit, "OU"},
       {oid::kLocality, "L"},
       {oid::kProvince, "ST"},
-      {oid::kStreetAddress, "street"},
-      {oid::kPostalCode, "postalCode"},
+      {oid::kStreetAddress, "STREET"},
+      {oid::kPostalCode, "POSTALCODE"},
       {oid::kCommonName, "CN"},
-      {oid::kSerialNumberRdn, "serialNumber"},
+      {oid::kSerialNumberRdn, "SERIALNUMBER"},
   };
-  std::string text;
-  walk(der, [&](ByteView oid, const der::Element& element) {
-    if (!text.empty()) text += ", ";
+  std::vector<std::string> rdns;
+  walk(der, [&](ByteView oid, const der::Element& element, bool begins) {
+    if (begins) {
+      rdns.emplace_back();
+    } else {
+      rdns.back() += '+';
+    }
     const auto* known = std::find_if(std::begin(kShort), std::end(kShort),
                                      [&](const Short& s) { return crypto::equal(s.oid, oid); });
-    text += known != std::end(kShort) ? std::string(known->name) : oid_to_text(oid);
-    text += '=';
-    text += value_text(element).value_or("?");
+    rdns.back() += known != std::end(kShort) ? std::string(known->name) : oid_to_text(oid);
+    rdns.back() += '=';
+    rdns.back() += escaped(value_text(element).value_or("?"));
   });
+  std::string text;
+  for (auto rdn = rdns.rbegin(); rdn != rdns.rend(); ++rdn) {
+    if (!text.empty()) text += ',';
+    text += *rdn;
+  }
   return text;
 }
 

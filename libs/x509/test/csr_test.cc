@@ -40,7 +40,7 @@ TEST(Csr, RequestsOfEveryKeyTypeVerify) {
     const auto csr = Csr::parse_and_verify(create_csr({}, key).value());
     ASSERT_TRUE(csr.ok());
     EXPECT_TRUE(csr->public_key() == key.public_key());
-    EXPECT_EQ(name_to_text(csr->subject_raw()), "C=US, O=SPIRE");
+    EXPECT_EQ(name_to_text(csr->subject_raw()), "O=SPIRE,C=US");
   }
 }
 

@@ -42,7 +42,9 @@ void add_extension(X509* certificate, int nid, const char* value) {
   X509_EXTENSION_free(extension);
 }
 
-Bytes openssl_certificate(int kind, bool ca) {
+const EVP_MD* digest_for(int kind) { return kind == 1 ? EVP_sha384() : EVP_sha256(); }
+
+Bytes openssl_certificate(int kind, bool ca, const EVP_MD* digest) {
   const Ptr<EVP_PKEY> key = make_key(kind);
   const Ptr<X509> certificate(X509_new());
   X509_set_version(certificate.get(), 2);
@@ -62,11 +64,11 @@ Bytes openssl_certificate(int kind, bool ca) {
   if (!ca) add_extension(certificate.get(), NID_ext_key_usage, "serverAuth,clientAuth");
   add_extension(certificate.get(), NID_subject_alt_name,
                 "URI:spiffe://example.org/x,DNS:a.example.org,IP:10.0.0.1,email:a@b");
-  EXPECT_NE(X509_sign(certificate.get(), key.get(), kind == 1 ? EVP_sha384() : EVP_sha256()), 0);
+  EXPECT_NE(X509_sign(certificate.get(), key.get(), digest), 0);
   return der_of(certificate.get(), i2d_X509);
 }
 
-Bytes openssl_request(int kind) {
+Bytes openssl_request(int kind, const EVP_MD* digest) {
   const Ptr<EVP_PKEY> key = make_key(kind);
   const Ptr<X509_REQ> request(X509_REQ_new());
   X509_REQ_set_pubkey(request.get(), key.get());
@@ -75,7 +77,7 @@ Bytes openssl_request(int kind) {
                                                          "URI:spiffe://example.org/x"));
   X509_REQ_add_extensions(request.get(), extensions);
   sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
-  EXPECT_NE(X509_REQ_sign(request.get(), key.get(), kind == 1 ? EVP_sha384() : EVP_sha256()), 0);
+  EXPECT_NE(X509_REQ_sign(request.get(), key.get(), digest), 0);
   return der_of(request.get(), i2d_X509_REQ);
 }
 
@@ -104,7 +106,7 @@ class Differential : public ::testing::TestWithParam<int> {};
 
 TEST_P(Differential, CertificatesOfOpensslReadTheSame) {
   for (bool ca : {false, true}) {
-    const Bytes der = openssl_certificate(GetParam(), ca);
+    const Bytes der = openssl_certificate(GetParam(), ca, digest_for(GetParam()));
     const auto ours = Certificate::parse(der);
     ASSERT_TRUE(ours.ok()) << ours.status().to_string();
     expect_same(*ours, openssl_parse(der).get());
@@ -117,16 +119,26 @@ TEST_P(Differential, CertificatesOfOpensslReadTheSame) {
 }
 
 TEST_P(Differential, RequestsOfOpensslVerify) {
-  const Bytes der = openssl_request(GetParam());
+  const Bytes der = openssl_request(GetParam(), digest_for(GetParam()));
   const auto csr = Csr::parse_and_verify(der);
   ASSERT_TRUE(csr.ok()) << csr.status().to_string();
   EXPECT_EQ(csr->uris(), std::vector<std::string>{"spiffe://example.org/x"});
 }
 
+TEST_P(Differential, NothingThatIsSignedOverSha1IsBelieved) {
+  const Bytes der = openssl_certificate(GetParam(), true, EVP_sha1());
+  const Ptr<X509> theirs = openssl_parse(der);
+  const Ptr<EVP_PKEY> key(X509_get_pubkey(theirs.get()));
+  ASSERT_EQ(X509_verify(theirs.get(), key.get()), 1) << "but for its digest it is good";
+  const auto ours = Certificate::parse(der);
+  EXPECT_FALSE(ours.ok() && ours->check_signature_from(*ours->public_key()).ok());
+  EXPECT_FALSE(Csr::parse_and_verify(openssl_request(GetParam(), EVP_sha1())).ok());
+}
+
 // One byte changed, cut or put in: we may be stricter than OpenSSL, never laxer.
 TEST_P(Differential, WhatWeAcceptOfMutationsOpensslAcceptsAndReadsTheSame) {
   std::mt19937 random(static_cast<unsigned>(GetParam()) + 1);  // fixed seed: failures repeat
-  const Bytes original = openssl_certificate(GetParam(), true);
+  const Bytes original = openssl_certificate(GetParam(), true, digest_for(GetParam()));
   int accepted = 0;
   for (int i = 0; i < 3000; ++i) {
     Bytes der = original;

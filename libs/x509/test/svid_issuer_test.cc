@@ -33,7 +33,7 @@ TEST_F(Issuer, WhatItIssuesVerifies) {
   EXPECT_EQ(leaf.serial_decimal(), svid.serial_decimal());
   EXPECT_EQ(leaf.not_before(), kNow - std::chrono::seconds(10));
   EXPECT_EQ(leaf.not_after(), kNow + std::chrono::hours(1));
-  EXPECT_EQ(name_to_text(leaf.subject_raw()), "C=US, O=SPIRE");
+  EXPECT_EQ(name_to_text(leaf.subject_raw()), "O=SPIRE,C=US");
 }
 
 TEST_F(Issuer, CapsTheLifetimeToTheAuthoritys) {
@@ -55,7 +55,7 @@ TEST_F(Issuer, FirstDnsNameBecomesTheCommonName) {
   p.dns_names = names;
   p.subject = &subject;
   const Certificate leaf = Certificate::parse(issuer_.issue(p)->der).value();
-  EXPECT_EQ(name_to_text(leaf.subject_raw()), "C=NL, O=Shop, CN=b.example.org");
+  EXPECT_EQ(name_to_text(leaf.subject_raw()), "CN=b.example.org,O=Shop,C=NL");
   EXPECT_EQ(leaf.dns_names(), names);
 }
 

@@ -42,7 +42,7 @@ struct Name {
   bool operator==(const Name&) const = default;
 };
 
-/// "C=US, O=SPIRE, CN=x" for people; unknown attributes appear by OID.
+/// "CN=x,O=SPIRE,C=US": RFC 4514 with the type names of Go; unknown attributes appear by OID.
 std::string name_to_text(ByteView der);
 /// The contents of an OID in DER for "2.5.4.45"; nothing when it is not one.
 Result<Bytes> oid_from_text(std::string_view dotted);
