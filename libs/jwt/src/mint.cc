@@ -22,7 +22,8 @@ Result<std::string> claims_text(const SvidParams& params) {
   for (const std::string& one : params.audience) {
     if (!one.empty()) audience.push_back(one);
   }
-  if (audience.empty()) return Status::invalid_argument("at least one audience is required");
+  if (audience.empty())
+    return Status::invalid_argument("invalid JWT-SVID audience: cannot be empty");
   claims["sub"] = params.spiffe_id.to_string();
   claims["aud"] = std::move(audience);
   claims["exp"] = x509::to_unix(params.expires_at);

@@ -141,7 +141,7 @@ Status create_join_token_call(CallContext& call, const api::CreateJoinTokenReque
   }
   if (request.has_agent_id()) {
     const auto parent = join_token_agent_id(services.trust_domain(), token);
-    Status made = parent.status();
+    Status made = parent.status().prefixed("failed to create join token ID");
     if (parent) {
       id_to_api(*parent, alias.mutable_parent_id());
       auto* selector = alias.add_selectors();

@@ -1,6 +1,7 @@
 // spire.api.server.entry.v1.Entry: the calls that manage registration entries, and the two by
 // which agents fetch theirs (entry_sync.cc has the streaming one).
 #include <algorithm>
+#include <tuple>
 
 #include "api_id.h"
 #include "api_status.h"
@@ -62,10 +63,14 @@ AuditFields audit_fields(const Entry& e, uint32_t fields) {
   return out;
 }
 
-// SPIRE answers a write with the names in order; a later read gives them as they were written,
-// and the first one written is the certificate's common name.
-void sort_dns_names(Entry& entry) {
+// SPIRE answers a write with selectors and DNS names in order; a later read gives them as they were
+// written, and the first name written is the certificate's common name.
+void sort_sets(Entry& entry) {
   std::sort(entry.mutable_dns_names()->begin(), entry.mutable_dns_names()->end());
+  std::sort(entry.mutable_selectors()->begin(), entry.mutable_selectors()->end(),
+            [](const auto& a, const auto& b) {
+              return std::tie(a.type(), a.value()) < std::tie(b.type(), b.value());
+            });
 }
 
 class EntryService {
@@ -145,7 +150,7 @@ class EntryService {
         if (stored[n]->existed) {
           status = Status::already_exists("similar entry already exists");
         } else {
-          sort_dns_names(stored[n]->entry);
+          sort_sets(stored[n]->entry);
         }
         apply_mask(stored[n]->entry, fields);
         *result->mutable_entry() = std::move(stored[n]->entry);
@@ -171,7 +176,7 @@ class EntryService {
       } else if (!stored[n]) {
         status = failed(call, "failed to update entry", stored[n].status());
       } else {
-        sort_dns_names(stored[n]->entry);
+        sort_sets(stored[n]->entry);
         apply_mask(stored[n]->entry, fields);
         *result->mutable_entry() = std::move(stored[n]->entry);
       }

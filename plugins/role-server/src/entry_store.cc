@@ -38,7 +38,7 @@ void fail_good(std::vector<Result<StoredEntry>>& results, const Status& status) 
 }  // namespace
 
 Result<StoredEntry> EntryStore::create_in(Transaction& tx, Entry entry) {
-  SIGNET_RETURN_IF_ERROR(check_for_store(entry, kAllFields));
+  SIGNET_RETURN_IF_ERROR(check_for_creation(entry));
   SIGNET_TRY(const std::vector<Record> similar, tx.query(similar_entry_query(entry)));
   if (!similar.empty()) {
     SIGNET_TRY(Entry stored, entry_from_record(similar.front()));

@@ -80,15 +80,12 @@ Result<Entry> entry_from_api(const TrustDomain& trust_domain, const Entry& entry
         out.add_federates_with(td->name());
       }
     }
+    // A set, which SPIRE gives back in this order whatever it was.
+    std::sort(out.mutable_federates_with()->begin(), out.mutable_federates_with()->end());
   }
   if (wants(fields, Entry::kSelectorsFieldNumber)) {
     SIGNET_RETURN_IF_ERROR(check_selectors(entry));
     *out.mutable_selectors() = entry.selectors();
-    // Sorted, as SPIRE gives them back whatever their order was.
-    std::sort(out.mutable_selectors()->begin(), out.mutable_selectors()->end(),
-              [](const auto& a, const auto& b) {
-                return std::tie(a.type(), a.value()) < std::tie(b.type(), b.value());
-              });
   }
   if (wants(fields, Entry::kStoreSvidFieldNumber)) out.set_store_svid(entry.store_svid());
   if (wants(fields, Entry::kX509SvidTtlFieldNumber)) out.set_x509_svid_ttl(entry.x509_svid_ttl());
@@ -105,15 +102,18 @@ Result<Entry> entry_from_api(const TrustDomain& trust_domain, const Entry& entry
   return out;
 }
 
+Status check_for_creation(const Entry& entry) {
+  if (entry.store_svid() && entry.additional_attributes().disable_x509_svid_prefetch()) {
+    return invalid("specifying cache behaviour is incompatible with storable SVIDs");
+  }
+  return check_for_store(entry, ~uint32_t{0});
+}
+
 Status check_for_store(const Entry& entry, uint32_t fields) {
-  if (wants(fields, Entry::kSelectorsFieldNumber) && entry.store_svid()) {
-    if (entry.additional_attributes().disable_x509_svid_prefetch()) {
-      return invalid("specifying cache behaviour is incompatible with storable SVIDs");
-    }
-    if (!one_selector_type(entry)) {
-      return invalid(
-          "invalid registration entry: selector types must be the same when store SVID is enabled");
-    }
+  if (wants(fields, Entry::kSelectorsFieldNumber) && entry.store_svid() &&
+      !one_selector_type(entry)) {
+    return invalid(
+        "invalid registration entry: selector types must be the same when store SVID is enabled");
   }
   if (entry.id().size() > kMaxIdSize)
     return invalid("invalid registration entry: entry ID too long");

@@ -16,9 +16,11 @@ Result<spire::api::types::Entry> entry_from_api(const TrustDomain& trust_domain,
                                                 const spire::api::types::Entry& entry,
                                                 uint32_t fields);
 
-/// What the store asks of an entry before it is written, `fields` as above.
+/// What the store asks of an entry before `fields` of it, as above, are written.
 /// Errors   kInvalidArgument: "datastore-validation: ..."
 Status check_for_store(const spire::api::types::Entry& entry, uint32_t fields);
+/// The same for a new one, of which a little more is asked.
+Status check_for_creation(const spire::api::types::Entry& entry);
 
 /// A selector or DNS name may stand there once. Asked after the search for a similar entry.
 /// Errors   kAlreadyExists: "datastore-sql: ..."

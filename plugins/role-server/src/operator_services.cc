@@ -1,6 +1,7 @@
 // The small services of the admin socket: Health, Debug and Logger.
 #include <algorithm>
 #include <mutex>
+#include <utility>
 
 #include "agent_records.h"
 #include "api_id.h"
@@ -158,7 +159,14 @@ void register_logger_service(MethodRegistry& methods, ServiceContext&) {
 }
 
 void register_health_service(MethodRegistry& methods, ServiceContext&) {
-  methods.unary("/grpc.health.v1.Health/Check", check_health);
+  const std::string prefix = "/grpc.health.v1.Health/";
+  methods.unary(prefix + "Check", check_health);
+  for (const auto& [name, flags] : {std::pair("List", 0u), {"Watch", SIGNET_RPC_SERVER_STREAM}}) {
+    methods.stream(
+        prefix + name, flags,
+        [status = Status(Code::kUnimplemented, "method " + std::string(name) + " not implemented")](
+            const std::shared_ptr<CallContext>& call, std::string_view) { call->finish(status); });
+  }
 }
 
 }  // namespace signet::server
