@@ -11,13 +11,14 @@ _RULES = [
     ("jwt", re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+")),
     ("uuid", re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")),
     ("time", re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( ?[+-]\d\d:?\d\d( [A-Z]+)?| ?UTC|Z)?")),
+    ("serial", re.compile(r"\bSERIALNUMBER=\d+")),
     ("duration", re.compile(r"\b\d+(\.\d+)?(ns|µs|us|ms)\b")),
 ]
 
 # After these words SPIRE's text goes on with what a Go library or its database calls the fault; what
 # matters is that the sentence before it, and the code, are the same.
 _LIBRARY = re.compile(
-    r'(malformed CSR|failed to parse CSR|unable to parse X\.509 authority|invalid CSR signature|'
+    r'(malformed CSR|failed to parse CSR|unable to parse (?:X\.509|JWT) authority|invalid CSR signature|'
     r'failed to convert X\.509 authority|failed to convert JWT authority|failed to create token|'
     r'failed to list entries|failed to verify CSR signature|invalid DNS name|malformed public key|'
     r'invalid public key|invalid JWT authority(?!: missing)): '
