@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 """Measures Signet and SPIRE in one sitting with svidload, and prints a table for docs/performance.md.
 
-    tests/load/compare.py [--impl signet,spire] [--seconds 10] [--streams 1000] [--many 50000] [--json FILE]
+    tests/load/compare.py [--impl signet,spire] [--database sqlite|postgres] [--seconds 10] [--streams 1000]
+                          [--many 50000] [--fill-seconds 90] [--json FILE]
+
+With `--database postgres` both are measured on one PostgreSQL that the command starts, with fsync, each in a
+database of its own; its CPU time is told beside.
 
 `per CPU second` is what compares: operations by the CPU time of the measured process, from /proc.
 The servers' rate limits are off. `openssl speed ecdsap256` in the same sitting gives the most that
@@ -22,6 +26,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from harness import deploy, paths  # noqa: E402
+from harness.postgres import Postgres  # noqa: E402
 from harness.process import wait_until  # noqa: E402
 
 
@@ -47,10 +52,27 @@ def ideal():
     return {"sign": sign, "verify": verify, "ideal": 1 / (1 / sign + 1 / verify)}
 
 
-def idle(impl, folder):
+class Place:
+    """Where a server of an implementation lives: its folder, and its database unless that is SQLite."""
+
+    def __init__(self, impl, folder, postgres):
+        self.impl, self.folder, self.postgres = impl, folder, postgres
+        folder.mkdir()
+
+    def server(self, over=None):
+        over = dict(over or {})
+        if self.postgres:
+            over["plugins"] = {"DataStore sql": self.postgres.data_store(self.folder.name)}
+        return deploy.Server(self.impl, self.folder / "server", over).start()
+
+    def database(self):
+        return ["-database-pid", self.postgres.process.popen.pid] if self.postgres else []
+
+
+def idle(place):
     """Resident KiB, 30 s after the start, with 10 entries and one agent."""
-    folder.mkdir()
-    server = deploy.Server(impl, folder / "server").start()
+    impl, folder = place.impl, place.folder
+    server = place.server()
     agent = deploy.Agent(impl, folder / "agent", server).start()
     try:
         for n in range(10):
@@ -62,26 +84,25 @@ def idle(impl, folder):
         server.kill()
 
 
-def server_cases(impl, folder, seconds, many):
-    folder.mkdir()
-    server = deploy.Server(impl, folder / "server", {"server": {"log_level": "WARN"}}).start()
+def server_cases(place, seconds, many, fill_seconds):
+    server = place.server({"server": {"log_level": "WARN"}})
     try:
         common = ["server", "-socket", server.socket, "-addr", f"127.0.0.1:{server.port}", "-pid",
-                  server.process.pid, "-dur", f"{seconds}s"]
+                  server.process.pid, "-dur", f"{seconds}s", *place.database()]
         out = svidload(*common, "-entries", 1000, "-cases", "create,sync,x509,jwt,list")
         if many:
-            svidload(*common, "-entries", many, "-cases", "create")
-            out += [{**r, "case": f"entry_create at {many:,}"}
+            # Who is slow is measured at what there is when the time is over.
+            filled = svidload(*common, "-entries", many, "-create-limit", f"{fill_seconds}s", "-cases", "create")
+            out += [{**r, "case": "entry_create, many in store", "in_store": 1000 + filled[0]["ops"]}
                     for r in svidload(*common, "-entries", 1000, "-cases", "create")]
         return out
     finally:
         server.kill()
 
 
-def agent_cases(impl, folder, seconds, streams):
-    folder.mkdir()
-    server = deploy.Server(impl, folder / "server", {"server": {"log_level": "WARN"}}).start()
-    agent = deploy.Agent(impl, folder / "agent", server, {"agent": {"log_level": "WARN"}}).start()
+def agent_cases(place, seconds, streams):
+    server = place.server({"server": {"log_level": "WARN"}})
+    agent = deploy.Agent(place.impl, place.folder / "agent", server, {"agent": {"log_level": "WARN"}}).start()
     try:
         server.create_entry("/me", "/node", ["unix:uid:0"])
         wait_until("the identity", lambda: agent.cli("api", "fetch").code == 0, 30, 0.2)
@@ -96,27 +117,35 @@ def agent_cases(impl, folder, seconds, streams):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--impl", default="spire,signet")
+    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--streams", type=int, default=1000)
     parser.add_argument("--many", type=int, default=50000,
-                        help="entries in store for the second entry_create (SPIRE takes minutes); 0: left out")
+                        help="entries in store for the second entry_create; 0: left out")
+    parser.add_argument("--fill-seconds", type=int, default=90, help="the longest that creating those may take")
     parser.add_argument("--json")
     args = parser.parse_args()
     cpu = next(x.split(":")[1].strip() for x in open("/proc/cpuinfo") if x.startswith("model name"))
     result = {"date": time.strftime("%Y-%m-%d"), "machine": f"{cpu}, Linux {platform.release()}",
               "openssl": ideal()}
-    for impl in args.impl.split(","):
-        with tempfile.TemporaryDirectory(prefix="sgt-") as folder:
-            folder = pathlib.Path(folder)
-            folder.chmod(0o755)
-            result[impl] = {
-                "cases": server_cases(impl, folder / "s", args.seconds, args.many)
-                + agent_cases(impl, folder / "a", args.seconds, args.streams),
-                "idle": idle(impl, folder / "i")}
+    with tempfile.TemporaryDirectory(prefix="sgt-") as folder:
+        folder = pathlib.Path(folder)
+        folder.chmod(0o755)
+        postgres = Postgres(folder / "postgres", durable=True).start() if args.database == "postgres" else None
+        try:
+            for impl in args.impl.split(","):
+                place = [Place(impl, folder / f"{impl}_{word}", postgres) for word in "sai"]
+                result[impl] = {
+                    "cases": server_cases(place[0], args.seconds, args.many, args.fill_seconds)
+                    + agent_cases(place[1], args.seconds, args.streams),
+                    "idle": idle(place[2])}
+        finally:
+            if postgres:
+                postgres.kill()
     if args.json:
         pathlib.Path(args.json).write_text(json.dumps(result, indent=1) + "\n")
     impls = args.impl.split(",")
-    print(f"{result['date']}, {result['machine']}")
+    print(f"{result['date']}, {result['machine']}, {args.database}")
     o = result["openssl"]
     print(f"openssl speed ecdsap256: {o['sign']:.0f} signs/s, {o['verify']:.0f} verifies/s, "
           f"ideal {o['ideal']:.0f}/s\n")
@@ -133,6 +162,9 @@ def main():
                 row.append(r.get("note", ""))
             else:
                 row.append(f"{r.get('per_cpu_second', 0):.0f} ({r.get('p50_ms', 0):.1f}, {r.get('p99_ms', 0):.1f})"
+                           + (f", PostgreSQL {1e6 * r['database_cpu_seconds'] / r['ops']:.0f} µs each"
+                              if r.get("database_cpu_seconds") and r["ops"] else "")
+                           + (f", {r['in_store']:,} in store" if "in_store" in r else "")
                            + (f", {r['errors']} errors: {r.get('first_error')}" if r.get("errors") else ""))
         print(f"| {name} | " + " | ".join(row) + " |")
     print("| idle, resident | " + " | ".join(

@@ -14,6 +14,7 @@ constexpr unsigned kBytea = 17;           // its type's number in pg_type
 constexpr std::size_t kFirstPiece = 200;  // rows of the first fetch of a large answer
 constexpr std::size_t kMostInPiece = 5000;
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20;  // about
+constexpr pqxx::result::size_type kSampledRow = 16;  // each of so many tells how long rows are
 // A B-tree takes no value of more than 2,704 bytes. What is longer than this is searched for
 // by its beginning and its digest, which no shorter value can look like.
 constexpr std::size_t kLongestKey = 1024;
@@ -169,12 +170,13 @@ Status Statement::fetch() {
   result_ = *done;
   next_ = 0;
   asked_ = pieces_;
+  std::size_t looked_at = 0;
   std::size_t bytes = 0;
-  for (const auto& row : result_) {
-    for (const auto& field : row) bytes += field.size();
+  for (pqxx::result::size_type n = 0; n < result_.size(); n += kSampledRow, ++looked_at) {
+    for (const auto& field : result_[n]) bytes += field.size();
   }
-  if (!result_.empty()) {
-    const std::size_t fit = kPieceBytes / (bytes / result_.size() + 1);
+  if (looked_at != 0) {
+    const std::size_t fit = kPieceBytes / (bytes / looked_at + 1);
     pieces_ = std::clamp<std::size_t>(fit, 1, kMostInPiece);
   }
   return {};
@@ -186,7 +188,7 @@ Result<bool> Statement::step() {
     SIGNET_RETURN_IF_ERROR(fetch());
   }
   if (next_ >= result_.size()) return false;
-  ++next_;
+  row_ = result_[next_++];
   // Never while the row is read: a short string's bytes would move with it.
   cells_.resize(result_.columns());
   return true;
@@ -205,11 +207,12 @@ void Statement::rewind() {
   cursor_.clear();
   values_.clear();
   result_ = pqxx::result();
+  row_ = pqxx::row();
   executed_ = false;
 }
 
 std::int64_t Statement::integer(int column) const {
-  const pqxx::field field = result_[next_ - 1][static_cast<pqxx::row::size_type>(column)];
+  const pqxx::field field = row_[static_cast<pqxx::row::size_type>(column)];
   const std::string_view bytes(field.c_str(), field.size());
   if (!cursor_.empty()) {  // big-endian, four or eight bytes
     std::uint64_t value = bytes.empty() || !(bytes[0] & 0x80) ? 0 : ~std::uint64_t{0};
@@ -222,7 +225,7 @@ std::int64_t Statement::integer(int column) const {
 }
 
 std::string_view Statement::text(int column) const {
-  const pqxx::field field = result_[next_ - 1][static_cast<pqxx::row::size_type>(column)];
+  const pqxx::field field = row_[static_cast<pqxx::row::size_type>(column)];
   const std::string_view bytes(field.c_str(), field.size());  // as long as result_
   if (!cursor_.empty() || field.type() != kBytea) return bytes;
   const auto place = static_cast<std::size_t>(column);

@@ -65,6 +65,7 @@ class Statement final : public sql::Statement {
   bool executed_ = false;
   pqxx::result result_;
   pqxx::result::size_type next_ = 0;
+  pqxx::row row_;                           // the present one
   std::string cursor_;                      // open; its rows come in binary form
   std::size_t asked_ = 0;                   // rows of the last fetch
   std::size_t pieces_ = 0;                  // rows of the next

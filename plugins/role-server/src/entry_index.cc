@@ -27,89 +27,94 @@ std::vector<std::string> sorted_selectors(
 
 }  // namespace
 
-IndexedEntry::IndexedEntry(const spire::api::types::Entry& entry)
-    : encoded(entry.SerializeAsString()),
-      revision_number(entry.revision_number()),
-      created_at(entry.created_at()),
-      expires_at(entry.expires_at()),
-      admin(entry.admin()),
-      downstream(entry.downstream()) {
-  encoded.shrink_to_fit();
-  id = std::string_view(encoded).substr(encoded.find(entry.id()), entry.id().size());
+EntryIndex::~EntryIndex() {
+  entries_.drain([](IndexedEntry& entry) { entry.let_go(); });
 }
 
-spire::api::types::Entry IndexedEntry::message() const {
-  spire::api::types::Entry entry;
-  entry.ParseFromString(encoded);
-  return entry;
-}
-
-void EntryIndex::append(Slot*& first, Slot& slot, Links Slot::*list) {
+void EntryIndex::append(IndexedEntry*& first, IndexedEntry& entry, Links IndexedEntry::*list) {
   if (first == nullptr) {
-    first = (slot.*list).previous = &slot;
+    first = (entry.*list).previous = &entry;
     return;
   }
-  Slot* const last = std::exchange((first->*list).previous, &slot);
-  (last->*list).next = &slot;
-  (slot.*list).previous = last;
+  IndexedEntry* const last = std::exchange((first->*list).previous, &entry);
+  (last->*list).next = &entry;
+  (entry.*list).previous = last;
 }
 
-void EntryIndex::unlink(Slot*& first, Slot& slot, Links Slot::*list) {
-  const auto [previous, next] = slot.*list;
-  (&slot == first ? first : (previous->*list).next) = next;
-  Slot* const after = next != nullptr ? next : first;
+void EntryIndex::unlink(IndexedEntry*& first, IndexedEntry& entry, Links IndexedEntry::*list) {
+  const auto [previous, next] = entry.*list;
+  (&entry == first ? first : (previous->*list).next) = next;
+  IndexedEntry* const after = next != nullptr ? next : first;
   if (after != nullptr) (after->*list).previous = previous;
 }
 
-EntryIndex::Node& EntryIndex::node(const std::string& path) {
-  const auto [at, is_new] = nodes_.try_emplace(path);
-  if (is_new) at->second.path = at->first;
-  return at->second;
+// Among those with its SPIFFE ID.
+void EntryIndex::name(IndexedEntry& entry) {
+  IndexedEntry* first = named_.find(entry.path());
+  if (first == nullptr) named_.insert(entry);
+  append(first, entry, &IndexedEntry::namesake_);
 }
 
-void EntryIndex::drop_if_unused(const Node& node) {
-  if (node.unused()) nodes_.erase(nodes_.find(node.path));
-}
-
-void EntryIndex::insert(const spire::api::types::Entry& entry, uint64_t revision) {
-  remove(entry.id());
-  if (entry.spiffe_id().trust_domain() != trust_domain_.name() ||
-      entry.parent_id().trust_domain() != trust_domain_.name()) {
-    return;
+void EntryIndex::unname(IndexedEntry& entry) {
+  IndexedEntry* const before = named_.find(entry.path());
+  IndexedEntry* first = before;
+  unlink(first, entry, &IndexedEntry::namesake_);
+  if (first == nullptr) {
+    named_.remove(entry);
+  } else if (first != before) {
+    named_.replace(entry, *first);
   }
-  IndexedPtr indexed = std::make_shared<const IndexedEntry>(entry);
-  Slot& slot = slots_[indexed->id];
-  slot.entry = std::move(indexed);
-  slot.revision = revision;
-  slot.parent = &node(entry.parent_id().path());
-  slot.self = &node(entry.spiffe_id().path());
-  append(slot.parent->children, slot, &Slot::sibling);
-  append(slot.self->names, slot, &Slot::namesake);
-  if (entry.parent_id().path() == kServerPath && !entry.selectors().empty()) {
-    slot.alias_selectors =
-        std::make_unique<const std::vector<std::string>>(sorted_selectors(entry.selectors()));
-    aliases_[slot.alias_selectors->front()].push_back(&slot);
+}
+
+EntryIndex::Node& EntryIndex::parent_node(std::string_view path) {
+  if (const auto known = nodes_.find(path); known != nodes_.end()) return known->second;
+  const auto at = nodes_.try_emplace(std::string(path)).first;
+  Node& node = at->second;
+  node.path = at->first;
+  for (IndexedEntry* n = named_.find(path); n != nullptr; n = n->namesake_.next) n->self_ = &node;
+  return node;
+}
+
+void EntryIndex::drop_if_unused(const Node* node) {
+  if (node == nullptr || node->children != nullptr || named_.find(node->path) != nullptr) return;
+  nodes_.erase(nodes_.find(node->path));
+}
+
+void EntryIndex::insert(std::string_view encoded, const EntryParts& parts, uint64_t revision) {
+  remove(parts.id);
+  if (parts.domain != trust_domain_.name() || parts.parent_domain != trust_domain_.name()) return;
+  IndexedEntry& entry = *IndexedEntry::make(encoded, parts, revision);
+  entry.generation_ = generation_;
+  entries_.insert(entry);
+  name(entry);
+  if (const auto own = nodes_.find(parts.path); own != nodes_.end()) entry.self_ = &own->second;
+  entry.parent_ = &parent_node(parts.parent_path);
+  append(entry.parent_->children, entry, &IndexedEntry::sibling_);
+  if (parts.parent_path == kServerPath && parts.has_selectors) {
+    std::vector<std::string> selectors = sorted_selectors(entry.message().selectors());
+    if (selectors.empty()) return;  // that cannot be read
+    const std::string first = selectors.front();
+    aliases_[first].push_back({&entry, std::move(selectors)});
+    entry.alias_ = true;
   }
 }
 
 void EntryIndex::remove(std::string_view id) {
-  const auto it = slots_.find(id);
-  if (it == slots_.end()) return;
-  Slot& slot = it->second;
-  Node& parent = *slot.parent;
-  Node& self = *slot.self;
-  unlink(parent.children, slot, &Slot::sibling);
-  unlink(self.names, slot, &Slot::namesake);
-  if (slot.alias_selectors) {
-    const auto bucket = aliases_.find(slot.alias_selectors->front());
-    std::erase(bucket->second, &slot);
+  IndexedEntry* const entry = entries_.find(id);
+  if (entry == nullptr) return;
+  if (entry->alias_) {
+    const auto bucket = aliases_.find(sorted_selectors(entry->message().selectors()).front());
+    std::erase_if(bucket->second, [&](const Alias& alias) { return alias.entry == entry; });
     if (bucket->second.empty()) aliases_.erase(bucket);
   }
-  // The key lies in the entry, which stays until its slot is off the map.
-  const IndexedPtr entry = std::move(slot.entry);
-  slots_.erase(it);
-  if (&parent != &self) drop_if_unused(parent);
+  entries_.remove(*entry);
+  unname(*entry);
+  const Node* const parent = entry->parent_;
+  const Node* const self = entry->self_;
+  unlink(entry->parent_->children, *entry, &IndexedEntry::sibling_);
+  if (parent != self) drop_if_unused(parent);
   drop_if_unused(self);
+  entry->let_go();
 }
 
 bool EntryIndex::path_of(std::string_view id, std::string_view& path) const {
@@ -118,12 +123,6 @@ bool EntryIndex::path_of(std::string_view id, std::string_view& path) const {
   if (!id.starts_with(kScheme) || id.substr(kScheme.size(), name.size()) != name) return false;
   path = id.substr(kScheme.size() + name.size());
   return path.empty() || path.front() == '/';
-}
-
-bool EntryIndex::alias_matches(const Slot& alias,
-                               const std::vector<std::string>& agent_selectors) const {
-  return std::includes(agent_selectors.begin(), agent_selectors.end(),
-                       alias.alias_selectors->begin(), alias.alias_selectors->end());
 }
 
 // Where the agent's authorised entries hang from: its own path, and each alias it answers to.
@@ -136,16 +135,20 @@ std::vector<const EntryIndex::Node*> EntryIndex::roots_of(std::string_view agent
   for (const std::string& selector : selectors->second) {
     const auto bucket = aliases_.find(selector);
     if (bucket == aliases_.end()) continue;
-    for (const Slot* alias : bucket->second) {
-      if (!expired(*alias->entry, now) && alias_matches(*alias, selectors->second))
-        roots.push_back(alias->self);
+    for (const Alias& alias : bucket->second) {
+      const Node* const node = alias.entry->self_;
+      if (node != nullptr && !expired(*alias.entry, now) &&
+          std::includes(selectors->second.begin(), selectors->second.end(), alias.selectors.begin(),
+                        alias.selectors.end())) {
+        roots.push_back(node);
+      }
     }
   }
   return roots;
 }
 
 void EntryIndex::for_each_authorized(std::string_view agent_id,
-                                     const std::function<void(const IndexedPtr&)>& fn) const {
+                                     const std::function<void(const IndexedEntry&)>& fn) const {
   std::string_view path;
   if (!path_of(agent_id, path)) return;
   const int64_t now = host_.unix_seconds();
@@ -156,20 +159,45 @@ void EntryIndex::for_each_authorized(std::string_view agent_id,
   while (!todo.empty()) {
     const Node* n = todo.back();
     todo.pop_back();
-    for (const Slot* child = n->children; child != nullptr; child = child->sibling.next) {
-      if (expired(*child->entry, now)) continue;
-      fn(child->entry);
+    for (const IndexedEntry* child = n->children; child != nullptr; child = child->sibling_.next) {
+      if (expired(*child, now)) continue;
+      fn(*child);
       // Most entries are leaves: only one with children of its own is worth remembering.
-      if (child->self->children != nullptr && seen.insert(child->self).second)
-        todo.push_back(child->self);
+      if (child->self_ != nullptr && child->self_->children != nullptr &&
+          seen.insert(child->self_).second) {
+        todo.push_back(child->self_);
+      }
     }
   }
 }
 
 std::vector<IndexedPtr> EntryIndex::authorized(std::string_view agent_id) const {
   std::vector<IndexedPtr> out;
-  for_each_authorized(agent_id, [&](const IndexedPtr& entry) { out.push_back(entry); });
+  for_each_authorized(agent_id, [&](const IndexedEntry& entry) { out.emplace_back(&entry); });
   return out;
+}
+
+// Upwards from the entry: its chain of parents is short, the agent's list is not.
+bool EntryIndex::is_below(const std::vector<const Node*>& roots, const IndexedEntry& entry,
+                          int64_t now) const {
+  if (expired(entry, now)) return false;
+  const auto is_root = [&](const Node* node) {
+    return std::find(roots.begin(), roots.end(), node) != roots.end();
+  };
+  if (is_root(entry.parent_)) return true;
+  std::vector<const Node*> todo = {entry.parent_};
+  std::unordered_set<const Node*> seen(todo.begin(), todo.end());
+  while (!todo.empty()) {
+    const Node* n = todo.back();
+    todo.pop_back();
+    if (is_root(n)) return true;
+    for (const IndexedEntry* above = named_.find(n->path); above != nullptr;
+         above = above->namesake_.next) {
+      if (!expired(*above, now) && seen.insert(above->parent_).second)
+        todo.push_back(above->parent_);
+    }
+  }
+  return false;
 }
 
 IndexedPtr EntryIndex::find_authorized(std::string_view agent_id, std::string_view entry_id) const {
@@ -177,32 +205,29 @@ IndexedPtr EntryIndex::find_authorized(std::string_view agent_id, std::string_vi
   if (!path_of(agent_id, path)) return nullptr;
   const int64_t now = host_.unix_seconds();
   std::shared_lock lock(mutex_);
-  const auto it = slots_.find(entry_id);
-  if (it == slots_.end() || expired(*it->second.entry, now)) return nullptr;
-  // Upwards from the entry: its chain of parents is short, the agent's list is not.
-  if (const auto own = nodes_.find(path);
-      own != nodes_.end() && it->second.parent == &own->second) {
-    return it->second.entry;
-  }
+  const IndexedEntry* const entry = entries_.find(entry_id);
+  if (entry == nullptr || !is_below(roots_of(path), *entry, now)) return nullptr;
+  return IndexedPtr(entry);
+}
+
+std::vector<IndexedPtr> EntryIndex::find_authorized(
+    std::string_view agent_id, std::span<const std::string_view> entry_ids) const {
+  std::vector<IndexedPtr> out;
+  std::string_view path;
+  if (!path_of(agent_id, path)) return out;
+  const int64_t now = host_.unix_seconds();
+  out.reserve(entry_ids.size());
+  std::shared_lock lock(mutex_);
   const std::vector<const Node*> roots = roots_of(path);
-  std::vector<const Node*> todo = {it->second.parent};
-  std::unordered_set<const Node*> seen(todo.begin(), todo.end());
-  while (!todo.empty()) {
-    const Node* n = todo.back();
-    todo.pop_back();
-    if (std::find(roots.begin(), roots.end(), n) != roots.end()) return it->second.entry;
-    for (const Slot* above = n->names; above != nullptr; above = above->namesake.next) {
-      if (!expired(*above->entry, now) && seen.insert(above->parent).second)
-        todo.push_back(above->parent);
-    }
-  }
-  return nullptr;
+  entries_.find_each(entry_ids, [&](const IndexedEntry* entry) {
+    if (entry != nullptr && is_below(roots, *entry, now)) out.emplace_back(entry);
+  });
+  return out;
 }
 
 IndexedPtr EntryIndex::find(std::string_view entry_id) const {
   std::shared_lock lock(mutex_);
-  const auto it = slots_.find(entry_id);
-  return it == slots_.end() ? nullptr : it->second.entry;
+  return IndexedPtr(entries_.find(entry_id));
 }
 
 std::vector<IndexedPtr> EntryIndex::by_spiffe_id(std::string_view spiffe_id) const {
@@ -211,10 +236,9 @@ std::vector<IndexedPtr> EntryIndex::by_spiffe_id(std::string_view spiffe_id) con
   if (!path_of(spiffe_id, path)) return out;
   const int64_t now = host_.unix_seconds();
   std::shared_lock lock(mutex_);
-  const auto it = nodes_.find(path);
-  if (it == nodes_.end()) return out;
-  for (const Slot* slot = it->second.names; slot != nullptr; slot = slot->namesake.next) {
-    if (!expired(*slot->entry, now)) out.push_back(slot->entry);
+  for (const IndexedEntry* entry = named_.find(path); entry != nullptr;
+       entry = entry->namesake_.next) {
+    if (!expired(*entry, now)) out.emplace_back(entry);
   }
   return out;
 }
@@ -227,8 +251,8 @@ EntryPtr EntryIndex::authorized_entry(std::string_view agent_id, std::string_vie
 EntryDirectory::Privileges EntryIndex::privileges(std::string_view spiffe_id) const {
   Privileges out;
   for (const IndexedPtr& entry : by_spiffe_id(spiffe_id)) {
-    out.admin = out.admin || entry->admin;
-    if (entry->downstream && !out.downstream) {
+    out.admin = out.admin || entry->admin();
+    if (entry->downstream() && !out.downstream) {
       out.downstream = std::make_shared<const spire::api::types::Entry>(entry->message());
     }
   }
@@ -237,7 +261,7 @@ EntryDirectory::Privileges EntryIndex::privileges(std::string_view spiffe_id) co
 
 std::size_t EntryIndex::count() const {
   std::shared_lock lock(mutex_);
-  return slots_.size();
+  return entries_.size();
 }
 
 void EntryIndex::agent_changed(std::string_view agent_id,
@@ -256,28 +280,42 @@ void EntryIndex::agent_changed(std::string_view agent_id,
 
 void EntryIndex::agent_removed(std::string_view agent_id) { agent_changed(agent_id, {}); }
 
+// What is known stays until the end: whoever asks meanwhile must not find half of the entries.
 Status EntryIndex::reload(Transaction& tx) {
   {
     std::unique_lock lock(mutex_);
-    slots_.clear();
-    nodes_.clear();
-    aliases_.clear();
+    ++generation_;
     erased_.clear();
     erased_order_.clear();
   }
   Query all;
   all.kind = kEntryKind;
-  return tx.for_each(all, [this](const signet_record& r) {
-    spire::api::types::Entry entry;
+  SIGNET_RETURN_IF_ERROR(tx.for_each(all, [this](const signet_record& r) {
+    EntryParts parts;
     const std::string_view encoded = encoded_entry(view(r.body));
-    if (encoded.empty() ||
-        !entry.ParseFromArray(encoded.data(), static_cast<int>(encoded.size()))) {
+    if (encoded.empty() || !read_entry(encoded, parts) || parts.id != view(r.id)) {
       host_.error("Skipping a stored entry that cannot be read", {{"entry_id", view(r.id)}});
       return;
     }
     std::unique_lock lock(mutex_);
-    insert(entry, r.revision);
+    load(encoded, parts, r.revision);
+  }));
+  std::unique_lock lock(mutex_);
+  std::vector<std::string> gone;
+  entries_.for_each([&](const IndexedEntry& entry) {
+    if (entry.generation_ != generation_) gone.emplace_back(entry.id());
   });
+  for (const std::string& id : gone) remove(id);
+  return {};
+}
+
+void EntryIndex::load(std::string_view encoded, const EntryParts& parts, uint64_t revision) {
+  IndexedEntry* const known = entries_.find(parts.id);
+  if (known != nullptr && known->revision_ == revision) {
+    known->generation_ = generation_;
+  } else {
+    insert(encoded, parts, revision);
+  }
 }
 
 uint64_t EntryIndex::erased_at(std::string_view id) const {
@@ -287,8 +325,8 @@ uint64_t EntryIndex::erased_at(std::string_view id) const {
 
 bool EntryIndex::knows(const Change& change) const {
   std::shared_lock lock(mutex_);
-  const auto it = slots_.find(change.id);
-  if (it != slots_.end()) return it->second.revision >= change.revision;
+  if (const IndexedEntry* entry = entries_.find(change.id))
+    return entry->revision_ >= change.revision;
   return erased_at(change.id) >= change.revision;
 }
 
@@ -302,17 +340,19 @@ void EntryIndex::apply(const Record& record) {
 }
 
 void EntryIndex::apply(const spire::api::types::Entry& entry, uint64_t revision) {
+  const std::string encoded = entry.SerializeAsString();
+  EntryParts parts;
+  if (!read_entry(encoded, parts)) return;  // never: it was encoded here
   std::unique_lock lock(mutex_);
-  const auto it = slots_.find(entry.id());
-  if (it != slots_.end() ? it->second.revision >= revision : erased_at(entry.id()) > revision)
-    return;
-  insert(entry, revision);
+  const IndexedEntry* const known = entries_.find(parts.id);
+  if (known != nullptr ? known->revision_ >= revision : erased_at(parts.id) > revision) return;
+  insert(encoded, parts, revision);
 }
 
 void EntryIndex::erase(std::string_view id, uint64_t revision) {
   std::unique_lock lock(mutex_);
-  const auto it = slots_.find(id);
-  if (it != slots_.end() && it->second.revision > revision) return;
+  const IndexedEntry* const known = entries_.find(id);
+  if (known != nullptr && known->revision_ > revision) return;
   remove(id);
   if (erased_.insert_or_assign(std::string(id), revision).second) erased_order_.emplace_back(id);
   if (erased_order_.size() > kErasedKept) {

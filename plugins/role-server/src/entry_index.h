@@ -15,8 +15,8 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <memory>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -26,38 +26,31 @@
 
 #include "change_follower.h"
 #include "entry_record.h"
+#include "indexed_entry.h"
+#include "intrusive_table.h"
 #include "service_context.h"
 #include "spire/api/types/entry.pb.h"
 
 namespace signet::server {
 
-// One entry as the index holds it. Immutable once published; not moved, since `id` lies in it.
-struct IndexedEntry {
-  explicit IndexedEntry(const spire::api::types::Entry& entry);
-  IndexedEntry(const IndexedEntry&) = delete;
-  IndexedEntry& operator=(const IndexedEntry&) = delete;
-
-  std::string encoded;  // spire.api.types.Entry
-  std::string_view id;  // in `encoded`
-  int64_t revision_number = 0;
-  int64_t created_at = 0;
-  int64_t expires_at = 0;
-  bool admin = false;
-  bool downstream = false;
-
-  spire::api::types::Entry message() const;
+struct IndexedEntry::Node {          // a path that some entry names as its parent
+  std::string_view path;             // its key in the index
+  IndexedEntry* children = nullptr;  // the first entry whose parent this is
 };
-using IndexedPtr = std::shared_ptr<const IndexedEntry>;
 
 class EntryIndex final : public EntryDirectory, public ChangeSubscriber {
  public:
   EntryIndex(Host host, TrustDomain trust_domain)
       : host_(std::move(host)), trust_domain_(std::move(trust_domain)) {}
+  ~EntryIndex() override;
 
   /// Each entry the agent (its SPIFFE ID) is authorised for, once, in no order.
   void for_each_authorized(std::string_view agent_id,
-                           const std::function<void(const IndexedPtr&)>& fn) const;
+                           const std::function<void(const IndexedEntry&)>& fn) const;
   std::vector<IndexedPtr> authorized(std::string_view agent_id) const;
+  /// Of these entries those that exist and that this agent is authorised for, in their order.
+  std::vector<IndexedPtr> find_authorized(std::string_view agent_id,
+                                          std::span<const std::string_view> entry_ids) const;
   /// The entry when it exists and this agent is authorised for it, else null.
   IndexedPtr find_authorized(std::string_view agent_id, std::string_view entry_id) const;
   IndexedPtr find(std::string_view entry_id) const;
@@ -81,30 +74,14 @@ class EntryIndex final : public EntryDirectory, public ChangeSubscriber {
   void apply(const spire::api::types::Entry& entry, uint64_t revision);
 
  private:
-  // With 100,000s of entries the size of these counts: bytes per entry are tested.
-  struct Node;
-  struct Slot;
-  struct Links {               // a slot's neighbours in one of a node's two lists
-    Slot* previous = nullptr;  // of the first one: the last
-    Slot* next = nullptr;
+  using Node = IndexedEntry::Node;
+  using Links = IndexedEntry::Links;
+  struct ById {
+    std::string_view operator()(const IndexedEntry& entry) const { return entry.id(); }
   };
-  struct Slot {  // an entry in the graph
-    IndexedPtr entry;
-    uint64_t revision = 0;
-    Node* parent = nullptr;
-    Node* self = nullptr;
-    Links sibling;                                                    // in parent->children
-    Links namesake;                                                   // in self->names
-    std::unique_ptr<const std::vector<std::string>> alias_selectors;  // sorted; of a node alias
+  struct ByPath {
+    std::string_view operator()(const IndexedEntry& entry) const { return entry.path(); }
   };
-  struct Node {                // one SPIFFE ID path
-    std::string_view path;     // its key in nodes_
-    Slot* children = nullptr;  // the first entry whose parent is this path
-    Slot* names = nullptr;     // the first entry whose SPIFFE ID is this path
-    bool unused() const { return children == nullptr && names == nullptr; }
-  };
-  static void append(Slot*& first, Slot& slot, Links Slot::*list);
-  static void unlink(Slot*& first, Slot& slot, Links Slot::*list);
   struct TextHash {
     using is_transparent = void;
     std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
@@ -112,30 +89,45 @@ class EntryIndex final : public EntryDirectory, public ChangeSubscriber {
   template <typename T>
   using ByText = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 
+  struct Alias {
+    IndexedEntry* entry;
+    std::vector<std::string> selectors;  // sorted "type:value"
+  };
+
   // All below: with mutex_ held.
-  Node& node(const std::string& path);
-  void drop_if_unused(const Node& node);
-  void insert(const spire::api::types::Entry& entry, uint64_t revision);
+  static void append(IndexedEntry*& first, IndexedEntry& entry, Links IndexedEntry::*list);
+  static void unlink(IndexedEntry*& first, IndexedEntry& entry, Links IndexedEntry::*list);
+  Node& parent_node(std::string_view path);
+  void drop_if_unused(const Node* node);
+  void insert(std::string_view encoded, const EntryParts& parts, uint64_t revision);
+  void load(std::string_view encoded, const EntryParts& parts, uint64_t revision);
   void remove(std::string_view id);
+  void name(IndexedEntry& entry);
+  void unname(IndexedEntry& entry);
   uint64_t erased_at(std::string_view id) const;
   bool path_of(std::string_view id, std::string_view& path) const;
   std::vector<const Node*> roots_of(std::string_view agent_path) const;
-  bool alias_matches(const Slot& alias, const std::vector<std::string>& agent_selectors) const;
+  bool is_below(const std::vector<const Node*>& roots, const IndexedEntry& entry,
+                int64_t now) const;
   bool expired(const IndexedEntry& entry, int64_t now) const {
-    return entry.expires_at != 0 && entry.expires_at < now;
+    return entry.expires_at() != 0 && entry.expires_at() < now;
   }
 
   Host host_;
   TrustDomain trust_domain_;
   mutable std::shared_mutex mutex_;
-  std::unordered_map<std::string_view, Slot> slots_;  // by the id in the slot's own entry
-  ByText<Node> nodes_;                                // by path
-  // Node aliases by their first selector: an agent only looks at those it has one of.
-  ByText<std::vector<Slot*>> aliases_;
+  // Each entry has one reference of the table by ID.
+  IntrusiveTable<IndexedEntry, &IndexedEntry::next_by_id_, ById> entries_;
+  // The first of those with the same SPIFFE ID.
+  IntrusiveTable<IndexedEntry, &IndexedEntry::next_by_path_, ByPath> named_;
+  ByText<Node> nodes_;  // by path; kept while anybody points to it
+  // By their first selector: an agent only looks at those it has one of.
+  ByText<std::vector<Alias>> aliases_;
   ByText<std::vector<std::string>> agent_selectors_;  // agent path -> sorted "type:value"
   // The latest deletions, so that a change read before one cannot undo it.
   ByText<uint64_t> erased_;
   std::deque<std::string> erased_order_;
+  std::uint8_t generation_ = 0;  // of the latest load
 };
 
 }  // namespace signet::server

@@ -107,12 +107,8 @@ class EntryService {
       return api_error(call.host(), Code::kInternal, "failed to list entries", page.status());
     const uint32_t fields = output_fields(request);
     std::string answer;
-    std::string entry;
-    for (const std::string& encoded : page->encoded) {
-      entry.clear();
-      append_masked_entry(encoded, fields, entry);
-      append_field(kEntriesField, entry, answer);
-    }
+    for (const std::string& encoded : page->encoded)
+      append_entry_field(kEntriesField, encoded, fields, answer);
     if (request.page_size() > 0 && page->last_row != 0) {
       append_field(kNextPageTokenField, std::to_string(page->last_row), answer);
     }
@@ -210,14 +206,13 @@ class EntryService {
 
   Result<Blob> authorized(CallContext& call, const api::GetAuthorizedEntriesRequest& request) {
     const uint32_t fields = output_fields(request);
+    const std::vector<IndexedPtr> entries = store_.index().authorized(call.caller_id().to_string());
+    std::size_t size = 0;
+    for (const IndexedPtr& entry : entries) size += entry->encoded().size() + kFieldHead;
     std::string answer;
-    std::string entry;
-    store_.index().for_each_authorized(call.caller_id().to_string(),
-                                       [&](const IndexedPtr& indexed) {
-                                         entry.clear();
-                                         append_masked_entry(indexed->encoded, fields, entry);
-                                         append_field(kEntriesField, entry, answer);
-                                       });
+    answer.reserve(size);
+    for (const IndexedPtr& entry : entries)
+      append_entry_field(kEntriesField, entry->encoded(), fields, answer);
     return call.host().blob(answer);
   }
 

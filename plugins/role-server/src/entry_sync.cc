@@ -1,8 +1,11 @@
 #include "entry_sync.h"
 
 #include <algorithm>
-#include <deque>
+#include <functional>
+#include <optional>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "api_status.h"
 #include "entry_wire.h"
@@ -13,107 +16,167 @@ namespace {
 
 namespace api = ::spire::api::server::entry::v1;
 
-constexpr std::size_t kPageSize = 500;
+// An agent's list of so many entries is sent in full each time, as the peer does.
+constexpr std::size_t kShortList = 500;
+// Agents ask for as many entries at once as the first page had revisions. The peer has 500 in a
+// page; each page is a turn of both sides, and 100,000 entries took 400 of them. The IDs of one
+// page fit a request of 4 MiB, the most that a server takes.
+constexpr std::size_t kRevisionPage = 10'000;
 // Real agents take answers of 4 MiB at most; a page is cut before that.
 constexpr std::size_t kPageBytes = 3 << 20;
-constexpr uint32_t kRevisionsField = 1;  // of SyncAuthorizedEntriesResponse
-constexpr uint32_t kEntriesField = 2;
-constexpr uint32_t kMoreField = 3;
+
+constexpr std::size_t kUsualEntry = 256;  // bytes
+// So many entries are looked up, then copied while the processor's cache still has them.
+constexpr std::size_t kLookedUpAtOnce = 128;
+
+// Entries cut into answers.
+class Pages {
+ public:
+  using Source = std::function<std::vector<IndexedPtr>()>;  // some more entries; none: that was all
+  using Append = void (*)(const IndexedEntry& entry, uint32_t fields, std::string& page);
+
+  Pages(Source source, Append append, uint32_t fields)
+      : source_(std::move(source)), append_(append), fields_(fields) {}
+
+  /// The next answer, until the next call; without any entry there is an empty one.
+  const std::string& next() {
+    page_.clear();
+    for (std::size_t n = 0; n < kRevisionPage && !over(); ++n, ++at_) {
+      if (n == kLookedUpAtOnce) page_.reserve(std::min(kPageBytes, kRevisionPage * kUsualEntry));
+      const std::size_t before = page_.size();
+      append_(*some_[at_], fields_, page_);
+      if (page_.size() > kPageBytes && n > 0) {
+        page_.resize(before);
+        break;
+      }
+    }
+    if (!over())
+      append_number_field(api::SyncAuthorizedEntriesResponse::kMoreFieldNumber, 1, page_);
+    return page_;
+  }
+  /// Whether next() has given all.
+  bool over() {
+    if (at_ == some_.size()) {
+      some_ = source_();
+      at_ = 0;
+    }
+    return some_.empty();
+  }
+
+ private:
+  Source source_;
+  Append append_;
+  uint32_t fields_;
+  std::vector<IndexedPtr> some_;
+  std::size_t at_ = 0;
+  std::string page_;
+};
+
+// All at once.
+Pages::Source source_of(std::vector<IndexedPtr> entries) {
+  return [entries = std::move(entries)]() mutable { return std::exchange(entries, {}); };
+}
+
+// Those of a request's IDs that the agent is authorised for; the IDs lie in `request`.
+class Requested {
+ public:
+  Requested(const EntryIndex& index, std::string agent_id,
+            std::shared_ptr<const std::string> request, std::vector<std::string_view> ids)
+      : index_(index),
+        agent_id_(std::move(agent_id)),
+        request_(std::move(request)),
+        ids_(std::move(ids)) {}
+
+  std::vector<IndexedPtr> operator()() {
+    std::vector<IndexedPtr> found;
+    while (found.empty() && at_ < ids_.size()) {
+      const auto some =
+          std::span(ids_).subspan(at_).first(std::min(kLookedUpAtOnce, ids_.size() - at_));
+      at_ += some.size();
+      found = index_.find_authorized(agent_id_, some);
+    }
+    return found;
+  }
+
+ private:
+  const EntryIndex& index_;
+  std::string agent_id_;
+  std::shared_ptr<const std::string> request_;
+  std::vector<std::string_view> ids_;
+  std::size_t at_ = 0;
+};
+
+void append_entry(const IndexedEntry& entry, uint32_t fields, std::string& page) {
+  append_entry_field(api::SyncAuthorizedEntriesResponse::kEntriesFieldNumber, entry.encoded(),
+                     fields, page);
+}
+
+void append_revision(const IndexedEntry& entry, uint32_t, std::string& page) {
+  using Revision = api::EntryRevision;
+  const auto number = static_cast<uint64_t>(entry.revision_number());
+  const auto created_at = static_cast<uint64_t>(entry.created_at());
+  append_field_head(api::SyncAuthorizedEntriesResponse::kEntryRevisionsFieldNumber,
+                    field_size(Revision::kIdFieldNumber, entry.id()) +
+                        number_field_size(Revision::kRevisionNumberFieldNumber, number) +
+                        number_field_size(Revision::kCreatedAtFieldNumber, created_at),
+                    page);
+  append_field(Revision::kIdFieldNumber, entry.id(), page);
+  append_number_field(Revision::kRevisionNumberFieldNumber, number, page);
+  append_number_field(Revision::kCreatedAtFieldNumber, created_at, page);
+}
 
 // One call. All its functions run one at a time, as the transport promises.
 class EntrySync : public std::enable_shared_from_this<EntrySync> {
  public:
-  EntrySync(std::shared_ptr<CallContext> call, std::vector<IndexedPtr> entries, uint32_t fields)
-      : call_(std::move(call)), entries_(std::move(entries)), fields_(fields) {}
+  EntrySync(std::shared_ptr<CallContext> call, const EntryIndex& index, uint32_t fields)
+      : call_(std::move(call)),
+        index_(index),
+        agent_id_(call_->caller_id().to_string()),
+        fields_(fields) {}
 
   void start() {
-    if (entries_.size() <= kPageSize) {
-      std::string page;
-      for (const IndexedPtr& entry : entries_) append_entry(*entry, page);
-      if (page.size() <= kPageBytes) {
+    std::vector<IndexedPtr> entries = index_.authorized(agent_id_);
+    if (entries.size() <= kShortList) {
+      Pages in_full(source_of(entries), &append_entry, fields_);
+      const std::string& page = in_full.next();
+      if (in_full.over()) {
         (void)call_->call().send(call_->host().blob(page));
         call_->finish({});
         return;
       }
     }
-    std::sort(entries_.begin(), entries_.end(),
-              [](const auto& a, const auto& b) { return a->id < b->id; });
     const auto self = shared_from_this();
     call_->call().on_message = [self](std::string_view bytes) { self->request(bytes); };
     call_->call().on_half_close = [self] { self->client_done(); };
     call_->call().on_writable = [self] { self->pump(); };
-    next_ = [this, at = std::size_t{0}]() mutable { return revision_page(at); };
+    phase_.emplace(source_of(std::move(entries)), &append_revision, fields_);
     pump();
   }
 
  private:
-  struct Page {
-    std::string bytes;
-    bool last = false;
-  };
-
-  void append_entry(const IndexedEntry& entry, std::string& page) const {
-    std::string masked;
-    append_masked_entry(entry.encoded, fields_, masked);
-    append_field(kEntriesField, masked, page);
-  }
-  static void append_more(std::string& page) {
-    page.append({static_cast<char>(kMoreField << 3), '\x01'});
-  }
-
-  Page revision_page(std::size_t& at) const {
-    Page page;
-    const std::size_t end = std::min(at + kPageSize, entries_.size());
-    api::EntryRevision revision;
-    for (; at < end; ++at) {
-      revision.set_id(std::string(entries_[at]->id));
-      revision.set_revision_number(entries_[at]->revision_number);
-      revision.set_created_at(entries_[at]->created_at);
-      append_field(kRevisionsField, revision.SerializeAsString(), page.bytes);
-    }
-    page.last = at == entries_.size();
-    if (!page.last) append_more(page.bytes);
-    return page;
-  }
-
-  Page entry_page(std::deque<IndexedPtr>& wanted) const {
-    Page page;
-    for (std::size_t n = 0; n < kPageSize && !wanted.empty() && page.bytes.size() < kPageBytes;
-         ++n) {
-      append_entry(*wanted.front(), page.bytes);
-      wanted.pop_front();
-    }
-    page.last = wanted.empty();
-    if (!page.last) append_more(page.bytes);
-    return page;
-  }
-
   void request(std::string_view bytes) {
-    api::SyncAuthorizedEntriesRequest request;
-    if (!call_->call().parse(bytes, request)) return;
-    std::deque<IndexedPtr> wanted;
-    for (const std::string& id : request.ids()) {
-      const auto it =
-          std::lower_bound(entries_.begin(), entries_.end(), id,
-                           [](const IndexedPtr& e, const std::string& i) { return e->id < i; });
-      if (it != entries_.end() && (*it)->id == id) wanted.push_back(*it);
+    // Thousands of IDs: they are read where they lie.
+    const auto kept = std::make_shared<const std::string>(bytes);
+    std::vector<std::string_view> ids;
+    if (!read_texts(*kept, api::SyncAuthorizedEntriesRequest::kIdsFieldNumber, ids)) {
+      call_->finish(Status::internal("grpc: error unmarshalling request"));  // gRPC's words
+      return;
     }
-    next_ = [this, wanted = std::move(wanted)]() mutable { return entry_page(wanted); };
+    phase_.emplace(Requested(index_, agent_id_, kept, std::move(ids)), &append_entry, fields_);
     pump();
   }
 
   void client_done() {
     client_done_ = true;
-    if (!next_ && !pending_) call_->finish({});
+    if (!phase_ && !pending_) call_->finish({});
   }
 
   // Sends pages until the phase is over or the agent reads too slowly.
   void pump() {
-    while (pending_ || next_) {
+    while (pending_ || phase_) {
       if (!pending_) {
-        const Page page = next_();
-        pending_ = call_->host().blob(page.bytes);
-        if (page.last) next_ = nullptr;
+        pending_ = call_->host().blob(phase_->next());
+        if (phase_->over()) phase_.reset();
       }
       const Status sent = call_->call().send(pending_);
       if (sent.code() == Code::kResourceExhausted) return;  // on_writable comes
@@ -128,9 +191,10 @@ class EntrySync : public std::enable_shared_from_this<EntrySync> {
   }
 
   std::shared_ptr<CallContext> call_;
-  std::vector<IndexedPtr> entries_;  // sorted by id
-  uint32_t fields_;
-  std::function<Page()> next_;  // the phase's next page; empty between phases
+  const EntryIndex& index_;
+  const std::string agent_id_;
+  const uint32_t fields_;
+  std::optional<Pages> phase_;  // what is being sent; none between phases
   Blob pending_;
   bool client_done_ = false;
 };
@@ -153,8 +217,7 @@ void start_entry_sync(std::shared_ptr<CallContext> call, const EntryIndex& index
   }
   const uint32_t fields =
       entry_fields(request.has_output_mask() ? &request.output_mask() : nullptr);
-  auto entries = index.authorized(call->caller_id().to_string());
-  std::make_shared<EntrySync>(std::move(call), std::move(entries), fields)->start();
+  std::make_shared<EntrySync>(std::move(call), index, fields)->start();
 }
 
 }  // namespace signet::server

@@ -10,7 +10,8 @@
 
 namespace signet::server {
 
-/// Takes the call over. The list is the one at this moment, for as long as the call lasts.
+/// Takes the call over. The revisions are those at this moment; an entry that is asked for is given
+/// as it is then, if the agent is still authorised for it. `index` outlives the call.
 void start_entry_sync(std::shared_ptr<CallContext> call, const EntryIndex& index,
                       std::string_view first);
 

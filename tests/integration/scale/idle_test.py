@@ -1,0 +1,93 @@
+"""Very many agents that have nothing to do.
+
+Each polls as SPIRE's agent does: every 5 s its entries and the bundle, on a connection that stays.
+The server answers from memory; what it still asks PostgreSQL for is a few statements a second, each
+of which reads as little with all entries as with none. 200 agents and 20,000 entries for 30 s in CI,
+1,000 and 100,000 for 5 minutes in `scripts/test.sh long idle`.
+"""
+
+import json
+import os
+import subprocess
+import time
+import unittest
+
+from harness import paths, postgres
+from harness.case import TestCase, needs_signet
+from harness.postgres import Postgres
+from harness.process import Process, wait_until
+
+LONG = paths.long_run()
+AGENTS = 1_000 if LONG else 200
+ENTRIES = 100_000 if LONG else 20_000
+SECONDS = 300 if LONG else 15
+SECONDS_BEFORE = 35  # longer than any period of the server's housekeeping but the 5 minutes' one
+STATEMENTS_PER_SECOND = 10
+MORE_BLOCKS = 4  # an index may be a level or two higher
+
+
+@needs_signet
+@unittest.skipUnless(postgres.installed(), "PostgreSQL is not installed")
+class IdleAgents(TestCase):
+    def statements(self):
+        """What has been run since the last call, by its text: (times, rows each, blocks each)."""
+        rows = json.loads(self.database.sql(
+            "SELECT coalesce(json_agg(json_build_array(s.query, s.calls, s.rows, "
+            "s.shared_blks_hit + s.shared_blks_read)), '[]') FROM pg_stat_statements s "
+            "JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = 'signet'"))
+        self.database.sql("SELECT pg_stat_statements_reset()")
+        return {text: (calls, n / calls, blocks / calls) for text, calls, n, blocks in rows}
+
+    def span(self, seconds, case):
+        """The statements of so many idle seconds, and what the load generator says of them."""
+        self.statements()
+        time.sleep(seconds)  # what is measured is time going by
+        found = self.statements()
+        self.load.popen.stdin.write(b"\n")
+        self.load.popen.stdin.flush()
+        said = self.wait_case(case)
+        self.assertEqual(said["errors"], 0, said)
+        self.assertGreater(said["ops"], AGENTS * seconds / 5 * 0.5, "the agents did poll")
+        return found, said
+
+    def wait_case(self, case, seconds=120):
+        return wait_until(case, lambda: next((x for x in self.json_lines(self.load) if x["case"] == case), None)
+                          if self.load.running() or case in self.load.text()
+                          else self.fail(self.load.text()), seconds, 0.2)
+
+    def test_few_statements_and_none_that_grows(self):
+        self.database = Postgres(self.folder / "postgres", settings=[
+            "shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_utility=on"]).start()
+        self.nodes.append(self.database)
+        self.database.sql("CREATE EXTENSION pg_stat_statements")
+        server = self.server("signet", {"server": {"log_level": "INFO"},
+                                        "plugins": {"DataStore sql": self.database.data_store()}})
+        self.load = Process("load", [paths.peer("svidload"), "idle", "-socket", server.socket,
+                                     "-addr", f"127.0.0.1:{server.port}", "-pid", server.process.pid,
+                                     "-agents", AGENTS, "-entries", ENTRIES], self.folder / "load.log",
+                            stdin=subprocess.PIPE)
+        self.nodes.append(self.load)
+        self.wait_case("idle_joined")
+        before, _ = self.span(SECONDS_BEFORE, "idle_without_entries")
+        self.wait_case("idle_created", 300)
+        after, said = self.span(SECONDS, "idle_with_entries")
+        rate = sum(times for times, _, _ in after.values()) / SECONDS
+        figures = {"agents": AGENTS, "entries": ENTRIES, "seconds": SECONDS,
+                   "statements_per_second": round(rate, 1), "different_statements": len(after),
+                   "most_blocks_each": max(round(blocks, 1) for _, _, blocks in after.values()),
+                   "polls_per_second": round(said["per_second"], 1),
+                   "polls_per_server_cpu_second": round(said["per_cpu_second"]),
+                   "server_rss_mib": round(said["rss_kb"] / 1024, 1)}
+        print(f"    {json.dumps(figures)}")
+        if os.environ.get("SIGNET_FIGURES"):
+            with open(os.environ["SIGNET_FIGURES"], "a") as f:
+                f.write(json.dumps(figures) + "\n")
+        self.assertLessEqual(rate, STATEMENTS_PER_SECOND, after)
+        for text, (_, rows, blocks) in after.items():
+            _, rows_before, blocks_before = before.get(text, (0, 1, 8))
+            self.assertLessEqual(blocks, blocks_before + MORE_BLOCKS, text)
+            self.assertLessEqual(rows, max(rows_before, 4), text)
+
+
+if __name__ == "__main__":
+    unittest.main()
