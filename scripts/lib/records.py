@@ -46,6 +46,10 @@ CASES = {
                           ["tests/run.py", "tests/integration/federation/rotation_test.py"]),
     "federation-spire": ("tests/interop/federation/rotation_test.py",
                          ["tests/run.py", "tests/interop/federation/rotation_test.py"]),
+    "sync": ("tests/integration/scale/sync_test.py", ["tests/run.py", "tests/integration/scale/sync_test.py"]),
+    "restart": ("tests/integration/scale/restart_test.py",
+                ["tests/run.py", "tests/integration/scale/restart_test.py"]),
+    "idle": ("tests/integration/scale/idle_test.py", ["tests/run.py", "tests/integration/scale/idle_test.py"]),
     "fuzz": ("scripts/lib/fuzz.sh", ["scripts/test.sh", "fuzz", "60"]),
 }
 

@@ -22,10 +22,12 @@ constexpr std::size_t kShortList = 500;
 // page; each page is a turn of both sides, and 100,000 entries took 400 of them. The IDs of one
 // page fit a request of 4 MiB, the most that a server takes.
 constexpr std::size_t kRevisionPage = 10'000;
-// Real agents take answers of 4 MiB at most; a page is cut before that.
-constexpr std::size_t kPageBytes = 3 << 20;
+// Real agents take answers of 4 MiB at most.
+constexpr std::size_t kLongestAnswer = 3 << 20;
+// Where there are more answers than one: short enough to stay in the processor's cache and in
+// memory that is used again, while it goes from here to the socket.
+constexpr std::size_t kPageBytes = 256 << 10;
 
-constexpr std::size_t kUsualEntry = 256;  // bytes
 // So many entries are looked up, then copied while the processor's cache still has them.
 constexpr std::size_t kLookedUpAtOnce = 128;
 
@@ -35,17 +37,16 @@ class Pages {
   using Source = std::function<std::vector<IndexedPtr>()>;  // some more entries; none: that was all
   using Append = void (*)(const IndexedEntry& entry, uint32_t fields, std::string& page);
 
-  Pages(Source source, Append append, uint32_t fields)
-      : source_(std::move(source)), append_(append), fields_(fields) {}
+  Pages(Source source, Append append, uint32_t fields, std::size_t page_bytes = kPageBytes)
+      : source_(std::move(source)), append_(append), fields_(fields), page_bytes_(page_bytes) {}
 
   /// The next answer, until the next call; without any entry there is an empty one.
   const std::string& next() {
     page_.clear();
     for (std::size_t n = 0; n < kRevisionPage && !over(); ++n, ++at_) {
-      if (n == kLookedUpAtOnce) page_.reserve(std::min(kPageBytes, kRevisionPage * kUsualEntry));
       const std::size_t before = page_.size();
       append_(*some_[at_], fields_, page_);
-      if (page_.size() > kPageBytes && n > 0) {
+      if (page_.size() > page_bytes_ && n > 0) {
         page_.resize(before);
         break;
       }
@@ -67,6 +68,7 @@ class Pages {
   Source source_;
   Append append_;
   uint32_t fields_;
+  std::size_t page_bytes_;
   std::vector<IndexedPtr> some_;
   std::size_t at_ = 0;
   std::string page_;
@@ -137,7 +139,7 @@ class EntrySync : public std::enable_shared_from_this<EntrySync> {
   void start() {
     std::vector<IndexedPtr> entries = index_.authorized(agent_id_);
     if (entries.size() <= kShortList) {
-      Pages in_full(source_of(entries), &append_entry, fields_);
+      Pages in_full(source_of(entries), &append_entry, fields_, kLongestAnswer);
       const std::string& page = in_full.next();
       if (in_full.over()) {
         (void)call_->call().send(call_->host().blob(page));
