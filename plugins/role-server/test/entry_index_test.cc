@@ -12,6 +12,7 @@
 #include "signet/testing/fake_host.h"
 
 #include "entry_wire.h"
+#include "server_fakes.h"
 
 namespace signet::server {
 namespace {
@@ -194,6 +195,37 @@ TEST_F(EntryIndexTest, AnEntryInUseOutlivesItsErasure) {
   EXPECT_EQ(held->message().SerializeAsString(), entry.SerializeAsString());
   EXPECT_EQ(held->id(), "e");
   EXPECT_EQ(held->path(), "/a");
+}
+
+// As after a failover, when the log no longer tells what has changed.
+TEST(EntryIndexReload, ReplacesWhatDiffersAndKeepsTheRestInPlace) {
+  testing::QuietHost host;
+  const Datastore store = *Datastore::acquire(host.host());
+  EntryIndex index(host.host(), TrustDomain::parse("example.org").value());
+  const auto write = [&](const Entry& entry) {
+    auto tx = store.write();
+    Record record = entry_to_record(entry);
+    EXPECT_TRUE(tx->put(record).ok());
+    EXPECT_TRUE(tx->commit().ok());
+  };
+  const auto reload = [&] {
+    auto tx = store.read();
+    EXPECT_TRUE(index.reload(*tx).ok());
+  };
+  write(make_entry("same", kAgentPath, "/same"));
+  write(make_entry("other", kAgentPath, "/before"));
+  reload();
+  index.apply(make_entry("lost", kAgentPath, "/lost"), 1000);  // its commit did not survive
+  const IndexedPtr same = index.find("same");
+  ASSERT_NE(same, nullptr);
+  write(make_entry("other", kAgentPath, "/after"));
+  write(make_entry("new", kAgentPath, "/new"));
+  reload();
+  EXPECT_EQ(index.find("same"), same);
+  EXPECT_EQ(index.find("other")->path(), "/after");
+  EXPECT_EQ(index.find("lost"), nullptr);
+  EXPECT_EQ(index.count(), 3u);
+  EXPECT_EQ(index.authorized(kAgent).size(), 3u);
 }
 
 // The definition, computed from nothing for each question.
