@@ -12,6 +12,7 @@ using std::chrono::nanoseconds;
 
 constexpr std::chrono::seconds kRetryBase{5};
 constexpr std::chrono::seconds kRetryCap{120};
+constexpr std::chrono::seconds kShortestRetry{1};
 constexpr std::chrono::milliseconds kShortestCheck{200};
 constexpr std::chrono::hours kNever{24 * 365};
 
@@ -140,7 +141,11 @@ nanoseconds OwnSvid::round() {
   } else if (now() > static_cast<double>(svid->not_after())) {
     hooks_.end("the agent's SVID has expired and could not be renewed: " + status.to_string());
   }
-  return backoff_.next();
+  // Rarer while there is time, not when the end comes near.
+  const std::chrono::duration<double> left(static_cast<double>(svid->not_after()) - now());
+  return std::min(
+      backoff_.next(),
+      std::max<nanoseconds>(kShortestRetry, std::chrono::duration_cast<nanoseconds>(left / 8)));
 }
 
 Status OwnSvid::replace() {

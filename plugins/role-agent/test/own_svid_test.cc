@@ -183,6 +183,17 @@ TEST_F(OwnSvidTest, KeepsTryingWhileTheServerIsAwayAndServesMeanwhile) {
   EXPECT_TRUE(ended.empty());
 }
 
+TEST_F(OwnSvidTest, TriesMoreOftenAsTheEndComesNear) {
+  start();
+  rig.server.failure = Status::unavailable("away");
+  rig.host.advance(minutes(59) + seconds(30));
+  EXPECT_LT(rig.server.renewals, 100);
+  rig.server.failure = {};
+  rig.host.advance(seconds(10));
+  EXPECT_GT(identity->current()->not_after(), rig.host.unix_seconds() + 3000);
+  EXPECT_TRUE(ended.empty());
+}
+
 TEST_F(OwnSvidTest, EndsWhenItExpiredUnrenewedAndKeepsWhatIsStored) {
   start();
   rig.server.failure = Status::unavailable("away");

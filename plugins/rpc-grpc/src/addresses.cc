@@ -69,6 +69,17 @@ Result<std::vector<std::string>> look_up(const Endpoint& endpoint) {
   return addresses;
 }
 
+Result<std::vector<std::string>> KnownAddresses::get(const Endpoint& endpoint) {
+  auto found = look_up_(endpoint);
+  if (found) {
+    last_ = *found;
+  } else if (!last_.empty()) {
+    std::rotate(last_.begin(), last_.begin() + 1, last_.end());  // perhaps the first has gone
+    return last_;
+  }
+  return found;
+}
+
 // One scheme for both families: that of IPv4 takes no others beside it.
 std::string target_of(const std::vector<std::string>& addresses, uint16_t port) {
   std::string target;

@@ -8,7 +8,6 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
-#include "addresses.h"
 #include "client_stream.h"
 #include "tls_client.h"
 
@@ -144,7 +143,7 @@ Result<std::shared_ptr<grpc::Channel>> ClientConnection::make_channel() {
                endpoint_.host_port();
       break;
     case Endpoint::Kind::kDns: {
-      SIGNET_TRY(const auto addresses, look_up(endpoint_));
+      SIGNET_TRY(const auto addresses, addresses_.get(endpoint_));
       target = target_of(addresses, endpoint_.port);
       count = addresses.size();
       break;

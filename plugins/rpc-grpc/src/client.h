@@ -17,6 +17,7 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include "addresses.h"
 #include "connection.h"
 #include "options.h"
 #include "runtime.h"
@@ -64,6 +65,7 @@ class ClientConnection {
   const Owner owner_;
   std::unique_ptr<TlsClient> tls_;                         // outlives the channels
   std::shared_ptr<grpc::ChannelCredentials> credentials_;  // of whoever prepares
+  KnownAddresses addresses_;                               // likewise
   const Endpoint endpoint_;
   const ClientOptions options_;
   std::mutex mutex_;

@@ -11,6 +11,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "addresses.h"
 #include "rpc_fixture.h"
 #include "tls_fixture.h"
 
@@ -190,7 +191,7 @@ TEST_F(Spread, OverTlsTooWithOneIdentity) {
   }
   const auto conn = connect(all(), kTls, &client_);
   for (int i = 0; i < 2; ++i) {
-    const std::size_t place = where(*conn);
+    const std::size_t place = where_twice(*conn);
     ASSERT_NE(place, kNobody);
     EXPECT_TRUE(listeners_[place]->close(0s).ok());
     listeners_[place] = nullptr;
@@ -214,6 +215,21 @@ TEST_F(Spread, ANameThatIsNotKnownIsNamed) {
     EXPECT_NE(status.message().find(kNoName), std::string::npos) << status.message();
   }
   EXPECT_LT(std::chrono::steady_clock::now() - began, patience());
+}
+
+TEST(KnownAddresses, AreUsedOnWhileNamesCannotBeLookedUp) {
+  static Result<std::vector<std::string>> answer = std::vector<std::string>();
+  answer = Status::unavailable("no name server");
+  rpc_grpc::KnownAddresses known([](const rpc_grpc::Endpoint&) { return answer; });
+  const auto get = [&] { return known.get({}); };
+  EXPECT_EQ(get().status().code(), Code::kUnavailable);
+  answer = std::vector<std::string>{"::1", "::2"};
+  EXPECT_EQ(*get(), (std::vector<std::string>{"::1", "::2"}));
+  answer = Status::unavailable("no name server");
+  EXPECT_EQ(*get(), (std::vector<std::string>{"::2", "::1"}));
+  EXPECT_EQ(*get(), (std::vector<std::string>{"::1", "::2"})) << "each comes first in turn";
+  answer = std::vector<std::string>{"::3"};
+  EXPECT_EQ(*get(), std::vector<std::string>{"::3"});
 }
 
 TEST_F(Spread, OneThatIsKnownSuffices) {
