@@ -34,16 +34,18 @@ class RollingRestart(SeveralServers):
         spread = self.connections()
         # One that ends without a word: the next call goes elsewhere, at once.
         self.servers[1].kill()
-        began = time.monotonic()
+        slowest = 0.0
         for agent in agents:
+            began = time.monotonic()
             code, lines = self.probe("fetch-jwt", "-socket", agent.socket, "-audience", "after")
+            slowest = max(slowest, time.monotonic() - began)
             self.assertEqual(code, 0, lines)
-        slowest = time.monotonic() - began
-        self.assertLess(slowest, 5 * 2.0 * len(agents))
+        self.assertLess(slowest, 5 * 2.0)
         self.servers[1].start()
         verified = self.finish_verifier()
         self.assertEqual(verified["refused"], 0)
-        write_figures({"agents": AGENTS, "connections": spread, **verified})
+        write_figures({"agents": AGENTS, "connections": spread, "failover_seconds_max": round(slowest, 2),
+                       **verified})
 
 
 if __name__ == "__main__":
