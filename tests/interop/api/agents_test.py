@@ -103,6 +103,7 @@ class Agents(ApiTest):
             own("good", "BanAgent"), own("again", "BanAgent"), own("banned", "GetAgent"),
             service("Entry")("refused", "GetAuthorizedEntries", caller="agent"),
             own("good", "DeleteAgent"), own("again", "DeleteAgent"), own("unknown", "GetAgent"),
+            service("Entry")("good", "ListEntries"),  # its alias went with it
             service("Entry")("refused", "GetAuthorizedEntries", caller="agent"),
         ]
 
