@@ -24,9 +24,12 @@ SECONDS = 300 if LONG else 30
 SECONDS_BEFORE = 40 if LONG else 5  # without entries; 40: what comes every 30 s is among it
 STATEMENTS_PER_SECOND = 10
 # Each statement may touch so many more rows and blocks than without entries: an index may be a level
-# or two higher, a counter more may exist. One that was not seen then may touch so many in all.
+# or two higher, a counter more may exist.
 MORE = 4
-IN_ALL = 16
+# Of one that was not seen then. Housekeeping after minutes comes on a new connection, which reads some
+# 200 blocks of PostgreSQL's own catalogs; a walk over all entries reads 20 times as many (in CI 4).
+ROWS_IN_ALL = 16
+BLOCKS_IN_ALL = 300
 
 
 @needs_signet
@@ -87,7 +90,7 @@ class IdleAgents(TestCase):
                 f.write(json.dumps(figures) + "\n")
         self.assertLessEqual(rate, STATEMENTS_PER_SECOND, after)
         for text, (_, *costs) in after.items():
-            limits = [n + MORE for n in before[text][1:]] if text in before else [IN_ALL] * 2
+            limits = [n + MORE for n in before[text][1:]] if text in before else [ROWS_IN_ALL, BLOCKS_IN_ALL]
             for cost, limit in zip(costs, limits):
                 self.assertLessEqual(cost, limit, text)
 
