@@ -50,6 +50,9 @@ CASES = {
     "restart": ("tests/integration/scale/restart_test.py",
                 ["tests/run.py", "tests/integration/scale/restart_test.py"]),
     "idle": ("tests/integration/scale/idle_test.py", ["tests/run.py", "tests/integration/scale/idle_test.py"]),
+    "revisions": ("plugins/datastore-sql/test/revision_test.cc",
+                  ["build/test/datastore_postgres_test",
+                   "--gtest_filter=Revisions.EveryReadersStateEqualsTheTable"]),
     "fuzz": ("scripts/lib/fuzz.sh", ["scripts/test.sh", "fuzz", "60"]),
 }
 

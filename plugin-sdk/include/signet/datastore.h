@@ -110,6 +110,12 @@ class Transaction {
     SIGNET_RETURN_IF_ERROR(run_query(query, SIGNET_WANT_COUNT));
     return sink_->number;
   }
+  /// The right to do `name` alone among all servers, until this transaction ends. Errors: kAborted
+  /// when another server has it. An older plugin gives it to everybody.
+  Status claim(std::string_view name) {
+    if (!SIGNET_HAS(table_, signet_datastore, claim)) return {};
+    return check(table_->claim(tx_, call_, to_abi(name)));
+  }
   Status mark() { return check(table_->mark(tx_, call_)); }
   Status undo() { return check(table_->undo(tx_, call_)); }
   /// Durable when it returns. The revision of this commit.
@@ -202,15 +208,34 @@ class Datastore {
     SIGNET_TRY(auto handle, ServiceHandle<signet_datastore>::acquire(host, SIGNET_DATASTORE, name));
     return Datastore(host, std::move(handle));
   }
-  Result<Transaction> read() const { return begin(SIGNET_TX_READ); }
+  /// deadline_ns: how long the beginning may wait.
+  Result<Transaction> read(int64_t deadline_ns = INT64_MAX) const {
+    return begin(SIGNET_TX_READ, deadline_ns);
+  }
   /// May be as old as a replica is; commit() gives the revision that was read, from which
   /// changes() goes on. Never for a decision.
   Result<Transaction> read_stale() const {
-    auto tx = begin(SIGNET_TX_READ_STALE);
+    auto tx = begin(SIGNET_TX_READ_STALE, INT64_MAX);
     if (!tx && tx.status().code() == Code::kInvalidArgument) return read();  // an older plugin
     return tx;
   }
-  Result<Transaction> write() const { return begin(SIGNET_TX_WRITE); }
+  Result<Transaction> write() const { return begin(SIGNET_TX_WRITE, INT64_MAX); }
+
+  /// The revision of the latest commit, asked of the database now. Errors: kUnavailable, also when
+  /// it does not answer until the deadline.
+  Result<uint64_t> latest(int64_t deadline_ns) const {
+    uint64_t revision = 0;
+    bool offered = true;
+    SIGNET_RETURN_IF_ERROR(handle_.call(
+        deadline_ns, [](uint32_t, const void*, std::size_t) {},
+        [&](const signet_datastore& api, signet_instance* i, signet_call* c) -> signet_status {
+          offered = SIGNET_HAS(&api, signet_datastore, latest);
+          return offered ? api.latest(i, c, &revision) : SIGNET_OK;
+        }));
+    if (offered) return revision;
+    SIGNET_TRY(auto tx, read(deadline_ns));  // an older plugin
+    return tx.commit();
+  }
 
   /// The latest change per record with revision > since, ascending. FAILED_PRECONDITION: since
   /// lies before the log's start; reload everything.
@@ -248,14 +273,14 @@ class Datastore {
   Datastore(const Host& host, ServiceHandle<signet_datastore> handle)
       : host_(host), handle_(std::move(handle)) {}
 
-  Result<Transaction> begin(uint32_t mode) const {
+  Result<Transaction> begin(uint32_t mode, int64_t deadline_ns) const {
     Transaction t;
     t.services_ = handle_.services();
     static constexpr signet_sink kSink = {sizeof(signet_sink), 0, &Transaction::emitted,
                                           &Transaction::finished};
     signet_instance* instance = nullptr;
     const void* table = nullptr;
-    const signet_status begun = t.services_->begin(handle_.handle(), INT64_MAX, &kSink,
+    const signet_status begun = t.services_->begin(handle_.handle(), deadline_ns, &kSink,
                                                    t.sink_.get(), &t.call_, &instance, &table);
     if (begun != SIGNET_OK) return Status(static_cast<Code>(begun), "the datastore is stopping");
     t.table_ = static_cast<const signet_datastore*>(table);

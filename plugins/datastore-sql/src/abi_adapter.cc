@@ -213,6 +213,19 @@ signet_status watch(signet_instance* instance, signet_call* abi_call, uint64_t s
   return plugin_cast<SqlDatastore>(instance).hub().watch(abi_call, since);
 }
 
+signet_status latest(signet_instance* instance, signet_call* abi_call, uint64_t* revision) {
+  return answered(abi_call, [&](const Call& call) -> Status {
+    const auto& self = plugin_cast<SqlDatastore>(instance);
+    SIGNET_TRY(Store * store, running(self));
+    SIGNET_TRY(*revision, store->ask_latest(time_left(self, call)));
+    return {};
+  });
+}
+
+signet_status claim(signet_tx* tx, signet_call* abi_call, signet_str name) {
+  return answered(abi_call, [&](const Call&) { return open_of(tx).tx->claim(view(name)); });
+}
+
 signet_status schema(signet_instance* instance, signet_call* abi_call, bool migrate) {
   return answered(abi_call, [&](const Call& call) -> Status {
     SIGNET_TRY(const SchemaReport report, plugin_cast<SqlDatastore>(instance).schema(migrate));
@@ -247,7 +260,9 @@ const signet_datastore* datastore_table() {
                                           commit,
                                           abort,
                                           changes,
-                                          watch};
+                                          watch,
+                                          latest,
+                                          claim};
   return &kTable;
 }
 

@@ -168,12 +168,13 @@ void PostgresStore::found() {
 // ---- Transactions
 
 Result<PostgresStore::Begun> PostgresStore::begin_on(ConnectionPool& pool, const std::string& sql,
-                                                     std::chrono::nanoseconds wait) {
+                                                     std::chrono::nanoseconds wait,
+                                                     milliseconds limit) {
   bool fresh = false;
   for (;;) {
     SIGNET_TRY(auto taken, pool.take(wait, fresh));
     auto& connection = static_cast<postgres::Connection&>(*taken.connection);
-    auto rows = connection.query(sql, to_ms(wait, kLongestLockWait) + kBeginSlack);
+    auto rows = connection.query(sql, limit);
     if (rows) return Begun{std::move(taken.connection), std::move(*rows)};
     (void)connection.roll_back();
     // A connection that has lain idle is often the first to learn that its server is gone.
@@ -188,9 +189,9 @@ Result<PostgresStore::Begun> PostgresStore::begin_on(ConnectionPool& pool, const
 
 Result<WriteStart> PostgresStore::start_write(std::chrono::nanoseconds wait) {
   SIGNET_RETURN_IF_ERROR(away());
-  const std::string sql =
-      begin_write_sql(to_ms(wait, kLongestLockWait), options_.longest_idle_writer, timelines_);
-  SIGNET_TRY(Begun begun, begin_on(pool_, sql, wait));
+  const milliseconds turn = to_ms(wait, kLongestLockWait);
+  const std::string sql = begin_write_sql(turn, options_.longest_idle_writer, timelines_);
+  SIGNET_TRY(Begun begun, begin_on(pool_, sql, wait, turn + kBeginSlack));
   std::uint64_t timeline = 0;
   const auto before = [&]() -> Result<Counters> {
     SIGNET_TRY(Counters counters, read_counters(begun, timeline));
@@ -250,7 +251,8 @@ Status PostgresStore::begin_timeline(sql::Connection& connection, Counters& coun
 }
 
 Result<ReadStart> PostgresStore::read_from(ConnectionPool& pool, std::chrono::nanoseconds wait) {
-  SIGNET_TRY(Begun begun, begin_on(pool, begin_read_sql(), wait));
+  SIGNET_TRY(Begun begun,
+             begin_on(pool, begin_read_sql(), wait, to_ms(wait, kLongestLockWait) + kBeginSlack));
   ReadStart start;
   for (;;) {
     const auto row = begun.rows->step();
@@ -277,6 +279,19 @@ Result<ReadStart> PostgresStore::start_read(Mode mode, std::chrono::nanoseconds 
   SIGNET_TRY(ReadStart start, read_from(pool_, wait));
   log_start_ = start.log_start;
   return start;
+}
+
+// Not by the follower's connection: that one may hang alone, and then nothing it tells is news.
+Result<std::uint64_t> PostgresStore::ask_latest(std::chrono::nanoseconds wait) {
+  SIGNET_RETURN_IF_ERROR(away());
+  SIGNET_TRY(Begun begun, begin_on(pool_, "SELECT value FROM counter WHERE name = 'revision'", wait,
+                                   to_ms(wait, kLongestLockWait)));
+  const auto row = begun.rows->step();
+  const auto revision = row && *row ? static_cast<std::uint64_t>(begun.rows->integer(0)) : 0;
+  begun.rows.reset();
+  pool_.give_back(std::move(begun.connection));
+  if (!row) return row.status();
+  return revision;
 }
 
 void PostgresStore::end_read(std::unique_ptr<sql::Connection> connection) {

@@ -51,6 +51,7 @@ class PostgresStore final : public SqlStore {
   /// Errors   as open()
   static Result<SchemaState> schema(Options options, bool bring_up);
 
+  Result<std::uint64_t> ask_latest(std::chrono::nanoseconds wait) override;
   void end_read(std::unique_ptr<sql::Connection> connection) override;
 
  private:
@@ -68,8 +69,9 @@ class PostgresStore final : public SqlStore {
     std::unique_ptr<sql::Connection> connection;
     sql::Lease rows;  // what the last statement of the beginning gave
   };
+  /// limit    for the answer
   Result<Begun> begin_on(ConnectionPool& pool, const std::string& sql,
-                         std::chrono::nanoseconds wait);
+                         std::chrono::nanoseconds wait, std::chrono::milliseconds limit);
   Result<ReadStart> read_from(ConnectionPool& pool, std::chrono::nanoseconds wait);
   Result<Counters> read_counters(Begun& begun, std::uint64_t& timeline_seen);
   Status begin_timeline(sql::Connection& connection, Counters& counters, std::uint64_t timeline);

@@ -10,6 +10,7 @@ namespace {
 
 // Queries of at most so many records are answered in one piece.
 constexpr std::uint32_t kSmallAnswer = 200;
+constexpr std::size_t kLongestClaim = 64;  // bytes
 
 }  // namespace
 
@@ -158,6 +159,23 @@ Result<std::uint64_t> SqlTransaction::count(const Query& query) {
   built.bind(*statement);
   SIGNET_TRY(bool row, statement->step());
   return static_cast<std::uint64_t>(row ? statement->integer(0) : 0);
+}
+
+// SQLite's file is one server's own, and so is every right. PostgreSQL ends an advisory lock with
+// the transaction, also behind a pooler, and a transaction with its connection.
+Status SqlTransaction::claim(std::string_view name) {
+  SIGNET_RETURN_IF_ERROR(usable());
+  if (name.empty() || name.size() > kLongestClaim) {
+    return Status::invalid_argument("a claim's name has 1 to 64 bytes");
+  }
+  if (connection_->dialect() != sql::Dialect::kPostgres) return {};
+  SIGNET_TRY(auto statement,
+             connection_->prepare("SELECT pg_try_advisory_xact_lock(hashtext(encode(?::bytea, "
+                                  "'hex')), hashtext(current_schema()))::int"));
+  statement->bind_text(name);
+  SIGNET_TRY(const bool row, statement->step());
+  if (row && statement->integer(0) != 0) return {};
+  return Status(Code::kAborted, "another server is doing it");
 }
 
 Status SqlTransaction::mark() {

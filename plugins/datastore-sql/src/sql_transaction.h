@@ -22,6 +22,7 @@ class SqlTransaction final : public Transaction {
   Status erase(std::string_view kind, std::string_view id) override;
   Status query(const Query& query, const RecordSink& sink) override;
   Result<std::uint64_t> count(const Query& query) override;
+  Status claim(std::string_view name) override;
   Status mark() override;
   Status undo() override;
   Result<std::uint64_t> commit() override;

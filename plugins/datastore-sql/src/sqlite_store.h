@@ -39,6 +39,8 @@ class SqliteStore final : public SqlStore {
   /// Errors   as open()
   static Result<SchemaState> schema(Options options, bool bring_up);
 
+  /// Nobody else writes the file.
+  Result<std::uint64_t> ask_latest(std::chrono::nanoseconds) override { return latest_revision(); }
   void end_read(std::unique_ptr<sql::Connection> connection) override;
 
  private:

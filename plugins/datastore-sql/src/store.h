@@ -53,6 +53,10 @@ class Transaction {
   /// How many records meet every condition; `limit` is ignored.
   virtual Result<std::uint64_t> count(const Query& query) = 0;
 
+  /// The right to do `name` alone among all servers, until the transaction is over.
+  /// Errors  kAborted: another server has it; kInvalidArgument: a name too long or empty.
+  virtual Status claim(std::string_view name) = 0;
+
   /// From here undo() can go back. A second mark replaces the first.
   virtual Status mark() = 0;
 
@@ -81,6 +85,10 @@ class Store {
 
   /// Of the latest commit. Any thread, one atomic read.
   virtual std::uint64_t latest_revision() const = 0;
+
+  /// The same, asked of the database now, which may take as long as `wait`.
+  /// Errors  kUnavailable
+  virtual Result<std::uint64_t> ask_latest(std::chrono::nanoseconds wait) = 0;
 
   /// Called after each commit that changed something, with no lock held; set it once,
   /// before the first transaction.

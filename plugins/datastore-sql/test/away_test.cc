@@ -1,9 +1,11 @@
 // A PostgreSQL that is killed, frozen or made read-only under the store.
 #include <atomic>
+#include <csignal>
 #include <cstdlib>
 #include <mutex>
 #include <random>
 #include <set>
+#include <sstream>
 #include <thread>
 #include <unistd.h>
 
@@ -59,6 +61,7 @@ TEST_F(Away, AKilledServerIsUnavailableAtOnceAndFoundAgain) {
     EXPECT_EQ(store->begin(Mode::kWrite, kWait).status().code(), Code::kUnavailable);
     EXPECT_EQ(store->begin(Mode::kRead, kWait).status().code(), Code::kUnavailable);
     EXPECT_EQ(changes(*store, 0).status().code(), Code::kUnavailable);
+    EXPECT_EQ(store->ask_latest(kWait).status().code(), Code::kUnavailable);
   }
   EXPECT_LT(Clock::now() - before, seconds(1));
   EXPECT_TRUE(eventually([&] { return away_.load(); }));
@@ -84,8 +87,36 @@ TEST_F(Away, AFrozenServerIsUnavailableInTime) {
   EXPECT_EQ(store->begin(Mode::kWrite, milliseconds(500)).status().code(), Code::kUnavailable);
   EXPECT_LT(Clock::now() - before, seconds(10));
   EXPECT_EQ(store->begin(Mode::kRead, milliseconds(500)).status().code(), Code::kUnavailable);
+  EXPECT_EQ(store->ask_latest(milliseconds(500)).status().code(), Code::kUnavailable);
   server_.resume();
   EXPECT_TRUE(eventually([&] { return writes(*store); }));
+}
+
+// As when the follower's session hangs alone: what others commit is known when asked for.
+TEST_F(Away, AnswersWhileItsListenerHangs) {
+  const auto store = open();
+  const auto other = open();
+  const std::string listeners =
+      "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE datname = '" +
+      database_of(where_) + "' AND query LIKE '%log_start%' AND query NOT LIKE 'BEGIN%'";
+  std::string pids;
+  ASSERT_TRUE(eventually([&] {
+    pids = server_.sql("postgres", listeners);
+    return pids.find(' ') != std::string::npos;
+  })) << "both stores follow";
+  std::istringstream words(pids);
+  std::vector<pid_t> stopped;
+  for (pid_t pid = 0; words >> pid;) {
+    ASSERT_EQ(::kill(pid, SIGSTOP), 0);
+    stopped.push_back(pid);
+  }
+  const auto revision = put_alone(*other, "meta", "a");
+  const auto before = Clock::now();
+  const auto asked = store->ask_latest(seconds(1));
+  EXPECT_LT(Clock::now() - before, seconds(5));
+  for (const pid_t pid : stopped) ::kill(pid, SIGCONT);
+  ASSERT_TRUE(asked) << asked.status().to_string();
+  EXPECT_EQ(*asked, revision);
 }
 
 TEST_F(Away, AReadOnlyPrimaryIsUnavailable) {

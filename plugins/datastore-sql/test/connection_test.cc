@@ -146,7 +146,13 @@ TEST(PostgresConnection, APoolerThatGivesASessionPerTransactionWorks) {
   EXPECT_EQ(ids(*must_begin(**b, Mode::kRead), all).size(), 120u);
   // What is written elsewhere is found by asking.
   const auto revision = put_alone(**c, "entry", "direct");
+  EXPECT_EQ(*(*b)->ask_latest(kWait), revision);
   EXPECT_TRUE(eventually([&] { return (*a)->latest_revision() == revision; }));
+  auto holder = must_begin(**a, Mode::kRead);
+  EXPECT_TRUE(holder->claim("prune").ok());
+  EXPECT_EQ(must_begin(**b, Mode::kRead)->claim("prune").code(), Code::kAborted);
+  holder.reset();
+  EXPECT_TRUE(must_begin(**b, Mode::kRead)->claim("prune").ok());
 }
 
 }  // namespace

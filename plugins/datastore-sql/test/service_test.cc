@@ -265,6 +265,40 @@ TEST_F(ServiceTest, AChangedSettingNeedsARestart) {
       Code::kFailedPrecondition);
 }
 
+TEST_F(ServiceTest, TellsTheLatestRevisionWhenAsked) {
+  const auto asked = [&] { return store_->latest(INT64_MAX); };
+  EXPECT_EQ(*asked(), 0u);
+  const auto revision = put("e1");
+  EXPECT_EQ(*asked(), revision);
+}
+
+TEST_F(ServiceTest, AClaimIsGivenToTheOnlyServer) {
+  {
+    auto tx = store_->read();
+    EXPECT_TRUE(tx->claim("prune").ok());
+    EXPECT_TRUE(tx->claim("other").ok());
+    put("e1");  // whoever has a claim may write beside it
+    EXPECT_EQ(tx->claim("").code(), Code::kInvalidArgument);
+    EXPECT_EQ(tx->claim(std::string(65, 'x')).code(), Code::kInvalidArgument);
+  }
+  auto writer = store_->write();
+  EXPECT_TRUE(writer->claim("prune").ok());
+}
+
+// As it was before latest() and claim() existed.
+TEST_F(ServiceTest, AnOlderPluginIsAskedByATransactionAndClaimsAreFree) {
+  signet_datastore older = table();
+  older.struct_size = offsetof(signet_datastore, latest);
+  older.latest = nullptr;
+  older.claim = nullptr;
+  fakes::FakeHost host;
+  host.offer(SIGNET_DATASTORE, to_abi(&plugin_), &older);
+  const auto store = Datastore::acquire(Host(host.abi()));
+  const auto revision = put("e1");
+  EXPECT_EQ(*store->latest(INT64_MAX), revision);
+  EXPECT_TRUE(store->read()->claim("prune").ok());
+}
+
 TEST_F(ServiceTest, StaleReadsAreReads) {
   put("e1");
   auto tx = store_->read_stale();

@@ -13,6 +13,12 @@ namespace {
 
 constexpr std::string_view kKind = "join_token";
 
+// The datastore's trouble: kInternal, as the peer says it, but for one that is away.
+Status failed(const char* what, const Status& cause) {
+  const Status status = cause.prefixed(what);
+  return cause.code() == Code::kUnavailable ? status : status.with_code(Code::kInternal);
+}
+
 // Deletes the token's record and gives its expiry (Unix seconds). Once this has returned a value,
 // no one else can use the token, whatever happens next.
 Result<std::int64_t> burn(const Host& host, std::string_view token) {
@@ -21,13 +27,13 @@ Result<std::int64_t> burn(const Host& host, std::string_view token) {
   auto record = tx.take(kKind, record_id(token));
   if (!record.ok()) {
     if (record.status().code() != Code::kNotFound) {
-      return record.status().prefixed("failed to fetch join token").with_code(Code::kInternal);
+      return failed("failed to fetch join token", record.status());
     }
     return Status::invalid_argument(
         "failed to attest: join token does not exist or has already been used");
   }
   if (const auto committed = tx.commit(); !committed.ok()) {
-    return committed.status().prefixed("failed to delete join token").with_code(Code::kInternal);
+    return failed("failed to delete join token", committed.status());
   }
   return record->expires_at;
 }

@@ -120,6 +120,13 @@ typedef struct signet_datastore {
   signet_status (*changes)(signet_instance *, signet_call *, uint64_t since, uint32_t limit); /* [worker] */
   /* PENDING until cancelled; emits REVISION when the latest has moved past `since`. */
   signet_status (*watch)(signet_instance *, signet_call *, uint64_t since);                   /* [any] */
+  /* What follows came later: an older plugin's struct_size ends before it. */
+  /* The revision of the latest commit, asked of the database now: who holds everything up to it
+   * lacks nothing that was committed before the call. Never waits past the deadline for long. */
+  signet_status (*latest)(signet_instance *, signet_call *, uint64_t *revision);              /* [worker] */
+  /* The right to do `name`, of at most 64 bytes, alone among all servers on this database, until
+   * the transaction ends or its server is gone. ABORTED: another server has it. */
+  signet_status (*claim)(signet_tx *, signet_call *, signet_str name);
 } signet_datastore;
 
 /* "signet.datastore_schema/1", offered by a datastore's plugin beside it: its tables, looked at or
