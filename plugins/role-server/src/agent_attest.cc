@@ -124,7 +124,11 @@ class Attestation : public std::enable_shared_from_this<Attestation> {
       host.warn("Node attestor gave an agent ID outside of its namespace",
                 {{"agent_id", id->to_string()}, {"node_attestor_type", type()}});
     }
-    const AgentPtr known = call_->services().agents->find(id->to_string());
+    const auto found = call_->services().agents->current(id->to_string());
+    if (!found) {
+      return end(store_error(host, "failed to fetch agent", found.status()));
+    }
+    const AgentPtr& known = *found;
     if (known && known->banned()) {
       return end(api_error(host, Code::kPermissionDenied, "failed to attest: agent is banned"));
     }
@@ -146,10 +150,10 @@ class Attestation : public std::enable_shared_from_this<Attestation> {
     if (const Status stored = call_->services().agents->attested(agent); !stored.ok()) {
       return end(stored.code() == Code::kPermissionDenied
                      ? api_error(host, stored.code(), stored.message())
-                     : api_error(host, Code::kInternal,
-                                 known ? "failed to update attested agent"
-                                       : "failed to create attested agent",
-                                 stored));
+                     : store_error(host,
+                                   known ? "failed to update attested agent"
+                                         : "failed to create attested agent",
+                                   stored));
     }
     host.info("Agent attestation request completed", {{"agent_id", id->to_string()},
                                                       {"node_attestor_type", type()},

@@ -119,7 +119,7 @@ Status list_agents(CallContext& call, const api::ListAgentsRequest& request,
     const std::size_t have = static_cast<std::size_t>(response.agents_size());
     filter.query.limit = page_size > 0 ? static_cast<std::uint32_t>(page_size - have) : 0;
     const auto page = call.services().agents->list(filter.query);
-    if (!page) return api_error(call.host(), Code::kInternal, kFailure, page.status());
+    if (!page) return store_error(call.host(), kFailure, page.status());
     for (const AgentPtr& agent : page->agents) {
       if (filter.accepts(*agent)) agent_to_api(*agent, mask, response.add_agents());
     }
@@ -141,12 +141,12 @@ Status count_agents(CallContext& call, const api::CountAgentsRequest& request,
   SIGNET_RETURN_IF_ERROR(read_filter(call, request.filter(), kFailure, filter));
   if (!filter.post_filtered()) {
     const auto count = call.services().agents->count(filter.query);
-    if (!count) return api_error(call.host(), Code::kInternal, kFailure, count.status());
+    if (!count) return store_error(call.host(), kFailure, count.status());
     response.set_count(static_cast<std::int32_t>(*count));
     return {};
   }
   const auto page = call.services().agents->list(filter.query);
-  if (!page) return api_error(call.host(), Code::kInternal, kFailure, page.status());
+  if (!page) return store_error(call.host(), kFailure, page.status());
   std::int32_t count = 0;
   for (const AgentPtr& agent : page->agents) count += filter.accepts(*agent) ? 1 : 0;
   response.set_count(count);

@@ -59,6 +59,24 @@ AgentPtr AgentRecords::find(std::string_view id) const {
   return at == agents_.end() ? nullptr : at->second;
 }
 
+Result<AgentPtr> AgentRecords::stored(std::string_view id) const {
+  SIGNET_TRY(auto tx, datastore_.read(changes_.question_deadline()));
+  const auto record = tx.get("agent", id);
+  if (!record) {
+    if (record.status().code() == Code::kNotFound) return AgentPtr();
+    return record.status();
+  }
+  auto agent = from_parts(record->id, record->body, record->row, record->revision);
+  if (!agent) return Status::internal("stored agent is malformed").with("agent_id", record->id);
+  if (const AgentPtr known = find(id)) agent->presence = known->presence;
+  return AgentPtr(std::move(agent));
+}
+
+Result<AgentPtr> AgentRecords::current(std::string_view id) const {
+  return changes_.decide([&]() -> Result<AgentPtr> { return find(id); },
+                         [&] { return stored(id); });
+}
+
 std::size_t AgentRecords::count() const {
   std::shared_lock lock(mutex_);
   return agents_.size();
@@ -197,23 +215,60 @@ Status AgentRecords::remove(std::string_view id) {
   }
   store::Agent body;
   if (!body.ParseFromString(stored->body)) return Status::internal("stored agent is malformed");
-  SIGNET_RETURN_IF_ERROR(tx.erase("agent", id));
-  bool alone = true;
-  if (body.attestation_type() == "join_token") {
-    Query aliases;
-    aliases.kind = "entry";
-    aliases.where = {{"parent_id", std::string(id)}, {"selector", alias_selector(id)}};
-    aliases.selector_match = SIGNET_MATCH_EXACT;
-    aliases.headers_only = true;
-    SIGNET_TRY(const std::vector<Record> found, tx.query(aliases));
-    for (const Record& entry : found) SIGNET_RETURN_IF_ERROR(tx.erase("entry", entry.id));
-    alone = found.empty();
-  }
+  SIGNET_TRY(const bool alone, erase_in(tx, stored->id, body));
   SIGNET_TRY(const std::uint64_t revision, tx.commit());
   erase(id, revision);
   // The log brings the deletion of an alias to the entries' view.
   if (alone) changes_.committed(revision);
   return {};
+}
+
+Result<bool> AgentRecords::erase_in(Transaction& tx, const std::string& id,
+                                    const store::Agent& body) {
+  SIGNET_RETURN_IF_ERROR(tx.erase("agent", id));
+  if (body.attestation_type() != "join_token") return true;
+  Query aliases;
+  aliases.kind = "entry";
+  aliases.where = {{"parent_id", id}, {"selector", alias_selector(id)}};
+  aliases.selector_match = SIGNET_MATCH_EXACT;
+  aliases.headers_only = true;
+  SIGNET_TRY(const std::vector<Record> found, tx.query(aliases));
+  for (const Record& entry : found) SIGNET_RETURN_IF_ERROR(tx.erase("entry", entry.id));
+  return found.empty();
+}
+
+Result<std::size_t> AgentRecords::prune(std::int64_t before, bool tofu, std::size_t limit) {
+  Query expired;
+  expired.kind = "agent";
+  expired.expires_before = before;
+  if (!tofu) expired.where.emplace_back("can_reattest", "1");
+  {
+    SIGNET_TRY(auto look, datastore_.read());
+    SIGNET_TRY(const std::uint64_t some, look.count(expired));
+    if (some == 0) return std::size_t{0};
+  }
+  SIGNET_TRY(auto tx, datastore_.write());
+  std::vector<std::string> gone;
+  bool alone = true;
+  // In pages, since banned ones stay and may be many.
+  expired.limit = static_cast<std::uint32_t>(limit);
+  while (gone.size() < limit) {
+    SIGNET_TRY(const std::vector<Record> page, tx.query(expired));
+    for (const Record& record : page) {
+      store::Agent body;
+      const bool readable = body.ParseFromString(record.body);
+      if (!readable || body.serial_number().empty() || gone.size() == limit) continue;
+      SIGNET_TRY(const bool one, erase_in(tx, record.id, body));
+      alone = alone && one;
+      gone.push_back(record.id);
+    }
+    if (page.size() < limit) break;
+    expired.after_row = page.back().row;
+  }
+  SIGNET_TRY(const std::uint64_t revision, tx.commit());
+  for (const std::string& id : gone) erase(id, revision);
+  if (alone && !gone.empty()) changes_.committed(revision);
+  return gone.size();
 }
 
 Status AgentRecords::set_version(std::string_view id, const std::string& version) {
@@ -264,8 +319,10 @@ Status AgentRecords::reload(Transaction& tx) {
     agents_.swap(loaded);
     erased_.clear();
   }
-  for (const auto& [id, agent] : loaded) {  // what was known before and is no more
-    if (!find(id)) entries_.agent_removed(id);
+  for (const auto& [id, before] : loaded) {  // what was known before
+    const AgentPtr now = find(id);
+    if (!now) entries_.agent_removed(id);
+    if (revoked_ && (!now || (now->banned() && !before->banned()))) revoked_(id);
   }
   return {};
 }

@@ -56,8 +56,13 @@ class AgentRecords final : public ChangeSubscriber {
                EntryDirectory& entries)
       : host_(host), datastore_(datastore), changes_(changes), entries_(entries) {}
 
-  /// nullptr when there is none. Does not block.
+  /// As memory has it; nullptr when there is none. Does not block.
   AgentPtr find(std::string_view id) const;
+  /// As it is now: as memory has it while that is live, else as the datastore has it. nullptr when
+  /// there is none. Blocks. Errors: as ChangeFollower::decide()
+  Result<AgentPtr> current(std::string_view id) const;
+  /// As the datastore has it. Blocks.
+  Result<AgentPtr> stored(std::string_view id) const;
   std::size_t count() const;
   /// Agents that may call: neither banned nor expired at `now` (Unix seconds).
   std::size_t count_live(std::int64_t now) const;
@@ -90,6 +95,10 @@ class AgentRecords final : public ChangeSubscriber {
   Status remove(std::string_view id);
   Status set_version(std::string_view id, const std::string& version);
 
+  /// Deletes up to `limit` agents that expired before `before`, never banned ones, and those that
+  /// cannot attest again only with `tofu`. How many.
+  Result<std::size_t> prune(std::int64_t before, bool tofu, std::size_t limit);
+
   struct Page {
     std::vector<AgentPtr> agents;
     std::uint64_t last_row = 0;  // 0: the page held no row
@@ -112,6 +121,9 @@ class AgentRecords final : public ChangeSubscriber {
  private:
   template <typename Edit>
   Status change(std::string_view id, Edit&& edit);
+  /// With the entry that a join token made for it. Whether there was none.
+  static Result<bool> erase_in(Transaction& tx, const std::string& id,
+                               const signet::store::v1::Agent& body);
 
   struct Hash {
     using is_transparent = void;

@@ -39,12 +39,16 @@ Status worded(CallContext& call, const Status& status, const char* failure) {
   if (status.ok()) return {};
   return status.code() == Code::kNotFound
              ? api_error(call.host(), Code::kNotFound, "agent not found")
-             : api_error(call.host(), Code::kInternal, failure, status);
+             : store_error(call.host(), failure, status);
 }
 
 Status get_agent(CallContext& call, const api::GetAgentRequest& request, types::Agent& response) {
   SIGNET_TRY(const SpiffeId id, agent_id_of(call, request));
-  const AgentPtr agent = call.services().agents->find(id.to_string());
+  const auto found = call.services().agents->current(id.to_string());
+  if (!found) {
+    return store_error(call.host(), "failed to fetch agent", found.status());
+  }
+  const AgentPtr& agent = *found;
   if (!agent) return api_error(call.host(), Code::kNotFound, "agent not found");
   agent_to_api(*agent, request.has_output_mask() ? &request.output_mask() : nullptr, &response);
   return {};
@@ -74,8 +78,7 @@ Status renew_agent(CallContext& call, const api::RenewAgentRequest& request,
     call.audit("csr", crypto::hex_encode(crypto::sha256(csr)));
   }
   const SpiffeId& id = call.caller_id();
-  const AgentPtr agent = call.services().agents->find(id.to_string());
-  if (!agent) return api_error(call.host(), Code::kNotFound, "agent not found");
+  const AgentPtr& agent = call.caller().agent;
   if (agent->body.can_reattest()) {
     types::PermissionDeniedDetails details;
     details.set_reason(types::PermissionDeniedDetails::AGENT_MUST_REATTEST);
@@ -109,8 +112,8 @@ Status post_status(CallContext& call, const api::PostStatusRequest& request,
   }
   call.audit("agent_version", version);
   const std::string& id = call.caller_id().to_string();
-  const AgentPtr agent = call.services().agents->find(id);
-  if (agent && agent->body.agent_version() == version) return {};  // nothing to write
+  const AgentPtr& agent = call.caller().agent;
+  if (agent->body.agent_version() == version) return {};  // nothing to write
   return worded(call, call.services().agents->set_version(id, version), "failed to update agent");
 }
 
@@ -137,7 +140,7 @@ Status create_join_token_call(CallContext& call, const api::CreateJoinTokenReque
   call.audit("token_sha256", join_token_fingerprint(token));
   const std::int64_t expires_at = call.host().unix_seconds() + request.ttl();
   if (const Status made = create_join_token(*services.datastore, token, expires_at); !made.ok()) {
-    return api_error(call.host(), Code::kInternal, "failed to create token", made);
+    return store_error(call.host(), "failed to create token", made);
   }
   if (request.has_agent_id()) {
     const auto parent = join_token_agent_id(services.trust_domain(), token);
@@ -151,8 +154,7 @@ Status create_join_token_call(CallContext& call, const api::CreateJoinTokenReque
       made = services.entry_store->create({&wanted, 1}).front().status();
     }
     if (!made.ok()) {
-      return api_error(call.host(), Code::kInternal,
-                       "failed to create join token registration entry", made);
+      return store_error(call.host(), "failed to create join token registration entry", made);
     }
   }
   response.set_value(token);

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include "agent_records.h"
+#include "api_status.h"
+#include "change_follower.h"
 #include "server_identity.h"
 
 namespace signet::server {
@@ -180,19 +182,21 @@ void ApiServer::dispatch(const MethodRegistry::Method& method,
                          const std::shared_ptr<ServerCall>& call, std::string_view first) {
   auto caller = std::static_pointer_cast<Caller>(std::move(call->attachment));
   auto context = std::make_shared<CallContext>(context_, call, caller, *method.rule);
+  if (caller->unconfirmed) {
+    const Status confirmed = authorizer_.confirm(*method.rule, *caller);
+    if (!confirmed.ok()) return context->finish(confirmed);
+  }
   if (caller->promote) {
     // The first call with a renewed SVID retires the one before.
     const Status promoted =
         context_.agents->promote(caller->identity->spiffe_id.to_string(), caller->identity->serial);
-    if (promoted.code() == Code::kUnavailable) {
+    if (promoted.code() == Code::kUnavailable && context_.changes->trusted()) {
       // The SVID is this agent's whether that is on record or not; a later call retires the other.
       context_.host.log_status(LogLevel::kDebug, "The agent's renewed SVID is not on record yet",
                                promoted);
     } else if (!promoted.ok()) {
-      context_.host.log_status(LogLevel::kError, "Cannot activate the agent's renewed SVID",
-                               promoted);
       return context->finish(
-          Status::internal("unable to look up agent information: " + promoted.message()));
+          store_error(context_.host, "unable to look up agent information", promoted));
     }
   }
   if (caller->agent) AgentRecords::saw(*caller->agent, context_.host.monotonic_ns());

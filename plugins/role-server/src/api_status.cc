@@ -1,5 +1,7 @@
 #include "api_status.h"
 
+#include "change_follower.h"
+
 namespace signet::server {
 
 Status api_error(const Host& host, Code code, std::string message, const Status& cause) {
@@ -16,6 +18,11 @@ Status api_error(const Host& host, Code code, std::string message, const Status&
   }
   if (!cause.ok() && code != Code::kNotFound) message.append(": ").append(cause.message());
   return Status(code, std::move(message));
+}
+
+Status store_error(const Host& host, std::string message, const Status& cause) {
+  return api_error(host, ChangeFollower::is_away(cause) ? Code::kUnavailable : Code::kInternal,
+                   std::move(message), cause);
 }
 
 void fill_status(const Status& status, spire::api::types::Status* out) {

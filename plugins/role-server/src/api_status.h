@@ -15,6 +15,9 @@ namespace signet::server {
 /// `cause` may be ok: there is none. Logs an error line.
 Status api_error(const Host& host, Code code, std::string message, const Status& cause = {});
 
+/// What the datastore could not do: kUnavailable while it is away, else kInternal as the peer.
+Status store_error(const Host& host, std::string message, const Status& cause);
+
 /// Into a batch item: code and text, "OK" for success.
 void fill_status(const Status& status, spire::api::types::Status* out);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "run_alone.h"
+
 namespace signet::server {
 namespace {
 
@@ -42,6 +44,7 @@ Authorities::Authorities(const Host& host, const ServerConfig& config, const Dat
                          std::unique_ptr<CaSource> ca)
     : host_(host),
       config_(config),
+      datastore_(datastore),
       bundles_(bundles),
       ca_(ca ? std::move(ca) : std::make_unique<SelfSignedCa>(config)),
       journal_(host_, datastore, bundles, changes),
@@ -89,9 +92,11 @@ Status Authorities::rotate() {
   if (config_.wit_svids) rotate_too(wit_kind_);
   publish_snapshots();
   if (now() >= next_prune_at_ && x509()) {
-    const Status pruned = prune_bundle();
-    if (pruned.ok()) next_prune_at_ = now() + kPrunePeriod;
-    if (status.ok()) status = pruned;
+    // Done by another server just now, it is done.
+    const auto pruned =
+        run_alone(datastore_, "prune/bundle", [this]() -> Status { return prune_bundle(); });
+    if (pruned) next_prune_at_ = now() + kPrunePeriod;
+    if (status.ok()) status = pruned.status();
   }
   if (status.ok()) {
     host_.set_health("server.ca.rotator", true, true);

@@ -107,6 +107,7 @@ class Authorities {
 
   const Host host_;
   const ServerConfig& config_;
+  const Datastore& datastore_;
   TrustBundles& bundles_;
   const std::unique_ptr<CaSource> ca_;
   const Publication* publication_ = nullptr;

@@ -13,6 +13,14 @@ void trim(AuthorityJournal::Entries& entries) {
   if (entries.size() > kMaxEntries) entries.DeleteSubrange(0, entries.size() - kMaxEntries);
 }
 
+bool ended(const AuthorityJournal::Content& content, std::int64_t before) {
+  const auto all = [before](const AuthorityJournal::Entries& entries) {
+    return std::all_of(entries.begin(), entries.end(),
+                       [before](const auto& entry) { return entry.not_after() < before; });
+  };
+  return all(content.x509()) && all(content.jwt()) && all(content.wit());
+}
+
 }  // namespace
 
 bool AuthorityJournal::key_present(const Entry& entry) const {
@@ -65,6 +73,28 @@ Status AuthorityJournal::commit(Content content, const BundleEdit& edit) {
   changes_.committed(revision);
   content_ = std::move(content);
   return {};
+}
+
+// In one transaction, so that a server that starts meanwhile finds its journal or none.
+Result<std::size_t> prune_journals(const Datastore& datastore, std::int64_t before) {
+  const auto old_ones = [before](Transaction& tx) -> Result<std::vector<Record>> {
+    SIGNET_TRY(std::vector<Record> records, tx.query({.kind = "journal", .where = {}}));
+    std::erase_if(records, [before](const Record& record) {
+      AuthorityJournal::Content content;
+      return !content.ParseFromString(record.body) || !ended(content, before);
+    });
+    return records;
+  };
+  {
+    SIGNET_TRY(auto look, datastore.read());
+    SIGNET_TRY(const std::vector<Record> some, old_ones(look));
+    if (some.empty()) return std::size_t{0};
+  }
+  SIGNET_TRY(auto tx, datastore.write());
+  SIGNET_TRY(const std::vector<Record> old, old_ones(tx));
+  for (const Record& record : old) SIGNET_RETURN_IF_ERROR(tx.erase("journal", record.id));
+  SIGNET_RETURN_IF_ERROR(tx.commit().status());
+  return old.size();
 }
 
 }  // namespace signet::server

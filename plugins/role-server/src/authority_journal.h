@@ -52,4 +52,8 @@ class AuthorityJournal {
   Content content_;
 };
 
+/// Deletes the journals of which every authority ended before `before` (Unix seconds). How many.
+/// Blocks.
+Result<std::size_t> prune_journals(const Datastore& datastore, std::int64_t before);
+
 }  // namespace signet::server

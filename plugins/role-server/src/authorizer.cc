@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "agent_records.h"
+#include "change_follower.h"
+#include "entry_store.h"
 #include "spire/api/types/status.pb.h"
 #include "trust_bundles.h"
 
@@ -83,7 +85,59 @@ Result<std::shared_ptr<const PeerIdentity>> Authorizer::verify_peer(const RpcPee
                    x509::to_unix(chain.front().not_after())});
 }
 
+// Where a decision finds the records: in memory, or in the datastore.
+class Authorizer::Memory {
+ public:
+  explicit Memory(const ServiceContext& context) : context_(context) {}
+  Result<EntryDirectory::Privileges> privileges(const std::string& id) const {
+    return context_.entries->privileges(id);
+  }
+  Result<AgentPtr> agent(const std::string& id) const { return context_.agents->find(id); }
+
+ private:
+  const ServiceContext& context_;
+};
+
+class Authorizer::Stored {
+ public:
+  explicit Stored(const ServiceContext& context) : context_(context) {}
+  Result<EntryDirectory::Privileges> privileges(const std::string& id) const {
+    SIGNET_TRY(auto tx, context_.datastore->read(context_.changes->question_deadline()));
+    return stored_privileges(tx, id, context_.host.unix_seconds());
+  }
+  Result<AgentPtr> agent(const std::string& id) const { return context_.agents->stored(id); }
+
+ private:
+  const ServiceContext& context_;
+};
+
 Status Authorizer::authorize(const MethodRule& rule, Caller& caller) const {
+  bool looked = false;
+  const Status status = decide(Memory(context_), rule, caller, looked);
+  if (!looked || (status.ok() && context_.changes->live())) return status;
+  caller = caller.unknown();
+  caller.unconfirmed = true;
+  return {};
+}
+
+Status Authorizer::confirm(const MethodRule& rule, Caller& caller) const {
+  bool looked = false;
+  if (context_.changes->reachable()) {
+    Status status = decide(Stored(context_), rule, caller, looked);
+    if (!ChangeFollower::is_away(status)) return status;
+  }
+  if (!context_.changes->trusted()) return context_.changes->out_of_date();
+  Status status = decide(Memory(context_), rule, caller, looked);
+  if (status.ok()) return status;
+  // A ban that memory knows is none the less one; else memory may have missed what allows the call.
+  const AgentPtr agent = context_.agents->find(caller.identity->spiffe_id.to_string());
+  if (agent && agent->banned()) return status;
+  return Status::unavailable("the datastore is away, and this server does not know the caller");
+}
+
+template <typename Records>
+Status Authorizer::decide(const Records& records, const MethodRule& rule, Caller& caller,
+                          bool& looked) const {
   if ((rule.callers & kAny) != 0) {
     caller.authorized_as = kAny;
     return {};
@@ -103,7 +157,8 @@ Status Authorizer::authorize(const MethodRule& rule, Caller& caller) const {
     return {};
   }
   if ((rule.callers & (kAdmin | kDownstream)) != 0) {
-    EntryDirectory::Privileges privileges = context_.entries->privileges(id.to_string());
+    looked = true;
+    SIGNET_TRY(EntryDirectory::Privileges privileges, records.privileges(id.to_string()));
     if ((rule.callers & kAdmin) != 0 && privileges.admin) {
       caller.authorized_as = kAdmin;
       caller.authorized_via = "entries";
@@ -117,8 +172,11 @@ Status Authorizer::authorize(const MethodRule& rule, Caller& caller) const {
     }
   }
   if ((rule.callers & kAgent) != 0) {
-    const Status agent = check_agent(caller);
-    if (agent.ok()) return {};
+    const bool expired = context_.host.unix_seconds() > caller.identity->not_after;
+    looked = looked || !expired;
+    const Status agent = expired ? agent_denied(Reason::AGENT_EXPIRED)
+                                 : check_agent(records.agent(id.to_string()), caller);
+    if (agent.ok() || agent.code() != Code::kPermissionDenied) return agent;
     // The words say only what was called; the reason travels as the detail.
     Status status = denied(rule);
     if (agent.detail() != nullptr) status = std::move(status).with_detail(*agent.detail());
@@ -128,10 +186,13 @@ Status Authorizer::authorize(const MethodRule& rule, Caller& caller) const {
   return denied(rule);
 }
 
-Status Authorizer::check_agent(Caller& caller) const {
+Status Authorizer::check_agent(const Result<AgentPtr>& record, Caller& caller) const {
+  if (!record) {
+    if (ChangeFollower::is_away(record.status())) return record.status();
+    return Status::internal("unable to look up agent information: " + record.status().message());
+  }
   const PeerIdentity& peer = *caller.identity;
-  if (context_.host.unix_seconds() > peer.not_after) return agent_denied(Reason::AGENT_EXPIRED);
-  AgentPtr agent = context_.agents->find(peer.spiffe_id.to_string());
+  AgentPtr agent = *record;
   if (!agent) return agent_denied(Reason::AGENT_NOT_ATTESTED);
   if (agent->banned()) return agent_denied(Reason::AGENT_BANNED);
   if (agent->body.serial_number() != peer.serial) {

@@ -67,8 +67,7 @@ class BundleService {
       if (added) response.set_sequence_number(bundle.sequence_number() + 1);
       return added;
     });
-    if (!changed.ok())
-      return api_error(call.host(), Code::kInternal, "failed to append bundle", changed);
+    if (!changed.ok()) return store_error(call.host(), "failed to append bundle", changed);
     apply_mask(response, output_mask(request));
     return {};
   }
@@ -106,8 +105,7 @@ class BundleService {
       return api_error(call.host(), Code::kInternal, "failed to list bundles", after.status());
     Result<FederatedBundles::Page> page =
         federated_.list(*after, paged ? static_cast<uint32_t>(request.page_size()) : 0);
-    if (!page)
-      return api_error(call.host(), Code::kInternal, "failed to list bundles", page.status());
+    if (!page) return store_error(call.host(), "failed to list bundles", page.status());
     for (types::Bundle& bundle : page->bundles) {
       if (bundle.trust_domain() == context_.trust_domain().name()) continue;
       apply_mask(bundle, output_mask(request));
@@ -144,9 +142,7 @@ class BundleService {
       if (status.code() == Code::kAlreadyExists) {
         return api_error(call.host(), Code::kAlreadyExists, "bundle already exists");
       }
-      return status.ok()
-                 ? status
-                 : api_error(call.host(), Code::kInternal, "unable to create bundle", status);
+      return status.ok() ? status : store_error(call.host(), "unable to create bundle", status);
     });
   }
 
@@ -154,8 +150,7 @@ class BundleService {
              api::BatchSetFederatedBundleResponse& response) {
     return each(call, request, response, "setting", [&](types::Bundle& bundle) {
       const Status status = federated_.set(bundle);
-      return status.ok() ? status
-                         : api_error(call.host(), Code::kInternal, "failed to set bundle", status);
+      return status.ok() ? status : store_error(call.host(), "failed to set bundle", status);
     });
   }
 
@@ -170,8 +165,7 @@ class BundleService {
       }
       return stored.status().code() == Code::kNotFound
                  ? api_error(call.host(), Code::kNotFound, "bundle not found")
-                 : api_error(call.host(), Code::kInternal, "failed to update bundle",
-                             stored.status());
+                 : store_error(call.host(), "failed to update bundle", stored.status());
     });
   }
 

@@ -34,13 +34,27 @@ struct Caller {
   std::string_view authorized_via;  // "transport", "config", "entries", "datastore" or ""
   AgentPtr agent;                   // set when authorized_as is kAgent
   bool promote = false;             // the agent shows its renewed SVID for the first time
-  EntryPtr downstream_entry;        // set when authorized_as is kDownstream
-  std::string address;              // "10.0.0.7:4711"; "" for local callers
-  std::int32_t pid = 0;             // local callers only, as are uid and gid
+  // Memory alone may not decide: Authorizer::confirm() has to, and what stands above is void.
+  bool unconfirmed = false;
+  EntryPtr downstream_entry;  // set when authorized_as is kDownstream
+  std::string address;        // "10.0.0.7:4711"; "" for local callers
+  std::int32_t pid = 0;       // local callers only, as are uid and gid
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::string path;  // executable of a local caller; only when auditing
 
+  /// The caller before anything was decided.
+  Caller unknown() const {
+    Caller caller;
+    caller.local = local;
+    caller.identity = identity;
+    caller.address = address;
+    caller.pid = pid;
+    caller.uid = uid;
+    caller.gid = gid;
+    caller.path = path;
+    return caller;
+  }
   /// "nobody", "local", "admin", "downstream" or "agent", as logs name it.
   std::string_view class_name() const {
     switch (authorized_as) {

@@ -2,18 +2,24 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
 namespace signet::server {
 namespace {
 
 constexpr std::uint32_t kBatch = 1000;
-constexpr std::chrono::seconds kTick{1};
+// So that one question that is answered late, or not at all, leaves the views live.
+constexpr std::chrono::milliseconds kTick{400};
+constexpr std::chrono::seconds kFirstPause{1};
 constexpr std::chrono::seconds kMostPause{30};
+constexpr std::chrono::seconds kTellPeriod{1};
 
 }  // namespace
 
 Status ChangeFollower::start() {
-  pause_ = kTick;
+  pause_ = kFirstPause;
   SIGNET_RETURN_IF_ERROR(load());
+  tell();
   SIGNET_RETURN_IF_ERROR(watch());
   return tick_.start_every(host_, kTick, [this] { tick(); });
 }
@@ -49,7 +55,7 @@ void ChangeFollower::watch_ended(const Status& status) {
   if (stopping_) return;
   const std::int64_t now = host_.monotonic_ns();
   const bool lasted = std::chrono::nanoseconds(now - watched_ns_) > pause_;
-  pause_ = lasted ? kTick : std::min<std::chrono::nanoseconds>(2 * pause_, kMostPause);
+  pause_ = lasted ? kFirstPause : std::min<std::chrono::nanoseconds>(2 * pause_, kMostPause);
   watch_again_ns_ = now + pause_.count();
   host_.log_status(LogLevel::kError, "Datastore watch ended", status);
 }
@@ -62,31 +68,91 @@ void ChangeFollower::tick() {
   }
   if (due) {
     if (const Status begun = watch(); !begun.ok()) watch_ended(begun);
-    // The log is asked either way: what came while nobody watched may be the last for long.
-    if (const auto latest = latest_revision()) {
-      std::lock_guard lock(mutex_);
-      latest_ = std::max(latest_, *latest);
-    }
   }
+  ask();
   if (claim()) run();
+  tell();
 }
 
-Result<std::uint64_t> ChangeFollower::latest_revision() const {
-  SIGNET_TRY(auto tx, datastore_.read());
-  return tx.commit();
+// Whoever watches may hang or be late; what is asked here is known, or known not to be.
+void ChangeFollower::ask() {
+  const std::int64_t now = host_.monotonic_ns();
+  std::uint64_t cursor = 0;
+  {
+    std::lock_guard lock(mutex_);
+    cursor = cursor_;
+  }
+  asking_ns_ = now;
+  const auto latest = datastore_.latest(question_deadline());
+  reachable_ = latest.ok();
+  asking_ns_ = 0;
+  if (!latest) {
+    away_ = latest.status().message();
+    return;
+  }
+  std::lock_guard lock(mutex_);
+  // A standby took over without the last commits, or a backup was put back.
+  if (*latest < cursor) reload_ = true;
+  latest_ = std::max(latest_, *latest);
+  asked_ns_ = now;
+  answer_ = *latest;
+  note_age();
+}
+
+// With mutex_ held.
+void ChangeFollower::note_age() {
+  if (cursor_ >= answer_ && !reload_) as_of_ns_ = std::max(as_of_ns_.load(), asked_ns_);
+}
+
+std::chrono::nanoseconds ChangeFollower::age() const {
+  return std::chrono::nanoseconds(host_.monotonic_ns() - as_of_ns_.load());
+}
+
+bool ChangeFollower::reachable() const {
+  const std::int64_t asking = asking_ns_;
+  return reachable_ &&
+         (asking == 0 || host_.monotonic_ns() <= asking + std::chrono::nanoseconds(kLive).count());
+}
+
+Status ChangeFollower::out_of_date() const {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(age()).count();
+  return Status::unavailable("the datastore is away, and what this server knows is " +
+                             std::to_string(seconds) +
+                             " s old, which is more than offline_issuance allows");
+}
+
+// The age as a metric, and in the details of the server's health.
+void ChangeFollower::tell() {
+  const double seconds = std::chrono::duration<double>(age()).count();
+  host_.gauge("datastore.memory_age_seconds", seconds);
+  const bool live = this->live();
+  const std::int64_t now = host_.monotonic_ns();
+  if (live ? told_live_ : now - told_ns_ < std::chrono::nanoseconds(kTellPeriod).count()) return;
+  told_live_ = live;
+  told_ns_ = now;
+  nlohmann::json details = {{"memory_age_seconds", live ? 0 : static_cast<std::int64_t>(seconds)}};
+  if (!live && !reachable()) details["away"] = away_;
+  // Not dead for want of a database: another process would have none either, and know nothing.
+  host_.set_health("catalog.datastore", true, trusted() || reachable(),
+                   details.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 Status ChangeFollower::load() {
   // The revision is read first: a change that comes between the two reads is seen again, which
   // does no harm, and never missed.
-  SIGNET_TRY(const std::uint64_t revision, latest_revision());
+  const std::int64_t now = host_.monotonic_ns();
+  SIGNET_TRY(const std::uint64_t revision, datastore_.latest(INT64_MAX));
   SIGNET_TRY(auto tx, datastore_.read());
   for (ChangeSubscriber* subscriber : subscribers_) {
     SIGNET_RETURN_IF_ERROR(subscriber->reload(tx));
   }
   std::lock_guard lock(mutex_);
-  cursor_ = std::max(cursor_, revision);
-  latest_ = std::max(latest_, revision);
+  // Not the greater one: the views may have held what the datastore has lost.
+  cursor_ = latest_ = revision;
+  reload_ = false;
+  asked_ns_ = now;
+  answer_ = revision;
+  note_age();
   return {};
 }
 
@@ -111,7 +177,7 @@ void ChangeFollower::told(std::uint64_t latest) {
 
 bool ChangeFollower::claim() {
   std::lock_guard lock(mutex_);
-  if (stopping_ || running_ || cursor_ >= latest_) return false;
+  if (stopping_ || running_ || (cursor_ >= latest_ && !reload_)) return false;
   running_ = true;
   return true;
 }
@@ -121,21 +187,25 @@ void ChangeFollower::run() {
   while (status.ok()) {
     std::uint64_t since = 0;
     std::uint64_t latest = 0;
+    bool anew = false;
     {
       std::lock_guard lock(mutex_);
       since = cursor_;
       latest = latest_;
-      if (stopping_ || since >= latest) break;
+      anew = reload_;
+      if (stopping_ || (since >= latest && !anew)) break;
     }
     std::uint64_t reached = since;
-    status = read_changes(since, reached);
-    if (status.code() == Code::kFailedPrecondition) {
+    if (!anew) status = read_changes(since, reached);
+    if (anew || status.code() == Code::kFailedPrecondition) {
       host_.warn("Change log no longer holds what is needed; loading everything again");
       status = load();
+      continue;
     }
     std::lock_guard lock(mutex_);
     // Nothing more in the log: what was told of lies behind us.
     if (status.ok()) cursor_ = std::max(cursor_, reached == since ? latest : reached);
+    note_age();
   }
   if (!status.ok()) {  // the timer tries again
     host_.log_status(LogLevel::kError, "Reading changes of the datastore failed", status);

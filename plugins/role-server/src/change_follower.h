@@ -5,11 +5,19 @@
 // ends the watch, it watches again, and what happened between lies in the log. A server's own
 // writes are applied by the writer at once (so that the answer of a write means that it is in
 // force) and skipped when the log brings them again.
+//
+// How old the views are is known: a few times a second the datastore is asked for the log's end,
+// and views that hold everything up to there lack nothing committed before the question. While
+// that is at most a second ago they are live and decide alone; else the datastore is asked; and
+// while it cannot be, the views go on deciding for as long as the server's owner allows.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -42,8 +50,10 @@ void forget_old(Map& erased, std::uint64_t revision) {
 
 class ChangeFollower {
  public:
-  ChangeFollower(const Host& host, const Datastore& datastore)
-      : host_(host), datastore_(datastore) {}
+  /// offline: how old the views may be when they decide because the datastore cannot be asked.
+  ChangeFollower(const Host& host, const Datastore& datastore,
+                 std::chrono::nanoseconds offline = std::chrono::minutes(15))
+      : host_(host), datastore_(datastore), offline_(offline) {}
   ~ChangeFollower() { stop(); }
 
   /// Before start(); in the order in which views are loaded. `subscriber` outlives this.
@@ -56,12 +66,50 @@ class ChangeFollower {
   /// is the next one, the log need not be read for it.
   void committed(std::uint64_t revision);
 
+  // How far the views can be relied upon. Any thread; nothing blocks.
+
+  /// Everything committed longer ago than this is in the views.
+  std::chrono::nanoseconds age() const;
+  /// The views decide alone.
+  bool live() const { return age() <= kLive; }
+  /// The datastore is worth asking: it answered when it was last asked, and does not keep the
+  /// present question waiting.
+  bool reachable() const;
+  /// The views may decide when the datastore does not answer.
+  bool trusted() const { return live() || age() <= offline_; }
+  /// Neither can: why, as a caller is told. kUnavailable.
+  Status out_of_date() const;
+
+  /// What `memory` says of something while the views are live, else what `stored` reads in the
+  /// datastore, else what `memory` says if it may. Blocks. Both give a Result<T>.
+  /// Errors   out_of_date(), and theirs
+  template <typename Memory, typename Stored>
+  auto decide(Memory&& memory, Stored&& stored) const -> decltype(stored()) {
+    if (live()) return memory();
+    if (reachable()) {
+      auto answer = stored();
+      if (answer || !is_away(answer.status())) return answer;
+    }
+    if (trusted()) return memory();
+    return out_of_date();
+  }
+  /// Of the datastore: it could not answer, whatever the question was.
+  static bool is_away(const Status& status) {
+    return status.code() == Code::kUnavailable || status.code() == Code::kDeadlineExceeded;
+  }
+  /// Until when a question may wait that somebody waits for.
+  std::int64_t question_deadline() const { return host_.deadline_in(kLive); }
+
  private:
+  static constexpr std::chrono::seconds kLive{1};
+
   Status load();
-  Result<std::uint64_t> latest_revision() const;
   Status watch();
   void watch_ended(const Status& status);
   void tick();
+  void ask();
+  void note_age();
+  void tell();
   Status read_changes(std::uint64_t since, std::uint64_t& reached);
   void told(std::uint64_t latest);
   bool claim();  // true: the caller must call run()
@@ -74,14 +122,27 @@ class ChangeFollower {
   std::mutex mutex_;
   std::uint64_t cursor_ = 0;  // all views hold everything up to here
   std::uint64_t latest_ = 0;  // the datastore told of this one
+  bool reload_ = false;       // the datastore lacks what the views hold
+  // The last question for the log's end that was answered: when it was put, and the answer.
+  std::int64_t asked_ns_ = 0;
+  std::uint64_t answer_ = 0;
   bool running_ = false;
   bool stopping_ = false;
   std::condition_variable idle_;
   std::int64_t watched_ns_ = 0;       // when the watch began
   std::int64_t watch_again_ns_ = 0;   // when to begin another one; 0: it goes on
   std::chrono::nanoseconds pause_{};  // before that
-  Timer tick_;                        // after a failure, or when no worker was free
+  Timer tick_;
   ServiceStream watch_;
+
+  const std::chrono::nanoseconds offline_;
+  std::atomic<std::int64_t> as_of_ns_{0};  // what was committed before is in the views
+  std::atomic<bool> reachable_{true};
+  std::atomic<std::int64_t> asking_ns_{0};  // when the present question was put; 0: there is none
+  // Of tick() alone.
+  std::string away_;  // why the datastore was not reachable
+  bool told_live_ = false;
+  std::int64_t told_ns_ = 0;
 };
 
 }  // namespace signet::server

@@ -75,6 +75,25 @@ Status read_authority_rules(const json& block, ServerConfig& config) {
   return {};
 }
 
+Status read_datastore_rules(const json& block, ServerConfig& config) {
+  if (const std::string value = text(block, "offline_issuance"); !value.empty()) {
+    const auto parsed = parse_go_duration(value);
+    if (!parsed) return bad("offline_issuance", parsed.status().message());
+    config.offline_issuance = std::chrono::duration_cast<std::chrono::seconds>(*parsed);
+    if (config.offline_issuance.count() < 0) return bad("offline_issuance", "must not be negative");
+  }
+  if (block.contains("prune_attested_nodes_expired_for")) {
+    std::chrono::seconds expired_for{};
+    SIGNET_RETURN_IF_ERROR(read_ttl(block, "prune_attested_nodes_expired_for", expired_for));
+    config.prune_agents_expired_for = expired_for;
+  }
+  if (const auto batch = block.find("prune_attested_nodes_batch_size"); batch != block.end()) {
+    config.prune_agents_batch = batch->get<std::uint32_t>();
+  }
+  config.prune_tofu_agents = flag(block, "prune_tofu_nodes", false);
+  return {};
+}
+
 Status read_wit(const json& experimental, ServerConfig& config) {
   const std::vector<std::string> flags = list(experimental, "feature_flags");
   config.wit_svids = std::find(flags.begin(), flags.end(), "wit-svid") != flags.end();
@@ -123,6 +142,7 @@ Result<ServerConfig> read_server(const json& block) {
   config.datastore_task = text(block, "datastore_task");
   config.disable_jwt_svids = flag(block, "disable_jwt_svids", false);
   SIGNET_RETURN_IF_ERROR(read_authority_rules(block, config));
+  SIGNET_RETURN_IF_ERROR(read_datastore_rules(block, config));
   config.audit_log_enabled = flag(block, "audit_log_enabled", false);
   if (const auto limits = block.find("ratelimit"); limits != block.end()) {
     config.ratelimit_attestation = flag(*limits, "attestation", true);

@@ -43,6 +43,12 @@ struct ServerConfig {
   std::chrono::seconds activation_wait{600};
   // How long after its end an authority leaves the bundle.
   std::chrono::seconds expired_authority_grace{24 * 3600};
+  // For how long memory decides while the datastore is away.
+  std::chrono::seconds offline_issuance{15 * 60};
+  // Attested agents that expired longer ago than this are pruned; none: they stay.
+  std::optional<std::chrono::seconds> prune_agents_expired_for;
+  std::size_t prune_agents_batch = 1000;
+  bool prune_tofu_agents = false;  // also those that cannot attest again
   FederationConfig federation;
   // How often federated domains are told to fetch our bundle; 0 without a bundle endpoint.
   std::chrono::seconds federation_refresh_hint{0};

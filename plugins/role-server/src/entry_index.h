@@ -110,7 +110,7 @@ class EntryIndex final : public EntryDirectory, public ChangeSubscriber {
   bool is_below(const std::vector<const Node*>& roots, const IndexedEntry& entry,
                 int64_t now) const;
   bool expired(const IndexedEntry& entry, int64_t now) const {
-    return entry.expires_at() != 0 && entry.expires_at() < now;
+    return expired_at(entry.expires_at(), now);
   }
 
   Host host_;

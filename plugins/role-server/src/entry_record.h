@@ -23,6 +23,12 @@ Result<spire::api::types::Entry> entry_from_record(const Record& record);
 /// The encoded spire.api.types.Entry inside a record's body; "" when it is no entry.
 std::string_view encoded_entry(std::string_view body);
 
+/// Whether an entry with this expires_at (0: never) is over at `now`, both in Unix seconds. It acts
+/// at its second, not one later.
+constexpr bool expired_at(int64_t expires_at, int64_t now) {
+  return expires_at != 0 && expires_at <= now;
+}
+
 /// What two entries must share to be "similar": parent, SPIFFE ID and exactly these selectors.
 Query similar_entry_query(const spire::api::types::Entry& entry);
 

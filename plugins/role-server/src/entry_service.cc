@@ -82,8 +82,7 @@ class EntryService {
                api::CountEntriesResponse& response) {
     SIGNET_TRY(const Query query, entry_query(context_, request));
     const Result<uint64_t> count = store_.count(query);
-    if (!count)
-      return api_error(call.host(), Code::kInternal, "failed to count entries", count.status());
+    if (!count) return store_error(call.host(), "failed to count entries", count.status());
     response.set_count(static_cast<int32_t>(*count));
     return {};
   }
@@ -103,8 +102,7 @@ class EntryService {
       query.limit = static_cast<uint32_t>(request.page_size());
     }
     const Result<EntryStore::Page> page = store_.list(query);
-    if (!page)
-      return api_error(call.host(), Code::kInternal, "failed to list entries", page.status());
+    if (!page) return store_error(call.host(), "failed to list entries", page.status());
     const uint32_t fields = output_fields(request);
     std::string answer;
     for (const std::string& encoded : page->encoded)
@@ -122,7 +120,7 @@ class EntryService {
     if (!entry) {
       return entry.status().code() == Code::kNotFound
                  ? api_error(call.host(), Code::kNotFound, "entry not found")
-                 : api_error(call.host(), Code::kInternal, "failed to fetch entry", entry.status());
+                 : store_error(call.host(), "failed to fetch entry", entry.status());
     }
     response = std::move(*entry);
     apply_mask(response, output_fields(request));
@@ -195,7 +193,7 @@ class EntryService {
       } else if (status.code() == Code::kInvalidArgument) {
         status = api_error(call.host(), Code::kInvalidArgument, "missing entry ID");
       } else if (!status.ok()) {
-        status = api_error(call.host(), Code::kInternal, "failed to delete entry", status);
+        status = store_error(call.host(), "failed to delete entry", status);
       }
       fill_status(status, result->mutable_status());
       result->set_id(ids[n]);

@@ -202,6 +202,26 @@ Result<EntryStore::Page> EntryStore::list(const Query& query) const {
   return page;
 }
 
+Result<EntryDirectory::Privileges> stored_privileges(Transaction& tx, const std::string& spiffe_id,
+                                                     int64_t now) {
+  EntryDirectory::Privileges out;
+  Query query;
+  query.kind = kEntryKind;
+  for (const char* privilege : {"admin", "downstream"}) {
+    query.where = {{"spiffe_id", spiffe_id}, {privilege, "1"}};
+    SIGNET_TRY(const std::vector<Record> records, tx.query(query));
+    for (const Record& record : records) {
+      if (expired_at(record.expires_at, now)) continue;
+      SIGNET_TRY(Entry entry, entry_from_record(record));
+      out.admin = out.admin || entry.admin();
+      if (entry.downstream() && !out.downstream) {
+        out.downstream = std::make_shared<const Entry>(std::move(entry));
+      }
+    }
+  }
+  return out;
+}
+
 Result<std::size_t> EntryStore::prune(int64_t now) {
   constexpr uint32_t kAtOnce = 1000;  // so that a writer in between does not wait long
   std::size_t pruned = 0;

@@ -71,4 +71,8 @@ class EntryStore {
   EntryIndex& index_;
 };
 
+/// What the entries of this SPIFFE ID allow it, as the datastore has them.
+Result<EntryDirectory::Privileges> stored_privileges(Transaction& tx, const std::string& spiffe_id,
+                                                     int64_t now);
+
 }  // namespace signet::server

@@ -120,13 +120,22 @@ std::vector<FederationStore::Relationship> FederationStore::all() const {
 
 Status FederationStore::reload(Transaction& tx) {
   SIGNET_TRY(const std::vector<Record> records, tx.query({.kind = kKind, .where = {}}));
+  decltype(known_) loaded;
+  for (const Record& record : records) {
+    auto relationship = from_record(record);
+    if (relationship) {
+      loaded[record.id] = {*std::move(relationship), record.revision};
+    } else {
+      host_.log_status(LogLevel::kError, "Federation relationship cannot be read",
+                       relationship.status());
+    }
+  }
   {
     const std::unique_lock lock(mutex_);
-    known_.clear();
+    known_.swap(loaded);
     erased_.clear();
   }
-  for (const Record& record : records) apply(record);
-  if (records.empty() && changed_) changed_();
+  if (changed_) changed_();
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include "agent_records.h"
 #include "api_id.h"
 #include "api_status.h"
+#include "change_follower.h"
 #include "grpc/health/v1/health.pb.h"
 #include "method_registry.h"
 #include "server_identity.h"
@@ -139,7 +140,9 @@ Status check_health(CallContext& call, const health::HealthCheckRequest& request
   if (!request.service().empty()) {
     return api_error(call.host(), Code::kInvalidArgument, "per-service health is not supported");
   }
-  const bool serving = call.services().serving() && call.services().bundles->own();
+  const ChangeFollower& changes = *call.services().changes;
+  const bool serving = call.services().serving() && call.services().bundles->own() &&
+                       (changes.trusted() || changes.reachable());
   response.set_status(serving ? health::HealthCheckResponse::SERVING
                               : health::HealthCheckResponse::NOT_SERVING);
   return {};

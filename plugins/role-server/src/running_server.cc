@@ -1,12 +1,10 @@
 #include "running_server.h"
 
-#include "join_tokens.h"
 #include "upstream_ca.h"
 
 namespace signet::server {
 namespace {
 
-constexpr std::chrono::minutes kTidyPeriod{5};
 constexpr std::chrono::seconds kJoinPeriod{1};
 constexpr std::chrono::seconds kLeaveDrain{2};
 
@@ -17,11 +15,12 @@ RunningServer::RunningServer(const Host& host, const ServerConfig& config, Datas
     : host_(host),
       config_(config),
       datastore_(std::move(datastore)),
-      changes_(host_, datastore_),
+      changes_(host_, datastore_, config_.offline_issuance),
       bundles_(host_, datastore_, changes_, config_.trust_domain),
       entries_(host_, config_.trust_domain),
       entry_store_(host_, datastore_, changes_, entries_),
       agents_(host_, datastore_, changes_, entries_),
+      housekeeping_(host_, config_, datastore_, entry_store_, agents_),
       group_(host_, config_, datastore_, changes_, bundles_, agents_),
       authorities_(host_, config_, datastore_, bundles_, changes_, std::move(ca)),
       upstream_(host_, authorities_),
@@ -83,12 +82,11 @@ Status RunningServer::open() {
   for (const std::string& warning : config_.warnings) host_.warn(warning);
   SIGNET_RETURN_IF_ERROR(group_.identify());
   SIGNET_RETURN_IF_ERROR(changes_.start());
-  host_.set_health("catalog.datastore", true, true);
   SIGNET_RETURN_IF_ERROR(authorities_.start());
   SIGNET_RETURN_IF_ERROR(upstream_.start());
   SIGNET_RETURN_IF_ERROR(identity_.start());
   SIGNET_RETURN_IF_ERROR(federation_.start());
-  SIGNET_RETURN_IF_ERROR(tidy_timer_.start_every(host_, kTidyPeriod, [this] { tidy(); }));
+  SIGNET_RETURN_IF_ERROR(housekeeping_.start());
   SIGNET_RETURN_IF_ERROR(api_.start_local());
   SIGNET_RETURN_IF_ERROR(group_.start(authorities_.journal_id()));
   const bool agents = agents_.count_live(host_.unix_seconds()) > 0;
@@ -142,19 +140,6 @@ Status RunningServer::leave() {
   return {};
 }
 
-// Expired entries and join tokens are of no use to anybody.
-void RunningServer::tidy() {
-  const std::int64_t now = host_.unix_seconds();
-  const auto entries = entry_store_.prune(now);
-  if (!entries) {
-    host_.log_status(LogLevel::kError, "Pruning expired entries failed", entries.status());
-  }
-  const auto tokens = prune_join_tokens(datastore_, now);
-  if (!tokens) {
-    host_.log_status(LogLevel::kError, "Pruning expired join tokens failed", tokens.status());
-  }
-}
-
 void RunningServer::drain(std::chrono::nanoseconds time) {
   join_timer_.stop();
   serving_ = false;
@@ -166,7 +151,7 @@ void RunningServer::drain(std::chrono::nanoseconds time) {
 RunningServer::~RunningServer() {
   drain(std::chrono::nanoseconds(0));
   // Timers and the follower first: they call into what is taken apart next.
-  tidy_timer_.stop();
+  housekeeping_.stop();
   federation_.stop();
   upstream_.stop();
   identity_.stop();

@@ -13,6 +13,7 @@
 #include "entry_index.h"
 #include "entry_store.h"
 #include "federation.h"
+#include "housekeeping.h"
 #include "method_registry.h"
 #include "server_group.h"
 #include "server_identity.h"
@@ -37,7 +38,6 @@ class RunningServer {
   Status open_network();
   void look_whether_joined();
   Status leave();
-  void tidy();
 
   const Host host_;
   const ServerConfig config_;
@@ -47,6 +47,7 @@ class RunningServer {
   EntryIndex entries_;
   EntryStore entry_store_;
   AgentRecords agents_;
+  Housekeeping housekeeping_;
   ServerGroup group_;
   Authorities authorities_;
   UpstreamFollower upstream_;
@@ -56,7 +57,6 @@ class RunningServer {
   MethodRegistry methods_;
   ApiServer api_;
   std::atomic<bool> serving_{false};
-  Timer tidy_timer_;
   // While this server joins others: until when at most it waits for them.
   std::int64_t join_until_ns_ = 0;
   Timer join_timer_;

@@ -3,6 +3,7 @@
 
 #include "api_status.h"
 #include "authorities.h"
+#include "change_follower.h"
 #include "method_registry.h"
 #include "service_context.h"
 
@@ -45,11 +46,23 @@ Status leave(CallContext& call, const api::LeaveRequest&, api::LeaveResponse&) {
   return left.ok() ? left : api_error(call.host(), Code::kInternal, "failed to leave", left);
 }
 
+Status get_freshness(CallContext& call, const api::GetFreshnessRequest&,
+                     api::GetFreshnessResponse& response) {
+  const ChangeFollower& changes = *call.services().changes;
+  response.set_live(changes.live());
+  response.set_away(!changes.reachable());
+  response.set_memory_age_seconds(
+      std::chrono::duration_cast<std::chrono::seconds>(changes.age()).count());
+  response.set_offline_issuance_seconds(call.services().config->offline_issuance.count());
+  return {};
+}
+
 }  // namespace
 
 void register_server_admin_service(MethodRegistry& methods, ServiceContext&) {
   methods.unary("/signet.server.v1.Server/GetPublication", get_publication);
   methods.unary("/signet.server.v1.Server/Leave", leave);
+  methods.unary("/signet.server.v1.Server/GetFreshness", get_freshness);
 }
 
 }  // namespace signet::server

@@ -108,13 +108,19 @@ void TrustBundles::committed(const Record& record, std::uint64_t revision) {
 
 Status TrustBundles::reload(Transaction& tx) {
   SIGNET_TRY(const std::vector<Record> records, tx.query({.kind = "bundle", .where = {}}));
-  std::map<std::string, BundlePtr, std::less<>> old;
+  std::map<std::string, BundlePtr, std::less<>> loaded;
+  for (const Record& record : records) {
+    if (BundlePtr bundle = read(record)) loaded[record.id] = std::move(bundle);
+  }
+  const auto own = loaded.find(trust_domain_.name());
+  const bool own_is_there = own != loaded.end();
   {
     std::unique_lock lock(mutex_);
-    old.swap(bundles_);
+    if (own_is_there) own_.store(own->second);
+    bundles_.swap(loaded);  // at once: a bundle that is missed for a moment is missed by agents
     erased_.clear();
   }
-  for (const Record& record : records) apply(record);
+  if (own_is_there && own_changed_) own_changed_();
   return {};
 }
 
@@ -128,12 +134,12 @@ bool TrustBundles::knows(const Change& change) const {
   return at != bundles_.end() && at->second->revision >= change.revision && !change.deleted;
 }
 
-void TrustBundles::apply(const Record& record) {
+BundlePtr TrustBundles::read(const Record& record) const {
   auto message = bundle_from_record(record);
   auto domain = TrustDomain::parse(record.id);
   if (!message || !domain) {
     host_.error("Stored bundle cannot be read", {{"trust_domain_id", record.id}});
-    return;
+    return nullptr;
   }
   std::string problem;
   x509::Bundle bundle = bundle_from_api(*domain, *message, &problem);
@@ -142,8 +148,13 @@ void TrustBundles::apply(const Record& record) {
                 {{"trust_domain_id", record.id}, {"error", problem}});
   }
   x509::RootPool roots(bundle);
-  auto snapshot = std::make_shared<const BundleSnapshot>(
+  return std::make_shared<const BundleSnapshot>(
       BundleSnapshot{std::move(*message), std::move(bundle), std::move(roots), record.revision});
+}
+
+void TrustBundles::apply(const Record& record) {
+  BundlePtr snapshot = read(record);
+  if (!snapshot) return;
   const bool is_own = record.id == trust_domain_.name();
   {
     std::unique_lock lock(mutex_);

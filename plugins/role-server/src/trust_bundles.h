@@ -66,6 +66,8 @@ class TrustBundles final : public ChangeSubscriber {
   void on_own_changed(std::function<void()> fn) { own_changed_ = std::move(fn); }
 
  private:
+  BundlePtr read(const Record& record) const;  // null, and logged: it cannot be read
+
   const Host host_;
   const Datastore& datastore_;
   ChangeFollower& changes_;

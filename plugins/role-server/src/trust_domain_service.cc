@@ -37,7 +37,7 @@ class TrustDomainService {
         paged ? parse_page_token(request.page_token()) : std::uint64_t{0};
     if (!after) return api_error(call.host(), Code::kInternal, kFailed, after.status());
     auto page = store_.list(*after, paged ? static_cast<std::uint32_t>(request.page_size()) : 0);
-    if (!page) return api_error(call.host(), Code::kInternal, kFailed, page.status());
+    if (!page) return store_error(call.host(), kFailed, page.status());
     for (Relationship& relationship : page->relationships) {
       add_bundle(relationship);
       apply_mask(relationship, output_mask(request));
@@ -137,8 +137,7 @@ class TrustDomainService {
           "datastore-sql: UNIQUE constraint failed: federated_trust_domains.trust_domain");
     }
     if (!stored.ok()) {
-      return api_error(call.host(), Code::kInternal, "failed to create federation relationship",
-                       stored);
+      return store_error(call.host(), "failed to create federation relationship", stored);
     }
     warn_without_bundle(call, *relationship);
     return relationship;
@@ -158,8 +157,7 @@ class TrustDomainService {
                                    "unable to fetch federation relationship: record "
                                    "not found")
                              : stored.status();
-      return api_error(call.host(), Code::kInternal, "failed to update federation relationship",
-                       why);
+      return store_error(call.host(), "failed to update federation relationship", why);
     }
     warn_without_bundle(call, *stored);
     add_bundle(*stored);
@@ -181,8 +179,7 @@ class TrustDomainService {
       return api_error(call.host(), Code::kNotFound, "federation relationship not found");
     }
     if (removed.ok()) return {};
-    return api_error(call.host(), Code::kInternal, "failed to delete federation relationship",
-                     removed);
+    return store_error(call.host(), "failed to delete federation relationship", removed);
   }
 
   // The endpoint's SVID cannot be verified without the bundle of its trust domain.

@@ -1,5 +1,7 @@
 #include "agent_records.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "fake_entries.h"
@@ -133,6 +135,85 @@ TEST_F(AgentRecordsTest, ARemovedAgentMayAttestAgain) {
   EXPECT_EQ(agents().remove(kId).code(), Code::kNotFound);
   ASSERT_TRUE(agents().attested(attested("2")).ok());
   EXPECT_EQ(agents().find(kId)->body.serial_number(), "2");
+}
+
+TEST_F(AgentRecordsTest, IsReadFromTheDatastoreWhenMemoryMayBeTooOld) {
+  ASSERT_TRUE(agents().attested(attested("1")).ok());
+  Server other(host_);
+  ASSERT_TRUE(other.agents.ban(kId).ok());
+  EXPECT_FALSE(agents().find(kId)->banned()) << "the log was not read yet";
+  host_.advance(2);
+  EXPECT_TRUE((*agents().current(kId))->banned());
+  EXPECT_EQ(*agents().current("spiffe://example.org/spire/agent/x"), nullptr);
+  host_.store().away = true;
+  EXPECT_FALSE((*agents().current(kId))->banned()) << "as far as memory knows";
+  host_.advance(900);
+  EXPECT_EQ(agents().current(kId).status().code(), Code::kUnavailable);
+}
+
+TEST_F(AgentRecordsTest, LoadingEverythingAnewEndsTheConnectionsOfTheRevoked) {
+  ASSERT_TRUE(agents().attested(attested("1")).ok());
+  AttestedAgent second = attested("2");
+  second.id = *SpiffeId::parse(kId + "b");
+  ASSERT_TRUE(agents().attested(second).ok());
+  Server other(host_);
+  ASSERT_TRUE(other.agents.ban(kId).ok());
+  ASSERT_TRUE(other.agents.remove(kId + "b").ok());
+  host_.store().forget_log();
+  let_changes_come();
+  EXPECT_TRUE(agents().find(kId)->banned());
+  EXPECT_EQ(agents().find(kId + "b"), nullptr);
+  std::sort(server_->revoked.begin(), server_->revoked.end());
+  EXPECT_EQ(server_->revoked, (std::vector<std::string>{kId, kId + "b"}));
+}
+
+TEST_F(AgentRecordsTest, PrunesWhatExpiredLongAgo) {
+  const auto attest = [&](const std::string& name, std::int64_t expires_at, bool can_reattest) {
+    AttestedAgent agent = attested("1");
+    agent.id = *SpiffeId::parse(kId + name);
+    agent.expires_at = expires_at;
+    agent.can_reattest = can_reattest;
+    EXPECT_TRUE(agents().attested(agent).ok());
+  };
+  const auto left = [&] {
+    std::string names;
+    for (const auto* stored : host_.store().all("agent")) names += stored->id.substr(kId.size());
+    EXPECT_EQ(agents().count(), names.size()) << "memory has the same";
+    return names;
+  };
+  attest("a", 1000, true);
+  attest("b", 1000, true);
+  attest("c", 1000, true);
+  attest("d", 1000, false);
+  attest("e", 2000, true);
+  ASSERT_TRUE(agents().ban(kId + "a").ok());
+  EXPECT_EQ(*agents().prune(1000, false, 10), 0u) << "not at its second";
+  EXPECT_EQ(*agents().prune(1001, false, 1), 1u) << "a banned one stays, and costs no place";
+  EXPECT_EQ(left(), "acde");
+  EXPECT_EQ(*agents().prune(1001, false, 10), 1u);
+  EXPECT_EQ(left(), "ade");
+  EXPECT_EQ(*agents().prune(1001, true, 10), 1u);
+  EXPECT_EQ(left(), "ae");
+  EXPECT_EQ(*agents().prune(1001, true, 10), 0u);
+}
+
+TEST_F(AgentRecordsTest, PruningTakesTheEntryOfAJoinTokenWithIt) {
+  AttestedAgent agent = attested("1");
+  agent.attestation_type = "join_token";
+  ASSERT_TRUE(agents().attested(agent).ok());
+  auto tx = server_->store.write();
+  Record alias;
+  alias.kind = "entry";
+  alias.id = "alias";
+  alias.keys = {{"parent_id", kId}, {"selector", "spiffe_id:" + kId}};
+  ASSERT_TRUE(tx->put(alias).ok());
+  alias.id = "child";
+  alias.keys = {{"parent_id", kId}, {"selector", "unix:uid:1"}};
+  ASSERT_TRUE(tx->put(alias).ok());
+  ASSERT_TRUE(tx->commit().ok());
+  EXPECT_EQ(*agents().prune(3000, true, 10), 1u);
+  EXPECT_EQ(host_.store().find("entry", "alias"), nullptr);
+  EXPECT_NE(host_.store().find("entry", "child"), nullptr);
 }
 
 TEST_F(AgentRecordsTest, NobodyIsNotFound) {

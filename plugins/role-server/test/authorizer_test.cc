@@ -3,100 +3,10 @@
 #include <cstring>
 #include <iterator>
 
-#include <gtest/gtest.h>
-
-#include "agent_records.h"
-#include "fake_entries.h"
-#include "server_fakes.h"
-#include "spire/api/types/status.pb.h"
+#include "authorizer_rig.h"
 
 namespace signet::server {
 namespace {
-
-using Reason = spire::api::types::PermissionDeniedDetails;
-
-const std::string kAgentId = "spiffe://example.org/spire/agent/x509pop/node-1";
-const std::string kAdminId = "spiffe://other.org/admin";  // by admin_ids
-const std::string kAdminEntryId = "spiffe://example.org/ops/admin";
-const std::string kDownstreamId = "spiffe://example.org/nested/server";
-const std::string kWorkloadId = "spiffe://example.org/web";
-
-class AuthorizerTest : public ::testing::Test {
- protected:
-  AuthorizerTest() {
-    config_.admin_ids.push_back(*SpiffeId::parse(kAdminId));
-    entries_.privileges_of[kAdminEntryId].admin = true;
-    entries_.privileges_of[kDownstreamId].downstream =
-        std::make_shared<const spire::api::types::Entry>();
-    restart();
-    EXPECT_TRUE(agents_
-                    ->attested({.id = *SpiffeId::parse(kAgentId),
-                                .attestation_type = "x509pop",
-                                .serial = "1",
-                                .expires_at = host_.now() + 3600,
-                                .can_reattest = false,
-                                .selectors = {}})
-                    .ok());
-  }
-  // Everything that lives in memory goes; the datastore stays.
-  void restart() {
-    agents_.reset();
-    changes_ = std::make_unique<ChangeFollower>(host_.host(), store_);
-    agents_ = std::make_unique<AgentRecords>(host_.host(), store_, *changes_, entries_);
-    changes_->subscribe(agents_.get());
-    ASSERT_TRUE(changes_->start().ok());
-    context_ = ServiceContext{
-        .host = host_.host(), .config = &config_, .agents = agents_.get(), .entries = &entries_};
-  }
-  Caller network(const std::string& id, const std::string& serial = "7") const {
-    Caller caller;
-    caller.address = "10.0.0.7:4711";
-    caller.identity = std::make_shared<const PeerIdentity>(
-        PeerIdentity{*SpiffeId::parse(id), serial, host_.now() + 3600});
-    return caller;
-  }
-  static Caller anonymous() {
-    Caller caller;
-    caller.address = "10.0.0.7:4711";
-    return caller;
-  }
-  static Caller local() {
-    Caller caller;
-    caller.local = true;
-    return caller;
-  }
-  Status authorize(std::string_view method, Caller& caller) {
-    const MethodRule* rule = find_method(method);
-    EXPECT_NE(rule, nullptr) << method;
-    return Authorizer(context_).authorize(*rule, caller);
-  }
-  // What the refusal tells an agent to do.
-  Reason::Reason reason(Caller caller) {
-    const Status status = authorize("/spire.api.server.svid.v1.SVID/NewJWTSVID", caller);
-    EXPECT_EQ(status.code(), Code::kPermissionDenied);
-    EXPECT_EQ(status.message(),
-              "authorization denied for method /spire.api.server.svid.v1.SVID/NewJWTSVID");
-    Reason detail;
-    if (status.detail() != nullptr) {
-      EXPECT_TRUE(detail.ParseFromString(status.detail()->value));
-    }
-    return detail.reason();
-  }
-  // An agent's call with the SVID of that serial, as the server handles it.
-  Status call_with(const std::string& serial) {
-    Caller caller = network(kAgentId, serial);
-    SIGNET_RETURN_IF_ERROR(authorize("/spire.api.server.svid.v1.SVID/NewJWTSVID", caller));
-    return caller.promote ? agents_->promote(kAgentId, serial) : Status();
-  }
-
-  testing::QuietHost host_;
-  Datastore store_ = *Datastore::acquire(host_.host());
-  ServerConfig config_{*TrustDomain::parse("example.org")};
-  testing::FakeEntries entries_;
-  std::unique_ptr<ChangeFollower> changes_;
-  std::unique_ptr<AgentRecords> agents_;
-  ServiceContext context_;
-};
 
 // SPIRE's default policy, row by row: A admin, L local, G agent, D downstream, * anybody.
 struct PolicyRow {
@@ -168,6 +78,7 @@ constexpr PolicyRow kPolicy[] = {
     {"agent.v1.Agent/PostStatus", "G"},
     {"/signet.server.v1.Server/GetPublication", "L"},
     {"/signet.server.v1.Server/Leave", "L"},
+    {"/signet.server.v1.Server/GetFreshness", "L"},
     {"/grpc.health.v1.Health/Check", "L"},
     {"/grpc.health.v1.Health/List", "L"},
     {"/grpc.health.v1.Health/Watch", "L"},

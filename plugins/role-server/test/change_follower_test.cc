@@ -124,11 +124,126 @@ TEST_F(ChangeFollowerTest, LoadsEverythingWhenTheLogForgot) {
 TEST_F(ChangeFollowerTest, TriesAgainWhenTheLogCannotBeRead) {
   start();
   put("a", "1");
-  host_.store().fail_changes = 1;
+  host_.store().fail_changes = 2;
   pass(2);
   EXPECT_TRUE(view_.bodies.empty());
   pass(1);
   EXPECT_EQ(view_.bodies, (Bodies{{"a", "1"}}));
+}
+
+// ---- How old what memory knows is
+
+TEST_F(ChangeFollowerTest, IsLiveWhileItHoldsAllThatWasCommittedASecondAgo) {
+  start();
+  EXPECT_TRUE(follower_.live());
+  for (int second = 0; second < 5; ++second) {
+    put("a", std::to_string(second));
+    pass(1);
+    EXPECT_TRUE(follower_.live());
+    EXPECT_EQ(view_.bodies, (Bodies{{"a", std::to_string(second)}}));
+  }
+}
+
+TEST_F(ChangeFollowerTest, IsNotLiveWhileTheLogCannotBeRead) {
+  start();
+  put("a", "1");
+  host_.store().fail_changes = 2;
+  pass(2);
+  EXPECT_FALSE(follower_.live()) << "it knows that it lacks something";
+  EXPECT_EQ(follower_.age(), std::chrono::seconds(2));
+  EXPECT_TRUE(follower_.reachable());
+  pass(1);
+  EXPECT_TRUE(follower_.live());
+}
+
+TEST_F(ChangeFollowerTest, AgesWhileTheDatastoreIsAwayAndIsLiveAgainByItself) {
+  start();
+  host_.store().away = true;
+  pass(900);
+  EXPECT_FALSE(follower_.live());
+  EXPECT_FALSE(follower_.reachable());
+  EXPECT_EQ(follower_.age(), std::chrono::minutes(15));
+  EXPECT_TRUE(follower_.trusted());
+  pass(1);
+  EXPECT_FALSE(follower_.trusted());
+  EXPECT_EQ(follower_.out_of_date().code(), Code::kUnavailable);
+  EXPECT_NE(follower_.out_of_date().message().find("901 s old"), std::string::npos);
+  host_.store().away = false;
+  put("a", "1");
+  pass(1);
+  EXPECT_TRUE(follower_.live());
+  EXPECT_EQ(view_.bodies, (Bodies{{"a", "1"}}));
+  EXPECT_EQ(view_.reloads, 1) << "the log was enough";
+}
+
+TEST_F(ChangeFollowerTest, ItsAgeIsAMetricAndInTheHealth) {
+  start();
+  const auto health = [this] { return host_.health("catalog.datastore"); };
+  EXPECT_TRUE(health().live && health().ready);
+  EXPECT_EQ(health().details, R"({"memory_age_seconds":0})");
+  host_.store().away = true;
+  pass(900);
+  EXPECT_EQ(host_.metric("datastore.memory_age_seconds"), 900);
+  EXPECT_TRUE(health().live && health().ready);
+  EXPECT_EQ(health().details, R"({"away":"no answer","memory_age_seconds":900})");
+  pass(1);
+  EXPECT_TRUE(health().live) << "another process would know less";
+  EXPECT_FALSE(health().ready);
+  host_.store().away = false;
+  pass(1);
+  EXPECT_EQ(host_.metric("datastore.memory_age_seconds"), 0);
+  EXPECT_TRUE(health().ready);
+  EXPECT_EQ(health().details, R"({"memory_age_seconds":0})");
+}
+
+TEST_F(ChangeFollowerTest, NothingIsServedOfflineWhenThatIsZero) {
+  ChangeFollower strict(host_.host(), store_, std::chrono::seconds(0));
+  ASSERT_TRUE(strict.start().ok());
+  EXPECT_TRUE(strict.trusted()) << "it is live";
+  host_.store().away = true;
+  pass(2);
+  EXPECT_FALSE(strict.trusted());
+}
+
+TEST_F(ChangeFollowerTest, DecidesFromMemoryThenFromTheDatastoreThenFromMemoryThenNotAtAll) {
+  start();
+  const auto memory = []() -> Result<std::string> { return std::string("memory"); };
+  const auto stored = [this]() -> Result<std::string> {
+    SIGNET_RETURN_IF_ERROR(store_.read().status());
+    return std::string("stored");
+  };
+  EXPECT_EQ(*follower_.decide(memory, stored), "memory");
+  host_.advance(2);
+  EXPECT_EQ(*follower_.decide(memory, stored), "stored");
+  host_.store().away = true;  // nobody knows yet: it is asked
+  EXPECT_EQ(*follower_.decide(memory, stored), "memory");
+  pass(899);
+  EXPECT_EQ(follower_.decide(memory, stored).status().code(), Code::kUnavailable);
+  const auto not_found = []() -> Result<std::string> { return Status::not_found("none"); };
+  host_.store().away = false;
+  pass(1);
+  host_.advance(2);
+  EXPECT_EQ(follower_.decide(memory, not_found).status().code(), Code::kNotFound);
+}
+
+TEST_F(ChangeFollowerTest, LoadsEverythingWhenTheDatastoreLostWhatItHeld) {
+  put("kept", "1");
+  start();
+  host_.store().lose([this] {
+    put("kept", "2");
+    put("lost", "1");
+    pass(1);
+    ASSERT_EQ(view_.bodies, (Bodies{{"kept", "2"}, {"lost", "1"}}));
+  });
+  host_.store().fail_over();
+  pass(1);
+  EXPECT_EQ(view_.bodies, (Bodies{{"kept", "1"}}));
+  EXPECT_EQ(view_.reloads, 2);
+  EXPECT_TRUE(follower_.live());
+  put("new", "1");
+  pass(1);
+  EXPECT_EQ(view_.bodies, (Bodies{{"kept", "1"}, {"new", "1"}}));
+  EXPECT_EQ(view_.reloads, 2) << "once is enough";
 }
 
 TEST_F(ChangeFollowerTest, DoesNotReadBackWhatThisProcessWrote) {

@@ -51,6 +51,25 @@ TEST(ServerConfig, RefusesALifeBelowOneSecond) {
   EXPECT_EQ(config.status().message(), "server.ca_ttl: must be at least 1s");
 }
 
+TEST(ServerConfig, PruningAndOfflineIssuance) {
+  auto config = ServerConfig::from_json(server(""));
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->offline_issuance, std::chrono::minutes(15));
+  EXPECT_FALSE(config->prune_agents_expired_for);
+  EXPECT_EQ(config->prune_agents_batch, 1000u);
+  EXPECT_FALSE(config->prune_tofu_agents);
+  config = ServerConfig::from_json(
+      server(R"(,"offline_issuance":"0s","prune_attested_nodes_expired_for":"48h",)"
+             R"("prune_attested_nodes_batch_size":7,"prune_tofu_nodes":true)"));
+  ASSERT_TRUE(config) << config.status().message();
+  EXPECT_EQ(config->offline_issuance, std::chrono::seconds(0));
+  EXPECT_EQ(config->prune_agents_expired_for, std::chrono::hours(48));
+  EXPECT_EQ(config->prune_agents_batch, 7u);
+  EXPECT_TRUE(config->prune_tofu_agents);
+  EXPECT_FALSE(ServerConfig::from_json(server(R"(,"offline_issuance":"-1s")")));
+  EXPECT_FALSE(ServerConfig::from_json(server(R"(,"offline_issuance":"later")")));
+}
+
 TEST(ServerConfig, WarnsOfAnSvidThatMayOutliveItsAuthority) {
   const auto config = ServerConfig::from_json(server(R"(,"default_x509_svid_ttl":"5h")"));
   ASSERT_TRUE(config);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <malloc.h>
 #include <map>
 #include <random>
@@ -134,12 +135,64 @@ TEST_F(EntryIndexTest, AnOlderStateNeverReplacesANewerOne) {
   EXPECT_NE(index_.find("e"), nullptr);
 }
 
-TEST_F(EntryIndexTest, AnExpiredEntryIsNotHandedOut) {
+TEST_F(EntryIndexTest, AnEntryIsHandedOutUntilItsSecond) {
   Entry entry = make_entry("e", kAgentPath, "/a");
-  entry.set_expires_at(1);
+  entry.set_expires_at(100);
+  entry.set_admin(true);
   put(entry);
+  put(make_entry("child", "/a", "/b"));
+  host_.set_wall_seconds(99);
+  EXPECT_EQ(authorized(), (std::set<std::string>{"e", "child"}));
+  EXPECT_TRUE(may("e"));
+  EXPECT_TRUE(may("child"));
+  EXPECT_TRUE(index_.privileges("spiffe://example.org/a").admin);
+  host_.set_wall_seconds(100);
   EXPECT_EQ(authorized(), std::set<std::string>{});
   EXPECT_FALSE(may("e"));
+  EXPECT_FALSE(may("child"));
+  EXPECT_FALSE(index_.privileges("spiffe://example.org/a").admin);
+}
+
+TEST(EntryIndexReload, CallsGoOnMeanwhileAndWhatIsGoneGoes) {
+  testing::QuietHost host;
+  const auto store = *Datastore::acquire(host.host());
+  EntryIndex index(host.host(), TrustDomain::parse("example.org").value());
+  const auto write = [&](const std::function<void(Transaction&)>& change) {
+    auto tx = store.write();
+    change(*tx);
+    EXPECT_TRUE(tx->commit().ok());
+  };
+  const auto reload = [&] {
+    auto tx = store.read();
+    EXPECT_TRUE(index.reload(*tx).ok());
+  };
+  const auto there = [&] {
+    std::set<std::string> ids;
+    for (const IndexedPtr& entry : index.authorized(kAgent)) ids.emplace(entry->id);
+    return ids;
+  };
+  write([&](Transaction& tx) {
+    for (const char* id : {"gone", "changed", "kept"}) {
+      Record record = entry_to_record(make_entry(id, kAgentPath, "/a"));
+      EXPECT_TRUE(tx.put(record).ok());
+    }
+  });
+  reload();
+  EXPECT_EQ(there(), (std::set<std::string>{"gone", "changed", "kept"}));
+  // As the datastore lost it later on: a reload believes the datastore, not the higher revision.
+  Entry lost = make_entry("changed", kAgentPath, "/a");
+  lost.set_hint("lost");
+  index.apply(lost, 1000);
+  write([&](Transaction& tx) { EXPECT_TRUE(tx.erase("entry", "gone").ok()); });
+  int looks = 0;
+  host.store().on_emit = [&] {
+    ++looks;
+    EXPECT_EQ(there(), (std::set<std::string>{"gone", "changed", "kept"}));
+  };
+  reload();
+  EXPECT_EQ(looks, 2);
+  EXPECT_EQ(there(), (std::set<std::string>{"changed", "kept"}));
+  EXPECT_EQ(index.find("changed")->message().hint(), "");
 }
 
 TEST_F(EntryIndexTest, PrivilegesComeFromAnyEntryWithThatId) {

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "signet/abi/datastore.h"
@@ -33,6 +35,7 @@ class MemoryDatastore {
     static const signet_datastore kTable = {
         sizeof(signet_datastore), 0,
         [](signet_instance* i, signet_call*, std::uint32_t, signet_tx** out) -> signet_status {
+          if (self(i)->away) return SIGNET_UNAVAILABLE;
           *out = reinterpret_cast<signet_tx*>(new Tx{*self(i), self(i)->records_, {}});
           return SIGNET_OK;
         },
@@ -89,6 +92,15 @@ class MemoryDatastore {
             c->ops->emit(c, SIGNET_KIND_REVISION, &latest, sizeof(latest));
           }
           return SIGNET_UNAVAILABLE;
+        },
+        [](signet_instance* i, signet_call* c, std::uint64_t* revision) -> signet_status {
+          *revision = self(i)->revision_;
+          if (!self(i)->away) return SIGNET_OK;
+          return c->ops->fail(c, SIGNET_UNAVAILABLE, to_abi(std::string_view("no answer")));
+        },
+        [](signet_tx* t, signet_call*, signet_str name) -> signet_status {
+          return tx(t).store.claimed_elsewhere.count(std::string(view(name))) > 0 ? SIGNET_ABORTED
+                                                                                  : SIGNET_OK;
         }};
     return &kTable;
   }
@@ -105,9 +117,21 @@ class MemoryDatastore {
     }
     return out;
   }
-  int fail_commits = 0;  // so many commits fail
-  int fail_changes = 0;  // so many reads of the log fail
-  int watches = 0;       // begun so far
+  int fail_commits = 0;                     // so many commits fail
+  int fail_changes = 0;                     // so many reads of the log fail
+  int watches = 0;                          // begun so far
+  std::function<void()> on_emit;            // before each record of a query
+  bool away = false;                        // nothing begins and nothing is told
+  std::set<std::string> claimed_elsewhere;  // what another server is doing
+  /// What was committed last is lost, as when a standby takes over; the log goes back with it.
+  void lose(const std::function<void()>& commits) {
+    const auto records = records_;
+    const auto log = log_;
+    const auto revision = revision_;
+    commits();
+    lost_ = {records, log, revision};
+  }
+  void fail_over() { std::tie(records_, log_, revision_) = lost_; }
   /// The log forgets what lies before; a reader from there is told to load everything.
   void forget_log() { log_start_ = revision_; }
 
@@ -158,7 +182,10 @@ class MemoryDatastore {
         const signet_revision count = {sizeof(signet_revision), 0, found.size()};
         return c->ops->emit(c, SIGNET_KIND_COUNT, &count, sizeof(count));
       }
-      for (const Stored* stored : found) emit_one(c, *stored);
+      for (const Stored* stored : found) {
+        if (store.on_emit) store.on_emit();
+        emit_one(c, *stored);
+      }
       return SIGNET_OK;
     }
   };
@@ -167,7 +194,8 @@ class MemoryDatastore {
       --fail_changes;
       return SIGNET_UNAVAILABLE;
     }
-    if (since < log_start_) return SIGNET_FAILED_PRECONDITION;
+    if (away) return SIGNET_UNAVAILABLE;
+    if (since < log_start_ || since > revision_) return SIGNET_FAILED_PRECONDITION;
     std::map<std::pair<std::uint64_t, Key>, bool> found;
     for (const auto& [key, change] : log_) {
       if (change.first > since) found[{change.first, key}] = change.second;
@@ -204,8 +232,11 @@ class MemoryDatastore {
     return SIGNET_OK;
   }
 
+  using Log =
+      std::map<Key, std::pair<std::uint64_t, bool>>;  // the latest change: revision, deleted
   Records records_;
-  std::map<Key, std::pair<std::uint64_t, bool>> log_;  // the latest change: revision, deleted
+  Log log_;
+  std::tuple<Records, Log, std::uint64_t> lost_;  // the state without what is to be lost
   std::uint64_t log_start_ = 0;
   std::uint64_t revision_ = 0;
   std::uint64_t row_ = 0;
@@ -223,6 +254,8 @@ class QuietHost {
     host_.get_service = [](const signet_host* h, const char* id) -> const void* {
       if (std::string_view(id) == SIGNET_HOST_TIMER) return timer_table();
       if (std::string_view(id) == SIGNET_HOST_SECRET) return secret_table();
+      if (std::string_view(id) == SIGNET_HOST_HEALTH) return health_table();
+      if (std::string_view(id) == SIGNET_HOST_METRICS) return metrics_table();
       return fakes::FakeHost("probe").abi()->get_service(h, id);
     };
     fake_.offer(SIGNET_DATASTORE, store_.instance(), MemoryDatastore::table());
@@ -245,6 +278,14 @@ class QuietHost {
   void offer(const char* id, signet_instance* instance, const void* table) {
     fake_.offer(id, instance, table);
   }
+  struct Health {
+    bool live = false;
+    bool ready = false;
+    std::string details;
+  };
+  /// What was last told of a subsystem, and of a metric.
+  Health health(const std::string& subsystem) const { return told_of(&host_).health[subsystem]; }
+  double metric(const std::string& name) const { return told_of(&host_).metrics[name]; }
   MemoryDatastore& store() { return store_; }
   fakes::MemoryKeys& keys() { return keys_; }
 
@@ -253,6 +294,32 @@ class QuietHost {
   static Timers& timers_of(const signet_host* host) {
     static std::map<const signet_host*, Timers> all;
     return all[host];
+  }
+  struct Told {
+    std::map<std::string, Health> health;
+    std::map<std::string, double> metrics;
+  };
+  static Told& told_of(const signet_host* host) {
+    static std::map<const signet_host*, Told> all;
+    return all[host];
+  }
+  static const signet_host_health* health_table() {
+    static constexpr signet_host_health kHealth = {
+        sizeof(signet_host_health), 0,
+        [](const signet_host* h, signet_str subsystem, std::uint32_t live, std::uint32_t ready,
+           signet_str details) {
+          told_of(h).health[std::string(view(subsystem))] = {live != 0, ready != 0,
+                                                             std::string(view(details))};
+        },
+        nullptr};
+    return &kHealth;
+  }
+  static const signet_host_metrics* metrics_table() {
+    static constexpr signet_host_metrics kMetrics = {
+        sizeof(signet_host_metrics), 0,
+        [](const signet_host* h, std::uint32_t, signet_str name, double value, const signet_field*,
+           size_t) { told_of(h).metrics[std::string(view(name))] = value; }};
+    return &kMetrics;
   }
   struct SecretBytes {
     std::string bytes;

@@ -30,6 +30,7 @@ class Healthcheck final : public AdminCommand {
       if (verbose_) admin.io.err("Failed to check health: " + answer.status().message() + "\n");
       return Status::unavailable("server is unhealthy: unable to determine health");
     }
+    if (verbose_) tell_freshness(admin);
     if (answer->status() != health::HealthCheckResponse::SERVING) {
       return Status::unavailable(
           "server is unhealthy: server returned status " +
@@ -40,6 +41,18 @@ class Healthcheck final : public AdminCommand {
   }
 
  private:
+  // Nothing while all is well: then the peer has nothing to say either. An older server does not
+  // know the question.
+  static void tell_freshness(Admin& admin) {
+    const auto fresh = admin.client.call<v1::GetFreshnessResponse>(
+        "/signet.server.v1.Server/GetFreshness", v1::GetFreshnessRequest());
+    if (!fresh || fresh->live()) return;
+    admin.io.out(std::string("The datastore is ") + (fresh->away() ? "away" : "slow") +
+                 ". What this server knows is " + std::to_string(fresh->memory_age_seconds()) +
+                 " s old; agents are served from it for up to " +
+                 std::to_string(fresh->offline_issuance_seconds()) + " s.\n");
+  }
+
   bool shallow_ = false;
   bool verbose_ = false;
 };
