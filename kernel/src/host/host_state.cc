@@ -4,6 +4,7 @@
 #include <string>
 
 #include "host/host_table.h"
+#include "life/config_file.h"
 #include "life/instance.h"
 #include "life/scope.h"
 #include "life/supervisor.h"
@@ -45,6 +46,16 @@ signet_bytes config_shared(const signet_host* host) {
   return {reinterpret_cast<const std::uint8_t*>(shared.data()), shared.size()};
 }
 
+signet_status config_read_file(const signet_host* host, signet_str path, std::uint32_t expand_env,
+                               signet_blob** out) {
+  *out = nullptr;
+  const Result<std::string> json = read_config_file(text_of(path), expand_env != 0);
+  const std::string& text = json ? *json : json.status().message();
+  const signet_bytes bytes = {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+  const signet_status kept = kHostBlob.create(host, bytes, SIGNET_BLOB_SECRET, out);
+  return json ? kept : static_cast<signet_status>(json.status().code());
+}
+
 void lifecycle_quit(const signet_host* host, std::int32_t code, signet_str reason) {
   caller_of(host).scope().process().quit(code, text_of(reason));
 }
@@ -71,7 +82,7 @@ signet_status supervisor_stop(const signet_host* host, signet_call* call, signet
 const signet_host_health kHostHealth = {sizeof(signet_host_health), 0, &health_set, &health_ready};
 const signet_host_metrics kHostMetrics = {sizeof(signet_host_metrics), 0, &metrics_record};
 const signet_host_config kHostConfig = {sizeof(signet_host_config), 0, &config_locate,
-                                        &config_shared};
+                                        &config_shared, &config_read_file};
 const signet_host_lifecycle kHostLifecycle = {sizeof(signet_host_lifecycle), 0, &lifecycle_quit};
 const signet_host_supervisor kHostSupervisor = {sizeof(signet_host_supervisor), 0,
                                                 &supervisor_start, &supervisor_stop};

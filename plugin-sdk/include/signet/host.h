@@ -260,6 +260,19 @@ class Host {
     const auto* c = service<signet_host_config>(SIGNET_HOST_CONFIG);
     return c ? std::string(view(c->shared(host_))) : std::string("{}");
   }
+  /// Another role's configuration file as JSON (abi/host.h says how). May hold passwords.
+  /// Errors   kNotFound, kInvalidArgument with its position, ...
+  Result<Blob> read_config_file(std::string_view path, bool expand_env) const {
+    const auto* c = service<signet_host_config>(SIGNET_HOST_CONFIG);
+    if (!c || !SIGNET_HAS(c, signet_host_config, read_file)) {
+      return Status::unimplemented("this host reads no configuration files for plugins");
+    }
+    signet_blob* out = nullptr;
+    const signet_status code = c->read_file(host_, to_abi(path), expand_env ? 1 : 0, &out);
+    Blob blob(blob_, out);
+    if (code != SIGNET_OK) return Status(static_cast<Code>(code), std::string(blob.bytes()));
+    return blob;
+  }
 
  private:
   void write(LogLevel level, std::string_view message, const Field* fields, std::size_t n) const {

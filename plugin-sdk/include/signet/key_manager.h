@@ -62,6 +62,38 @@ const signet_key_manager* key_manager_table() {
   return &kTable;
 }
 
+// What a key manager plugin may implement besides: taking over another program's keys.
+class KeyImporter {
+ public:
+  virtual ~KeyImporter() = default;
+  struct Import {
+    std::vector<KeyInfo> keys;  // of the file
+    Status taken;               // an error: nothing was
+  };
+  /// Errors   of reading, as abi/key_manager.h says
+  virtual Result<Import> import_keys(std::string_view path, bool take) = 0;
+};
+
+/// The C table of T, a class that derives from Plugin and KeyImporter.
+template <typename T>
+const signet_key_import* key_import_table() {
+  static const signet_key_import kTable = {
+      sizeof(signet_key_import), 0,
+      [](signet_instance* i, signet_call* c, signet_str path, uint32_t take) {
+        return guarded(c, [&]() -> Status {
+          SIGNET_TRY(const KeyImporter::Import import,
+                     plugin_cast<T>(i).import_keys(view(path), take != 0));
+          for (const KeyInfo& key : import.keys) {
+            Call(c).emit(SIGNET_KIND_KEY,
+                         signet_key_info{sizeof(signet_key_info), key.key_type, to_abi(key.key_id),
+                                         bytes_to_abi(key.public_key)});
+          }
+          return import.taken;
+        });
+      }};
+  return &kTable;
+}
+
 // The key manager of the caller's scope. Calls block: from a worker only.
 class KeyManagerClient {
  public:
@@ -117,6 +149,35 @@ class KeyManagerClient {
   }
   Host host_;
   ServiceHandle<signet_key_manager> handle_;
+};
+
+// The key import of the caller's scope. Blocks: from a worker only.
+class KeyImportClient {
+ public:
+  /// Errors   kNotFound: the key manager takes over no keys
+  static Result<KeyImportClient> acquire(const Host& host) {
+    SIGNET_TRY(auto handle, ServiceHandle<signet_key_import>::acquire(host, SIGNET_KEY_IMPORT));
+    return KeyImportClient(std::move(handle));
+  }
+  /// keys   of the file, also when taking them over is refused
+  /// Errors as abi/key_manager.h says
+  Status from_file(std::string_view path, bool take, std::vector<KeyInfo>& keys) const {
+    return handle_.call(
+        INT64_MAX,
+        [&](uint32_t kind, const void* msg, std::size_t) {
+          if (kind != SIGNET_KIND_KEY) return;
+          const auto& key = *static_cast<const signet_key_info*>(msg);
+          keys.push_back(
+              {std::string(view(key.key_id)), key.key_type, std::string(view(key.public_key))});
+        },
+        [&](const signet_key_import& api, signet_instance* i, signet_call* c) {
+          return api.from_file(i, c, to_abi(path), take ? 1 : 0);
+        });
+  }
+
+ private:
+  explicit KeyImportClient(ServiceHandle<signet_key_import> handle) : handle_(std::move(handle)) {}
+  ServiceHandle<signet_key_import> handle_;
 };
 
 }  // namespace signet

@@ -130,8 +130,9 @@ typedef struct signet_datastore {
 } signet_datastore;
 
 /* "signet.datastore_schema/1", offered by a datastore's plugin beside it: its tables, looked at or
- * brought up to date without being opened. For commands: a scope whose shared setting
- * `datastore_task` is not empty has a datastore that start() did not open. */
+ * brought up to date without being opened. For commands: by the scope's shared setting
+ * `datastore_task` start() opens a datastore as for a server ("" and "fill"), only when its tables
+ * are there and up to date, so that nothing is written ("look"), or not at all (anything else). */
 #define SIGNET_DATASTORE_SCHEMA "signet.datastore_schema/1"
 #define SIGNET_KIND_SCHEMA_STATE 1u /* signet_schema_state */
 typedef struct signet_schema_state {
@@ -145,7 +146,8 @@ typedef struct signet_schema_state {
 typedef struct signet_datastore_schema {
   uint32_t struct_size;
   uint32_t reserved;
-  /* Both emit one SCHEMA_STATE. FAILED_PRECONDITION: another program's tables, or too new ones. */
+  /* Both emit one SCHEMA_STATE. FAILED_PRECONDITION: another program's tables, too new ones, or the
+   * datastore is open. */
   signet_status (*check)(signet_instance *, signet_call *);   /* [worker] writes nothing */
   signet_status (*migrate)(signet_instance *, signet_call *); /* [worker] also where migration is disabled */
 } signet_datastore_schema;

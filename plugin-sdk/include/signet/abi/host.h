@@ -131,6 +131,11 @@ typedef struct signet_host_config {
   /* JSON object of the settings that the scope's role shares with all its plugins (for the
    * server and agent roles: trust_domain, data_dir). Valid while the scope runs. */
   signet_bytes (*shared)(const signet_host *); /* [any] */
+  /* Another role's configuration file, HCL, JSON or YAML, of which only the syntax is checked:
+   *   {"blocks": {"server": {...}}, "plugins": [{"type": "DataStore", "name": "sql", "data": {...}}]}
+   * with what plugin_data_file names as `data`. *out: that text, or on an error its words; wiped with
+   * its last reference, for there may be passwords in it. Check struct_size: older hosts lack it. */
+  signet_status (*read_file)(const signet_host *, signet_str path, uint32_t expand_env, signet_blob **out); /* [worker] */
 } signet_host_config;
 
 /* ---- signet.host.services/1: another plugin's service. */

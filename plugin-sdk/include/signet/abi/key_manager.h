@@ -50,6 +50,20 @@ typedef struct signet_key_manager {
   signet_status (*sign)(signet_instance *, signet_call *, const signet_sign_req *); /* [worker] */
 } signet_key_manager;
 
+/* "signet.key_import/1", offered by a key manager's plugin beside it: takes over the keys of another
+ * program. No key crosses this border either. */
+#define SIGNET_KEY_IMPORT "signet.key_import/1"
+typedef struct signet_key_import {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* Reads the keys of a SPIRE disk key manager's keys.json, which is never written to, and emits one
+   * KEY each. take != 0: they become keys of this key manager, all or none, durable when it returns.
+   * A key that is here already is no error. NOT_FOUND no such file, INVALID_ARGUMENT it is damaged,
+   * ALREADY_EXISTS another key has one of the names (after the KEYs), FAILED_PRECONDITION it is this
+   * key manager's own file. */
+  signet_status (*from_file)(signet_instance *, signet_call *, signet_str path, uint32_t take); /* [worker] */
+} signet_key_import;
+
 #ifdef __cplusplus
 }
 #endif

@@ -211,6 +211,9 @@ class FakeHost {
         0,
         [](const signet_host*, signet_str) { return signet_str{}; },
         [](const signet_host* h) { return bytes_to_abi(self(h).shared_); },
+        [](const signet_host*, signet_str, std::uint32_t, signet_blob**) -> signet_status {
+          return SIGNET_UNIMPLEMENTED;
+        },
     };
     return &kConfig;
   }
