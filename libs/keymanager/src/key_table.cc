@@ -37,10 +37,12 @@ std::optional<Hash> hash_of(std::uint32_t abi) {
   }
 }
 
-KeyInfo info_of(std::string_view key_id, const crypto::PrivateKey& key) {
-  // The constructor's promise: every key here has a number.
-  return {std::string(key_id), abi_key_type(key.type()).value_or(0),
-          crypto::to_string(key.public_key().spki())};
+Status check_key_id(std::string_view key_id) {
+  if (key_id.empty()) return Status::invalid_argument("key id is required");
+  if (key_id.size() > KeyTable::kMaxKeyIdLength) {
+    return Status::invalid_argument("key id is too long");
+  }
+  return {};
 }
 
 }  // namespace
@@ -63,11 +65,16 @@ Result<std::uint32_t> abi_key_type(KeyType type) {
                                   std::string(crypto::key_type_name(type)));
 }
 
+KeyInfo KeyTable::info_of(std::string_view key_id, const crypto::PrivateKey& key) {
+  // The callers' promise: every key here has a number.
+  return {std::string(key_id), abi_key_type(key.type()).value_or(0),
+          crypto::to_string(key.public_key().spki())};
+}
+
 KeyTable::KeyTable(Keys keys, Save save) : keys_(std::move(keys)), save_(std::move(save)) {}
 
 Result<KeyInfo> KeyTable::generate(std::string_view key_id, std::uint32_t key_type) {
-  if (key_id.empty()) return Status::invalid_argument("key id is required");
-  if (key_id.size() > kMaxKeyIdLength) return Status::invalid_argument("key id is too long");
+  SIGNET_RETURN_IF_ERROR(check_key_id(key_id));
   const auto type = key_type_of(key_type);
   if (!type) {
     return Status::invalid_argument("unsupported key type " + std::to_string(key_type));
@@ -77,12 +84,29 @@ Result<KeyInfo> KeyTable::generate(std::string_view key_id, std::uint32_t key_ty
   KeyInfo info = info_of(key_id, key);
 
   const std::lock_guard one_at_a_time(writer_);
-  Keys next = keys_;  // only generate() writes keys_, so it may be read under writer_ alone
+  Keys next = keys_;  // keys_ is written under writer_ alone, so it may be read under it
   next.insert_or_assign(std::string(key_id), std::move(key));
   if (save_) SIGNET_RETURN_IF_ERROR(save_(next));
   const std::unique_lock lock(lookup_);
   keys_.swap(next);
   return info;
+}
+
+Status KeyTable::adopt(const Keys& keys, bool take) {
+  const std::lock_guard one_at_a_time(writer_);
+  Keys next = keys_;
+  for (const auto& [key_id, key] : keys) {
+    SIGNET_RETURN_IF_ERROR(check_key_id(key_id));
+    const auto [at, added] = next.emplace(key_id, key);
+    if (!added && info_of(key_id, at->second).public_key != info_of(key_id, key).public_key) {
+      return Status::already_exists("another key is called \"" + key_id + "\" here");
+    }
+  }
+  if (!take || next.size() == keys_.size()) return {};
+  if (save_) SIGNET_RETURN_IF_ERROR(save_(next));
+  const std::unique_lock lock(lookup_);
+  keys_.swap(next);
+  return {};
 }
 
 std::vector<KeyInfo> KeyTable::list() const {

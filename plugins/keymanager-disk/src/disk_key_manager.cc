@@ -11,7 +11,9 @@
 namespace signet::keymanager {
 
 const void* DiskKeyManager::service(std::string_view id) {
-  return id == SIGNET_KEY_MANAGER ? key_manager_table<DiskKeyManager>() : nullptr;
+  if (id == SIGNET_KEY_MANAGER) return key_manager_table<DiskKeyManager>();
+  if (id == SIGNET_KEY_IMPORT) return key_import_table<DiskKeyManager>();
+  return nullptr;
 }
 
 Status DiskKeyManager::validate(Call&, std::string_view config) {
@@ -58,6 +60,26 @@ Result<std::vector<KeyInfo>> DiskKeyManager::list() {
 Result<std::string> DiskKeyManager::sign(const signet_sign_req& request) {
   SIGNET_TRY(const KeyTable* keys, table());
   return keys->sign(request);
+}
+
+Result<KeyImporter::Import> DiskKeyManager::import_keys(std::string_view path, bool take) {
+  SIGNET_TRY(KeyTable * keys, table());
+  const std::filesystem::path file(path);
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) {
+    return Status::not_found("keys file \"" + file.string() + "\" does not exist");
+  }
+  if (std::filesystem::equivalent(file, keys_file_, error)) {
+    return Status::failed_precondition(
+        "\"" + file.string() +
+        "\" is this key manager's own file; give it another keys_path, so that the keys' former "
+        "owner can go back to them");
+  }
+  SIGNET_TRY(const Keys theirs, load_keys_file(file));
+  Import import;
+  for (const auto& [key_id, key] : theirs) import.keys.push_back(KeyTable::info_of(key_id, key));
+  import.taken = keys->adopt(theirs, take);
+  return import;
 }
 
 }  // namespace signet::keymanager

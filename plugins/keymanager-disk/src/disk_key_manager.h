@@ -16,7 +16,7 @@
 
 namespace signet::keymanager {
 
-class DiskKeyManager final : public Plugin, public KeyManager {
+class DiskKeyManager final : public Plugin, public KeyManager, public KeyImporter {
  public:
   using Plugin::Plugin;
   static const void* service(std::string_view id);
@@ -28,6 +28,7 @@ class DiskKeyManager final : public Plugin, public KeyManager {
   Result<KeyInfo> generate(std::string_view key_id, std::uint32_t key_type) override;
   Result<std::vector<KeyInfo>> list() override;
   Result<std::string> sign(const signet_sign_req& request) override;
+  Result<Import> import_keys(std::string_view path, bool take) override;
 
  private:
   Result<KeyTable*> table();

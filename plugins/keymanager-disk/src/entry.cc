@@ -2,10 +2,11 @@
 #include "config.h"
 #include "disk_key_manager.h"
 
-SIGNET_PLUGIN_NOTE("name=keymanager-disk\0abi=1.0\0services=signet.key_manager/1\0needs=");
+SIGNET_PLUGIN_NOTE(
+    "name=keymanager-disk\0abi=1.0\0services=signet.key_manager/1,signet.key_import/1\0needs=");
 
 namespace {
-constexpr signet_service_ref kServices[] = {{SIGNET_KEY_MANAGER, 0, 0}};
+constexpr signet_service_ref kServices[] = {{SIGNET_KEY_MANAGER, 0, 0}, {SIGNET_KEY_IMPORT, 0, 0}};
 constexpr const char* kNeeds[] = {nullptr};
 }  // namespace
 

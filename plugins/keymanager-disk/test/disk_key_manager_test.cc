@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string>
 #include <unistd.h>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -120,6 +121,73 @@ TEST_F(DiskPlugin, StaysWithItsFileWhileRunning) {
   EXPECT_TRUE(configure(*plugin, file()).ok());
   EXPECT_EQ(configure(*plugin, folder_ / "other.json").code(), Code::kFailedPrecondition);
   EXPECT_EQ(plugin->list()->size(), 1u);
+}
+
+// ---- Keys of another program
+
+class DiskImport : public DiskPlugin {
+ protected:
+  // Another key manager's file with keys of these names.
+  std::string theirs(const std::vector<std::string>& names) {
+    const fs::path path = folder_ / "theirs" / "keys.json";
+    DiskKeyManager other(Host(host_.abi()), "disk");
+    EXPECT_TRUE(configure(other, path).ok());
+    for (const std::string& name : names) {
+      EXPECT_TRUE(other.generate(name, SIGNET_KEY_EC_P256).ok());
+    }
+    return path.string();
+  }
+  static std::string text(const fs::path& path) {
+    std::ifstream in(path);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+};
+
+TEST_F(DiskImport, LooksThenTakesAllAndLeavesTheFile) {
+  const std::string path = theirs({"x509-CA-A", "JWT-Signer-A"});
+  const std::string before = text(path);
+  const auto plugin = started();
+  const auto look = plugin->import_keys(path, false);
+  ASSERT_TRUE(look.ok()) << look.status().to_string();
+  EXPECT_TRUE(look->taken.ok());
+  EXPECT_EQ(look->keys.size(), 2u);
+  EXPECT_TRUE(plugin->list()->empty());
+  for (int i = 0; i < 2; ++i) {  // the second time they are there already
+    const auto taken = plugin->import_keys(path, true);
+    ASSERT_TRUE(taken.ok());
+    EXPECT_TRUE(taken->taken.ok()) << taken->taken.to_string();
+  }
+  const auto keys = started()->list();
+  ASSERT_EQ(keys->size(), 2u) << "they survive a restart";
+  EXPECT_EQ(keys->at(1).public_key, look->keys.at(1).public_key);
+  EXPECT_EQ(text(path), before);
+}
+
+TEST_F(DiskImport, AnotherKeyOfOneNameIsNeverReplaced) {
+  const std::string path = theirs({"x509-CA-A", "JWT-Signer-A"});
+  const auto plugin = started();
+  const auto own = plugin->generate("x509-CA-A", SIGNET_KEY_EC_P256);
+  const auto import = plugin->import_keys(path, true);
+  ASSERT_TRUE(import.ok());
+  EXPECT_EQ(import->taken.code(), Code::kAlreadyExists);
+  EXPECT_EQ(import->keys.size(), 2u) << "what was found is told all the same";
+  const auto keys = plugin->list();
+  ASSERT_EQ(keys->size(), 1u) << "all or none";
+  EXPECT_EQ(keys->front().public_key, own->public_key);
+}
+
+TEST_F(DiskImport, RefusesItsOwnFileNoFileAndADamagedOne) {
+  const auto plugin = started();
+  ASSERT_TRUE(plugin->generate("a", SIGNET_KEY_EC_P256).ok());
+  EXPECT_EQ(plugin->import_keys(file().string(), true).status().code(), Code::kFailedPrecondition);
+  const fs::path link = folder_ / "link";
+  fs::create_symlink(file(), link);
+  EXPECT_EQ(plugin->import_keys(link.string(), true).status().code(), Code::kFailedPrecondition);
+  const fs::path none = folder_ / "none";
+  EXPECT_EQ(plugin->import_keys(none.string(), true).status().code(), Code::kNotFound);
+  EXPECT_FALSE(fs::exists(none));
+  std::ofstream(none) << "{";
+  EXPECT_EQ(plugin->import_keys(none.string(), true).status().code(), Code::kInvalidArgument);
 }
 
 }  // namespace

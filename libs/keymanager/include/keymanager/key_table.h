@@ -31,6 +31,7 @@ class KeyTable {
   using Save = std::function<Status(const Keys& keys)>;
 
   static constexpr std::size_t kMaxKeyIdLength = 255;  // bytes
+  static KeyInfo info_of(std::string_view key_id, const crypto::PrivateKey& key);
 
   /// keys   all of a type that abi_key_type knows
   /// save   may be empty: then nothing outlives the process
@@ -39,6 +40,14 @@ class KeyTable {
   /// Makes a key called key_id, replacing one of that name once `save` has succeeded.
   /// Errors   kInvalidArgument (name or type), or what `save` said
   Result<KeyInfo> generate(std::string_view key_id, std::uint32_t key_type);
+
+  /// Takes in keys that were made elsewhere, all or none once `save` has succeeded. One that is
+  /// here already is no error.
+  /// keys     of types that abi_key_type knows
+  /// take     false: only says whether it could
+  /// Errors   kAlreadyExists: another key has one of the names; kInvalidArgument: a name; or what
+  ///          `save` said
+  Status adopt(const Keys& keys, bool take);
 
   /// All keys, by name.
   std::vector<KeyInfo> list() const;
@@ -49,7 +58,7 @@ class KeyTable {
  private:
   Result<crypto::PrivateKey> find(std::string_view key_id) const;
 
-  std::mutex writer_;                 // one generate() at a time swaps and saves
+  std::mutex writer_;                 // one generate() or adopt() at a time swaps and saves
   mutable std::shared_mutex lookup_;  // guards keys_
   Keys keys_;
   Save save_;
