@@ -66,10 +66,6 @@ CREATE TABLE meta (row {int} PRIMARY KEY, id {text} NOT NULL UNIQUE, revision {i
 CREATE INDEX meta_revision ON meta (revision);
 )sql"}};
 
-// What `import-spire` reads.
-constexpr std::int64_t kOldestSpireSchema = 23;
-constexpr std::int64_t kNewestSpireSchema = 25;
-
 struct Word {
   std::string_view name;
   std::string_view sqlite;

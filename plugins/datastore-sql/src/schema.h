@@ -55,6 +55,10 @@ Status check_schema(const SchemaState& state, std::int64_t known);
 Status migrate(sql::Connection& connection, const SchemaPlace& place,
                const MigrateOptions& options);
 
+// The schemas of SPIRE that can be brought over.
+inline constexpr std::int64_t kOldestSpireSchema = 23;
+inline constexpr std::int64_t kNewestSpireSchema = 25;
+
 /// How to bring over a SPIRE database, which is left as it is.
 /// what      "datastore file \"x\"", "PostgreSQL database \"y\""
 /// version   SPIRE's schema number; 0 when it is not known

@@ -19,6 +19,7 @@ Status noted(const Call& call, const Status& status) {
 const void* SqlDatastore::service(std::string_view id) {
   if (id == SIGNET_DATASTORE) return datastore_table();
   if (id == SIGNET_DATASTORE_SCHEMA) return schema_table();
+  if (id == SIGNET_SPIRE_SOURCE) return spire_source_table();
   return nullptr;
 }
 
@@ -113,8 +114,14 @@ Result<SchemaReport> SqlDatastore::schema(bool migrate) const {
 
 Status SqlDatastore::start(Call&) {
   if (!config_) return Status::failed_precondition("datastore is not configured");
-  // A command is to look at the tables, not to use them.
-  if (!settings::shared_text(host(), "datastore_task").empty()) return {};
+  // A command is to look at the tables, or at what is in those that are there, and writes nothing.
+  const std::string task = settings::shared_text(host(), "datastore_task");
+  if (task == "look") {
+    SIGNET_TRY(const SchemaReport there, schema(false));
+    if (there.state.version < there.known) return {};
+  } else if (!task.empty() && task != "fill") {
+    return {};
+  }
   SIGNET_TRY(auto store,
              std::visit([this](const auto& config) { return open(config); }, config_->database));
   store->on_commit([this](std::uint64_t revision) { hub_.announce(revision); });

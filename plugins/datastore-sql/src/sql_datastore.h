@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "signet/abi/datastore.h"
+#include "signet/abi/spire_source.h"
 #include "signet/plugin.h"
 
 #include "config.h"
@@ -61,5 +62,6 @@ class SqlDatastore final : public Plugin {
 /// The services' C tables; their instances are SqlDatastore.
 const signet_datastore* datastore_table();
 const signet_datastore_schema* schema_table();
+const signet_spire_source* spire_source_table();
 
 }  // namespace signet::datastore_sql

@@ -33,6 +33,19 @@ Status status_of(int extended_code, std::string_view what, std::string_view deta
   return Status(code, std::move(message)).with("sqlite_code", std::to_string(extended_code));
 }
 
+std::string file_uri(const std::string& path, std::string_view parameters) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') {
+      uri += {'%', kHex[static_cast<unsigned char>(c) >> 4], kHex[c & 15]};
+    } else {
+      uri += c;
+    }
+  }
+  return uri.append(parameters);
+}
+
 Statement& Statement::bind_keys(std::span<const std::string_view>) {
   sqlite3_bind_null(handle_, ++bound_);  // Dialect::kSqlite says that there are no arrays
   return *this;

@@ -12,6 +12,9 @@ namespace signet::datastore_sql::sqlite {
 /// kResourceExhausted; locked, I/O, cannot open, read-only kUnavailable; else kInternal.
 Status status_of(int extended_code, std::string_view what, std::string_view detail);
 
+/// "file:..." for SQLITE_OPEN_URI. parameters: "?mode=ro", ...
+std::string file_uri(const std::string& path, std::string_view parameters);
+
 class Connection;
 
 class Statement final : public sql::Statement {

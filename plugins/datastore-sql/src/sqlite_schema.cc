@@ -41,19 +41,6 @@ Result<Look> look(const std::string& uri) {
   return seen;
 }
 
-std::string uri_of(const std::string& path, const char* parameters) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string uri = "file:";
-  for (const char c : path) {
-    if (c == '%' || c == '?' || c == '#') {
-      uri += {'%', kHex[static_cast<unsigned char>(c) >> 4], kHex[c & 15]};
-    } else {
-      uri += c;
-    }
-  }
-  return uri + parameters;
-}
-
 bool exists(const std::string& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0;
@@ -73,10 +60,10 @@ Status check_ownership(const std::string& path, std::size_t known_migrations) {
 Result<SchemaState> read_schema(const std::string& path, std::size_t known_migrations) {
   if (!exists(path)) return SchemaState{};
   // immutable: no lock, no -wal, no -shm, nothing is created beside a file that is not ours.
-  Result<Look> seen = look(uri_of(path, "?immutable=1"));
+  Result<Look> seen = look(sqlite::file_uri(path, "?immutable=1"));
   const bool settled = seen && seen->owner != Owner::kNobody;
   // What a killed process left in its log counts too, and only a real open reads that.
-  if (!settled && has_bytes(path + "-wal")) seen = look(uri_of(path, "?mode=ro"));
+  if (!settled && has_bytes(path + "-wal")) seen = look(sqlite::file_uri(path, "?mode=ro"));
   if (!seen) {
     return Status::failed_precondition(
         "datastore file \"" + path +

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "schema.h"
+#include "sql.h"
 #include "store.h"
 
 namespace signet::datastore_sql {
@@ -25,6 +26,9 @@ class Backend {
   virtual Result<std::unique_ptr<Store>> open(const StoreSettings& settings) = 0;
   /// The plugin's settings for the same database, as JSON.
   virtual std::string plugin_data() const = 0;
+  /// Statements in the same database, past the store.
+  virtual void run_sql(const std::string& text) = 0;
+  virtual sql::Dialect dialect() const = 0;
 };
 
 std::unique_ptr<Backend> new_backend();

@@ -18,6 +18,10 @@ class PostgresBackend final : public Backend {
   std::string plugin_data() const override {
     return R"({"database_type":"postgres","connection_string":")" + where_ + "\"}";
   }
+  void run_sql(const std::string& text) override {
+    PostgresServer::shared().sql(database_of(where_), text);
+  }
+  sql::Dialect dialect() const override { return sql::Dialect::kPostgres; }
 
  private:
   const std::string where_ = PostgresServer::shared().new_database();

@@ -1,5 +1,8 @@
 // The behaviour suite on SQLite.
+#include <gtest/gtest.h>
+
 #include "backend.h"
+#include "sqlite.h"
 #include "sqlite_store.h"
 #include "temp_folder.h"
 
@@ -20,6 +23,14 @@ class SqliteBackend final : public Backend {
   std::string plugin_data() const override {
     return R"({"database_type":"sqlite3","connection_string":")" + folder_.file() + "\"}";
   }
+  void run_sql(const std::string& text) override {
+    auto connection =
+        sqlite::Connection::open(folder_.file(), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    ASSERT_TRUE(connection) << connection.status().to_string();
+    const Status done = (*connection)->exec(text);
+    ASSERT_TRUE(done.ok()) << done.to_string();
+  }
+  sql::Dialect dialect() const override { return sql::Dialect::kSqlite; }
 
  private:
   TempFolder folder_;
