@@ -15,21 +15,6 @@ std::string alias_selector(std::string_view agent_id) {
   return "spiffe_id:" + std::string(agent_id);
 }
 
-Record to_record(const std::string& id, const store::Agent& body) {
-  Record record;
-  record.kind = "agent";
-  record.id = id;
-  record.expires_at = body.expires_at();
-  record.keys.emplace_back("attestation_type", body.attestation_type());
-  if (body.serial_number().empty()) record.keys.emplace_back("banned", "1");
-  if (body.can_reattest()) record.keys.emplace_back("can_reattest", "1");
-  for (const auto& selector : body.selectors()) {
-    record.keys.emplace_back("selector", selector.type() + ":" + selector.value());
-  }
-  record.body = body.SerializeAsString();
-  return record;
-}
-
 std::shared_ptr<AgentRecord> from_parts(std::string_view id, std::string_view body,
                                         std::uint64_t row, std::uint64_t revision) {
   auto agent = std::make_shared<AgentRecord>();
@@ -43,6 +28,21 @@ std::shared_ptr<AgentRecord> from_parts(std::string_view id, std::string_view bo
 Status not_found() { return Status::not_found("agent not found"); }
 
 }  // namespace
+
+Record agent_to_record(const std::string& id, const store::Agent& body) {
+  Record record;
+  record.kind = "agent";
+  record.id = id;
+  record.expires_at = body.expires_at();
+  record.keys.emplace_back("attestation_type", body.attestation_type());
+  if (body.serial_number().empty()) record.keys.emplace_back("banned", "1");
+  if (body.can_reattest()) record.keys.emplace_back("can_reattest", "1");
+  for (const auto& selector : body.selectors()) {
+    record.keys.emplace_back("selector", selector.type() + ":" + selector.value());
+  }
+  record.body = body.SerializeAsString();
+  return record;
+}
 
 std::vector<std::string> AgentRecord::selectors() const {
   std::vector<std::string> out;
@@ -132,7 +132,7 @@ Status AgentRecords::change(std::string_view id, Edit&& edit) {
   if (!body.ParseFromString(stored->body)) return Status::internal("stored agent is malformed");
   SIGNET_TRY(const bool changed, edit(body));
   if (!changed) return {};
-  Record record = to_record(stored->id, body);
+  Record record = agent_to_record(stored->id, body);
   SIGNET_RETURN_IF_ERROR(tx.put(record));
   SIGNET_TRY(const std::uint64_t revision, tx.commit());
   record.revision = revision;
@@ -168,7 +168,7 @@ Status AgentRecords::attested(const AttestedAgent& agent) {
     out->set_type(selector.type);
     out->set_value(selector.value);
   }
-  Record record = to_record(agent.id.to_string(), body);
+  Record record = agent_to_record(agent.id.to_string(), body);
   SIGNET_RETURN_IF_ERROR(tx.put(record));
   SIGNET_TRY(const std::uint64_t revision, tx.commit());
   record.revision = revision;

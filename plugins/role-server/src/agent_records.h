@@ -50,6 +50,9 @@ struct AttestedAgent {
   std::vector<Selector> selectors;
 };
 
+/// id   the agent's SPIFFE ID, which the body has, too
+Record agent_to_record(const std::string& id, const signet::store::v1::Agent& body);
+
 class AgentRecords final : public ChangeSubscriber {
  public:
   AgentRecords(const Host& host, const Datastore& datastore, ChangeFollower& changes,

@@ -140,6 +140,10 @@ Result<ServerConfig> read_server(const json& block) {
   }
   config.jwt_issuer = text(block, "jwt_issuer");
   config.datastore_task = text(block, "datastore_task");
+  if (const auto import = block.find("spire_import"); import != block.end()) {
+    config.spire_import = {text(*import, "config_path"), flag(*import, "expand_env", false),
+                           config.datastore_task == "look"};
+  }
   config.disable_jwt_svids = flag(block, "disable_jwt_svids", false);
   SIGNET_RETURN_IF_ERROR(read_authority_rules(block, config));
   SIGNET_RETURN_IF_ERROR(read_datastore_rules(block, config));

@@ -34,8 +34,15 @@ struct ServerConfig {
   x509::Name ca_subject = x509::Name::spiffe();
   std::string jwt_issuer;
   bool disable_jwt_svids = false;
-  std::string datastore_task;  // "check" or "migrate": does this and ends
-  bool wit_svids = false;      // feature flag "wit-svid"
+  // Set by `signet server datastore`, which does one task and ends.
+  std::string datastore_task;  // "check", "migrate", "look", "fill"
+  struct SpireImport {         // with "look" (a dry run) and "fill"
+    std::string config_path;   // SPIRE's configuration file
+    bool expand_env = false;
+    bool dry_run = false;
+  };
+  std::optional<SpireImport> spire_import;
+  bool wit_svids = false;  // feature flag "wit-svid"
   crypto::KeyType wit_key_type = crypto::KeyType::kEcP256;
   std::string wit_issuer;
 

@@ -34,7 +34,14 @@ constexpr auto kSchemaText = schema_text(R"json({
         "jwt_key_type": {"type": "string", "enum": ["rsa-2048", "rsa-4096", "ec-p256", "ec-p384"], "description": "default: ca_key_type"},
         "jwt_issuer": {"type": "string", "description": "the iss claim of JWT-SVIDs; default: none"},
         "disable_jwt_svids": {"type": "boolean", "default": false},
-        "datastore_task": {"type": "string", "enum": ["check", "migrate"], "description": "set by `signet server datastore`; not for a file"},
+        "datastore_task": {"type": "string", "enum": ["check", "migrate", "look", "fill"], "description": "set by `signet server datastore`; not for a file"},
+        "spire_import": {
+          "type": "object", "additionalProperties": false, "required": ["config_path"], "description": "set by `signet server datastore import-spire`; not for a file",
+          "properties": {
+            "config_path": {"type": "string", "format": "path"},
+            "expand_env": {"type": "boolean", "default": false}
+          }
+        },
         "activation_wait": {"type": "string", "format": "duration", "minimum": "1s", "default": "10m", "description": "how long at most a prepared authority that is due waits until every server and agent has it"},
         "expired_authority_grace": {"type": "string", "format": "duration", "minimum": "1s", "default": "24h", "description": "how long after its end an authority leaves the bundle"},
         "downstream_max_path": {"type": "integer", "minimum": 0, "maximum": 10, "description": "path length that CA certificates of downstream servers are limited to; default: no limit"},

@@ -7,17 +7,6 @@ namespace {
 
 constexpr const char* kKind = "federation";
 
-Record to_record(const FederationStore::Relationship& relationship) {
-  signet::store::v1::Federation stored;
-  *stored.mutable_relationship() = relationship;
-  stored.mutable_relationship()->clear_trust_domain_bundle();  // it has a record of its own
-  Record record;
-  record.kind = kKind;
-  record.id = relationship.trust_domain();
-  record.body = stored.SerializeAsString();
-  return record;
-}
-
 Result<FederationStore::Relationship> from_record(const Record& record) {
   signet::store::v1::Federation stored;
   if (!stored.ParseFromString(record.body)) {
@@ -29,9 +18,20 @@ Result<FederationStore::Relationship> from_record(const Record& record) {
 
 }  // namespace
 
+Record relationship_to_record(const FederationStore::Relationship& relationship) {
+  signet::store::v1::Federation stored;
+  *stored.mutable_relationship() = relationship;
+  stored.mutable_relationship()->clear_trust_domain_bundle();
+  Record record;
+  record.kind = kKind;
+  record.id = relationship.trust_domain();
+  record.body = stored.SerializeAsString();
+  return record;
+}
+
 Status FederationStore::write(Transaction& tx, const Relationship& relationship,
                               std::int64_t if_revision, bool with_bundle) {
-  Record record = to_record(relationship);
+  Record record = relationship_to_record(relationship);
   record.if_revision = if_revision;
   SIGNET_RETURN_IF_ERROR(tx.put(record));
   Record bundle;

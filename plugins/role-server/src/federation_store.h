@@ -16,6 +16,9 @@
 
 namespace signet::server {
 
+/// Without its bundle, which has a record of its own.
+Record relationship_to_record(const spire::api::types::FederationRelationship& relationship);
+
 class FederationStore final : public ChangeSubscriber {
  public:
   using Relationship = spire::api::types::FederationRelationship;

@@ -16,8 +16,7 @@ std::string join_token_fingerprint(std::string_view token) {
   return record_id(token).substr(0, 16);
 }
 
-Status create_join_token(const Datastore& datastore, std::string_view token,
-                         std::int64_t expires_at) {
+Record join_token_to_record(std::string_view token, std::int64_t expires_at) {
   store::v1::JoinToken body;
   body.set_expires_at(expires_at);
   Record record;
@@ -26,6 +25,12 @@ Status create_join_token(const Datastore& datastore, std::string_view token,
   record.if_revision = SIGNET_REVISION_ABSENT;
   record.expires_at = expires_at;
   record.body = body.SerializeAsString();
+  return record;
+}
+
+Status create_join_token(const Datastore& datastore, std::string_view token,
+                         std::int64_t expires_at) {
+  Record record = join_token_to_record(token, expires_at);
   SIGNET_TRY(auto tx, datastore.write());
   if (const Status put = tx.put(record); !put.ok()) {
     return put.code() == Code::kAlreadyExists

@@ -10,7 +10,9 @@
 
 namespace signet::server {
 
-/// Blocks, as all here. Errors   kAlreadyExists; the datastore's
+/// The record of a token; writing it fails when there is one.
+Record join_token_to_record(std::string_view token, std::int64_t expires_at);
+/// Blocks, as all that follow. Errors   kAlreadyExists; the datastore's
 Status create_join_token(const Datastore& datastore, std::string_view token,
                          std::int64_t expires_at);
 /// Deletes those that expired before `now`. How many.

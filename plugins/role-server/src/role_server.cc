@@ -3,6 +3,7 @@
 #include "cli/command.h"
 #include "datastore_task.h"
 #include "running_server.h"
+#include "spire_import/import_task.h"
 
 namespace signet::server {
 
@@ -20,6 +21,10 @@ Status RoleServer::prepare(const ServerConfig& config) {
 }
 
 Status RoleServer::bring_up(const Call&) {
+  if (config().spire_import) {
+    import_ = std::make_unique<ImportTask>(host(), config());
+    return import_->start();
+  }
   if (!config().datastore_task.empty()) {
     return run_datastore_task(host(), config().datastore_task);
   }
@@ -28,9 +33,13 @@ Status RoleServer::bring_up(const Call&) {
 }
 
 void RoleServer::finish_calls(std::chrono::nanoseconds time) {
+  if (import_) import_->stop();
   if (running_) running_->drain(time);
 }
 
-void RoleServer::take_down() { running_.reset(); }
+void RoleServer::take_down() {
+  import_.reset();
+  running_.reset();
+}
 
 }  // namespace signet::server

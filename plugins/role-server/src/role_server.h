@@ -13,6 +13,7 @@
 
 namespace signet::server {
 
+class ImportTask;
 class RunningServer;
 
 class RoleServer final : public Role<ServerConfig> {
@@ -31,6 +32,7 @@ class RoleServer final : public Role<ServerConfig> {
   void take_down() override;
 
   std::unique_ptr<RunningServer> running_;
+  std::unique_ptr<ImportTask> import_;  // instead of it
 };
 
 }  // namespace signet::server

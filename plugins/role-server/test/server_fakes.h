@@ -148,6 +148,11 @@ class MemoryDatastore {
       if (record.if_revision == SIGNET_REVISION_ABSENT && at != records.end()) {
         return SIGNET_ALREADY_EXISTS;
       }
+      if (record.if_revision > 0 &&
+          (at == records.end() ||
+           at->second.revision != static_cast<std::uint64_t>(record.if_revision))) {
+        return SIGNET_ABORTED;
+      }
       Stored stored{key.first,         key.second, std::string(view(record.body)), 0, 0,
                     record.expires_at, {}};
       stored.row = at == records.end() ? ++store.row_ : at->second.row;

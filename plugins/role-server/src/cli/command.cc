@@ -15,6 +15,7 @@ constexpr Row kCommands[] = {
     {"datastore check", "Tells whether this program can use the datastore's tables",
      check_datastore},
     {"datastore migrate", "Brings the datastore's tables up to date", migrate_datastore},
+    {"datastore import-spire", "Takes over a SPIRE server's records and keys", import_spire},
     {"token generate", "Makes a join token for one agent", generate_token},
     {"entry create", "Registers workloads or nodes", create_entry},
     {"entry update", "Replaces registration entries", update_entry},

@@ -14,6 +14,7 @@ int healthcheck(Context&, const Args&);
 int generate_token(Context&, const Args&);
 int check_datastore(Context&, const Args&);
 int migrate_datastore(Context&, const Args&);
+int import_spire(Context&, const Args&);
 int leave_trust_domain(Context&, const Args&);
 
 int create_entry(Context&, const Args&);

@@ -1,0 +1,238 @@
+"""Taking over from SPIRE: a real server with a real agent and an open stream of go-spiffe is stopped,
+imported, and a Signet server goes on at its place; then back to SPIRE with its old files.
+"""
+
+import hashlib
+import json
+import sqlite3
+import time
+import unittest
+
+from harness import deploy, postgres
+from harness.case import TestCase, UID_A, needs_root, needs_signet
+from harness.process import run, wait_until
+
+TD = "spiffe://example.org"
+MANY = 10_000
+# Workloads rotate every 10 s; the agent's own SVID stays, so that both servers list the same serial.
+SHORT = {"server": {"default_x509_svid_ttl": "20s", "agent_ttl": "1h"}}
+LISTS = {
+    "entries": ("entry", "show", "-output", "json"),
+    "agents": ("agent", "list", "-output", "json"),
+    "bundle": ("bundle", "show", "-format", "spiffe"),
+    "federated bundles": ("bundle", "list", "-output", "json"),
+    "relationships": ("federation", "list", "-output", "json"),
+    "X.509 authorities": ("localauthority", "x509", "show", "-output", "json"),
+    "JWT authorities": ("localauthority", "jwt", "show", "-output", "json"),
+}
+
+
+def listed(server):
+    """All that SPIRE's own command line says of a server."""
+    out = {}
+    for name, words in LISTS.items():
+        value = json.loads(server.must(*words, impl="spire").out)
+        if name == "entries":
+            value["entries"].sort(key=lambda entry: entry["id"])
+        out[name] = value
+    return out
+
+
+def content(folder):
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in sorted(folder.iterdir()) if file.is_file()}
+
+
+def import_spire(signet, spire, *flags):
+    signet.config.write_text(deploy.hcl(signet.settings()))
+    return run(deploy.argv("signet", "server", "datastore", "import-spire", "-config", signet.config,
+                           "-spireConfig", spire.config, *flags), seconds=60)
+
+
+def fill(server):
+    """An entry of every shape, a relationship with a bundle, a prepared authority, a join token."""
+    federated = server.folder / "other.json"
+    federated.write_text(server.must("bundle", "show", "-format", "spiffe").out)
+    server.must("bundle", "set", "-id", "spiffe://other.org", "-path", federated, "-format", "spiffe")
+    server.must("federation", "create", "-trustDomain", "other.org", "-bundleEndpointURL",
+                "https://127.0.0.1:1/bundle", "-bundleEndpointProfile", "https_spiffe",
+                "-endpointSpiffeID", "spiffe://other.org/spire/server")
+    server.must("federation", "create", "-trustDomain", "web.org", "-bundleEndpointURL",
+                "https://127.0.0.1:1/", "-bundleEndpointProfile", "https_web")
+    server.create_entry("/full", "/elsewhere", ["unix:uid:7", "unix:gid:8", "k8s:ns:a:b"], "-entryID",
+                        "chosen.id", "-admin", "-downstream", "-dns", "z.example.org", "-dns",
+                        "a.example.org", "-hint", "a hint", "-federatesWith", "spiffe://other.org",
+                        "-entryExpiry", str(int(time.time()) + 86400), "-x509SVIDTTL", "120",
+                        "-jwtSVIDTTL", "60", "-jwtSVIDIncludeJTI", "-disableX509SVIDPrefetch")
+    server.create_entry("/stored", "/elsewhere", ["store:name:x", "store:folder:y"], "-storeSVID")
+    changed = server.create_entry("/changed", "/elsewhere", ["unix:uid:9"])
+    server.must("entry", "update", "-entryID", changed, "-spiffeID", f"{TD}/changed", "-parentID",
+                f"{TD}/elsewhere", "-selector", "unix:uid:10")
+    server.must("localauthority", "x509", "prepare")
+    return server.token()
+
+
+@needs_root
+@needs_signet
+class Import(TestCase):
+    def signet_at(self, spire, over=None):
+        signet = self.server("signet", over, name="signet", start=False)
+        signet.port = spire.port
+        return signet
+
+    def compare(self, before, after):
+        for name in LISTS:
+            with self.subTest(of=name):
+                self.assertEqual(before[name], after[name])
+
+    def test_a_stream_outlives_the_move_there_and_back(self):
+        spire = self.server("spire", SHORT, name="spire")
+        agent = self.agent("spire", spire, {"agent": {"experimental": {"sync_interval": "1s"}}})
+        banned = self.agent("spire", spire, name="banned", path="/banned")
+        banned.kill()
+        spire.must("agent", "ban", "-spiffeID", TD + self.newest_agent(spire))
+        spire.create_entry("/a", "/node", [f"unix:uid:{UID_A}"])
+        token = fill(spire)
+        self.wait_ids(agent, [f"{TD}/a"], uid=UID_A)
+        watcher = self.watch("watch", "watch-x509", "-socket", agent.socket, "-timeout", "10m", uid=UID_A)
+
+        def serials():
+            return [s["serial"] for line in self.json_lines(watcher) for s in line.get("svids", [])]
+        wait_until("the first SVID on the stream", serials)
+
+        signet = self.signet_at(spire, SHORT)
+        dry = import_spire(signet, spire, "-dryRun")
+        self.assertEqual(dry.code, 0, dry)
+        self.assertIn("Dry run: nothing was written", dry.out)
+        self.assertIn("attested agents          2 (1 banned)", dry.out)
+        self.assertEqual(list(signet.data.iterdir()), [], "a dry run leaves nothing behind")
+        refused = import_spire(signet, spire)
+        self.assertEqual(refused.code, 1, refused)
+        self.assertIn(f"is in use by process {spire.process.pid}; stop the SPIRE server first", refused.err)
+
+        before = listed(spire)
+        spire.stop()
+        self.add_entries(spire.data / "datastore.sqlite3")
+        files = content(spire.data)
+        # Killed in the middle and run again, it completes; no server runs in between.
+        first = self.spawn("import", deploy.argv(
+            "signet", "server", "datastore", "import-spire", "-config", signet.config, "-spireConfig",
+            spire.config))
+        log = signet.data / "datastore.sqlite3-wal"
+        wait_until("the import to be in the middle",
+                   lambda: log.exists() and log.stat().st_size > 500_000, 30, 0.005)
+        first.kill()
+        signet.start(wait=False)
+        self.assertEqual(signet.process.wait_exit(), 1)
+        self.assertIn("the datastore holds an unfinished import", signet.process.text())
+        began = time.monotonic()
+        done = import_spire(signet, spire)
+        took = time.monotonic() - began
+        self.assertEqual(done.code, 0, done)
+        self.assertIn("An import was begun; it goes on", done.out)
+        again = import_spire(signet, spire)
+        self.assertEqual(again.code, 0, again)
+        self.assertIn("The records were imported before", again.out)
+        self.assertEqual(content(spire.data), files, "SPIRE's files are as they were")
+
+        signet.start()
+        seen = len(set(serials()))
+        after = listed_few(signet, before)
+        self.compare(before, after)
+        count = json.loads(signet.must("entry", "count", "-output", "json", impl="spire").out)["count"]
+        self.assertEqual(count, len(before["entries"]["entries"]) + MANY)
+        # The agent attested with a token that is used up: attested again it could not have been.
+        wait_until("two rotations under Signet", lambda: len(set(serials())) >= seen + 2, 60, 0.2)
+        self.assertEqual([a["id"] for a in listed(signet)["agents"]["agents"]],
+                         [a["id"] for a in before["agents"]["agents"]])
+        joined = self.agent("spire", signet, name="joined", path="/joined", start=False)
+        joined.start(token=token)
+
+        joined.stop()
+        signet.stop()
+        spire.start()
+        self.compare(before, listed_few(spire, before))
+        seen = len(set(serials()))
+        wait_until("a rotation back under SPIRE", lambda: len(set(serials())) > seen, 60, 0.2)
+        errors = [line for line in self.json_lines(watcher) if "error" in line]
+        self.assertEqual(errors, [], "the stream never failed")
+        self.assertTrue(watcher.running())
+        print(f"    {MANY} entries, the rest of them in {took:.1f} s; "
+              f"{len(set(serials()))} certificates on one stream")
+
+    @staticmethod
+    def newest_agent(server):
+        return listed(server)["agents"]["agents"][-1]["id"]["path"]
+
+    @staticmethod
+    def add_entries(file):
+        now = time.strftime("%Y-%m-%d %H:%M:%S+00:00", time.gmtime())
+        db = sqlite3.connect(file)
+        with db:
+            first = db.execute("SELECT max(id) + 1 FROM registered_entries").fetchone()[0]
+            db.executemany(
+                "INSERT INTO registered_entries (id, created_at, updated_at, entry_id, spiffe_id, "
+                "parent_id, ttl, admin, downstream, expiry, revision_number, store_svid, hint, "
+                "jwt_svid_ttl) VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, '', 0)",
+                [(first + i, now, now, f"many-{i}", f"{TD}/many/{i}", f"{TD}/elsewhere")
+                 for i in range(MANY)])
+            db.executemany("INSERT INTO selectors (created_at, updated_at, registered_entry_id, type, value)"
+                           " VALUES (?, ?, ?, 'unix', ?)",
+                           [(now, now, first + i, f"uid:{100_000 + i}") for i in range(MANY)])
+        db.close()
+
+    @unittest.skipUnless(postgres.installed(), "PostgreSQL is not installed")
+    def test_from_postgresql_to_postgresql(self):
+        database = postgres.Postgres(self.folder / "pg").start()
+        self.nodes.append(database)
+        spire = self.server("spire", {"plugins": {"DataStore sql": database.data_store("spire")}},
+                            name="spire")
+        fill(spire)
+        signet = self.signet_at(spire, {"plugins": {"DataStore sql": database.data_store("signet")}})
+        dry = import_spire(signet, spire, "-dryRun")
+        self.assertEqual(dry.code, 0, dry)
+        self.assertEqual(database.sql("SELECT count(*) FROM pg_class WHERE relnamespace = "
+                                      "'public'::regnamespace", "signet"), "0")
+        refused = import_spire(signet, spire)
+        self.assertEqual(refused.code, 1, refused)
+        self.assertRegex(refused.err, r"is in use by \d+ other sessions; stop all SPIRE servers")
+        before = listed(spire)
+        spire.stop()
+        rows = database.sql("SELECT string_agg(t::text, ',' ORDER BY id) FROM registered_entries t", "spire")
+        done = import_spire(signet, spire)
+        self.assertEqual(done.code, 0, done)
+        signet.start()
+        self.compare(before, listed(signet))
+        self.assertEqual(database.sql("SELECT string_agg(t::text, ',' ORDER BY id) FROM "
+                                      "registered_entries t", "spire"), rows)
+
+    def test_what_does_not_fit_is_refused(self):
+        spire = self.server("spire", name="spire")
+        spire.stop()
+        foreign = self.signet_at(spire, {"server": {"trust_domain": "foreign.org"}})
+        refused = import_spire(foreign, spire)
+        self.assertEqual(refused.code, 1)
+        self.assertIn('SPIRE\'s trust domain is "example.org", this server\'s is "foreign.org"', refused.err)
+        same_keys = self.server("signet", {"plugins": {"KeyManager disk": {"plugin_data": {
+            "keys_path": str(spire.data / "keys.json")}}}}, name="same-keys", start=False)
+        same_keys.port = spire.port
+        refused = import_spire(same_keys, spire)
+        self.assertEqual(refused.code, 1)
+        self.assertIn("is this key manager's own file", refused.err)
+        used = self.server("signet", name="used")
+        used.stop()
+        refused = import_spire(used, spire)
+        self.assertEqual(refused.code, 1)
+        self.assertIn("the datastore holds records already", refused.err)
+
+
+def listed_few(server, before):
+    """What is listed of a server, of the entries only those that were there before."""
+    after = listed(server)
+    known = {entry["id"] for entry in before["entries"]["entries"]}
+    after["entries"]["entries"] = [e for e in after["entries"]["entries"] if e["id"] in known]
+    return after
+
+
+if __name__ == "__main__":
+    unittest.main()
