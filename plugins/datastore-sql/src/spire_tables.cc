@@ -120,7 +120,7 @@ std::string column_sql(const SpireColumn& column, sql::Dialect dialect, std::int
       return "CASE WHEN (" + time + ") > 0 THEN (" + time + ") ELSE 0 END";
     }
     default:
-      return text;
+      return std::string(column.sql);
   }
 }
 

@@ -81,7 +81,7 @@ Status ImportTask::start() {
     const std::lock_guard lock(mutex_);
     running_ = true;
   }
-  const Status posted = host_.post([this] { run(); });
+  Status posted = host_.post([this] { run(); });
   if (!posted.ok()) {
     const std::lock_guard lock(mutex_);
     running_ = false;
