@@ -47,7 +47,7 @@ inline TestHost& test_host() {
 // A limit for what should not take long; longer under sanitizers, which say so.
 inline std::chrono::seconds patience() {
   const char* factor = std::getenv("SIGNET_TEST_SLOWNESS");
-  return std::chrono::seconds(factor ? 10 * std::max(1, std::atoi(factor)) : 10);
+  return std::chrono::seconds(factor ? 10 * std::max(1L, std::strtol(factor, nullptr, 10)) : 10);
 }
 
 class RpcTest : public testing::Test {
