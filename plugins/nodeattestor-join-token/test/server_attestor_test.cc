@@ -117,9 +117,11 @@ TEST_F(JoinTokenServer, BurnsATokenThatHasExpired) {
 
 TEST_F(JoinTokenServer, DoesNotLetAnyoneInWhenTheStoreFails) {
   store_.take_error = SIGNET_UNAVAILABLE;
+  EXPECT_EQ(attest("good").status().code(), Code::kUnavailable) << "the agent may try again";
+  store_.take_error = SIGNET_RESOURCE_EXHAUSTED;
   EXPECT_EQ(attest("good").status().code(), Code::kInternal);
   store_.take_error = SIGNET_OK;
-  store_.commit_error = SIGNET_UNAVAILABLE;
+  store_.commit_error = SIGNET_RESOURCE_EXHAUSTED;
   const auto step = attest("good");
   EXPECT_EQ(step.status().code(), Code::kInternal);
   EXPECT_TRUE(step.status().message().starts_with("failed to delete join token"));
