@@ -34,6 +34,7 @@ REQUIRED = [
     "federation-signet",
     "federation-spire",
 ]
+REQUIRED = ["kill9", "sync", "restart"]
 CASES = {
     "kill9": ("tests/integration/crash/kill_test.py",
               ["tests/run.py", "tests/integration/crash/kill_test.py"]),
