@@ -33,8 +33,9 @@ REQUIRED = [
     "postgres-kills",
     "federation-signet",
     "federation-spire",
+    "sync",
+    "restart",
 ]
-REQUIRED = ["kill9", "sync", "restart"]
 CASES = {
     "kill9": ("tests/integration/crash/kill_test.py",
               ["tests/run.py", "tests/integration/crash/kill_test.py"]),
