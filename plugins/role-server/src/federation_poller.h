@@ -63,7 +63,7 @@ class FederationPoller {
     bool is_static = false;
     std::int64_t good_at = 0;  // Unix seconds of the last good answer; 0: none since the start
     unsigned failures = 0;     // in a row
-    std::string error;         // of the last one
+    std::string error{};       // of the last one
   };
   std::vector<PeerState> peers() const;
 

@@ -148,7 +148,7 @@ TEST(EntryIndexReload, CallsGoOnMeanwhileAndWhatIsGoneGoes) {
   };
   const auto there = [&] {
     std::set<std::string> ids;
-    for (const IndexedPtr& entry : index.authorized(kAgent)) ids.emplace(entry->id);
+    for (const IndexedPtr& entry : index.authorized(kAgentId)) ids.emplace(entry->id());
     return ids;
   };
   write([&](Transaction& tx) {

@@ -199,7 +199,9 @@ TEST_F(SpireImportTest, TwoAtOnceDoNotMix) {
     };
     int turns = 0;
     const Status beaten = whole([&] {
-      if (++turns == turn) EXPECT_TRUE(whole([] { return true; }).ok());
+      if (++turns == turn) {
+        EXPECT_TRUE(whole([] { return true; }).ok());
+      }
       return true;
     });
     EXPECT_EQ(beaten.code(), Code::kAborted) << beaten.to_string();

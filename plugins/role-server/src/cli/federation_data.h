@@ -15,8 +15,8 @@
 namespace signet::server::cli {
 
 struct RelationshipWords {
-  std::string trust_domain, url, profile, endpoint_id;
-  std::string bundle;         // the text; "" with has_bundle false: none
+  std::string trust_domain{}, url{}, profile{}, endpoint_id{};
+  std::string bundle{};       // the text; "" with has_bundle false: none
   std::string bundle_format;  // "pem" or another, which is taken for "spiffe"
   bool has_bundle = false;
 };

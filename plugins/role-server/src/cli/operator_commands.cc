@@ -1,4 +1,6 @@
 // debug getinfo and logger: what a running server says of itself, and how much it logs.
+#include "signet/duration.h"
+
 #include "cli/admin_command.h"
 #include "cli/go_text.h"
 #include "spire/api/server/debug/v1/debug.pb.h"
