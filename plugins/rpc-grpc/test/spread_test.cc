@@ -131,7 +131,8 @@ TEST_F(Spread, AHostThatDoesNotAnswerIsNotWaitedFor) {
   const auto began = std::chrono::steady_clock::now();
   for (int i = 0; i < 12; ++i) {
     callers.push_back(connect(all()));
-    answers.push_back(std::async(std::launch::async, [&, i] { return where(*callers[i]); }));
+    answers.push_back(std::async(std::launch::async,
+                                 [&, caller = callers.back().get()] { return where(*caller); }));
   }
   for (auto& answer : answers) {
     const std::size_t place = answer.get();
