@@ -160,7 +160,8 @@ class Freshness(TestCase):
         _, end = agent.call(server, "entry.v1.Entry/GetAuthorizedEntries", {})
         self.assertEqual(end["code"], "OK")
         self.assertTrue(server.healthy())
-        self.assertIn("The datastore is away.", server.cli("healthcheck", "-verbose").out)
+        wait_until("it to say so", lambda: "The datastore is away." in server.cli(
+            "healthcheck", "-verbose").out, 3)
         # What needs the database fails, and says why.
         _, end = self.call(server, f"{PACKAGE}.agent.v1.Agent/BanAgent", {
             "id": {"trust_domain": "example.org", "path": agent.id[len(TD):]}})

@@ -40,6 +40,13 @@ FILTERS = [
 ]
 
 
+def in_larger_pages(ours, theirs):
+    """The same revisions and entries; SPIRE's pages hold 500."""
+    def without_pages(answers):
+        return [{k: v for k, v in a.items() if k not in ("pages", "messages")} for a in answers]
+    return without_pages(ours) == without_pages(theirs)
+
+
 class Entries(ApiTest):
     @table()
     def test_listing(self):
@@ -110,7 +117,7 @@ class Entries(ApiTest):
     @table()
     def test_more_entries_than_a_page_of_an_agent(self):
         def fetch(row, text):
-            return entries(row, "SyncAuthorizedEntries", text, caller="agent")
+            return entries(row, "SyncAuthorizedEntries", text, caller="agent", differs=in_larger_pages)
         first = '{"output_mask": {"revision_number": true, "spiffe_id": true}}'
         all_of_them = ", ".join(f'"e{n}"' for n in range(1, 502))
         return [
