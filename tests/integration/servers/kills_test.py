@@ -23,7 +23,6 @@ KILLS = 100 if paths.long_run() else 12
 DATABASE_KILLS = 10 if paths.long_run() else 2
 SAME_BUNDLE = 1.0 if paths.long_run() else 5 * 1.0  # seconds after a server is ready
 RATE = 200
-TURN = {3: "prepare", 6: "activate"}  # early, before the schedule comes to it
 SHORT = {"server": {"ca_ttl": "120s", "default_x509_svid_ttl": "15s", "default_jwt_svid_ttl": "15s",
                     "agent_ttl": "60s",
                     "expired_authority_grace": "5s"}}
@@ -45,14 +44,13 @@ class Kills(SeveralServers):
         for agent in self.agents:
             self.assertTrue(agent.process.running(), f"{when}: {agent.name}")
 
-    def turn(self, verb):
-        """One step of a forced rotation of the first server's X.509 authority."""
-        more = []
-        if verb == "activate":
-            more = ["-wait", "-authorityID", self.prepared]
-        done = json.loads(self.servers[0].must("localauthority", "x509", verb, "-output", "json", *more).out)
-        if verb == "prepare":
-            self.prepared = done["prepared_authority"]["authority_id"]
+    def turn(self):
+        """A forced rotation of the first server's X.509 authority. Before anything ends: a server
+        that was restarted counts its agents as lacking a new authority for two minutes."""
+        base = ("localauthority", "x509")
+        prepared = json.loads(self.servers[0].must(*base, "prepare", "-output", "json").out)
+        self.servers[0].must(*base, "activate", "-wait", "-authorityID",
+                             prepared["prepared_authority"]["authority_id"])
 
     def end(self, server):
         """An orderly end or a power cut."""
@@ -64,10 +62,9 @@ class Kills(SeveralServers):
 
     def test_servers_that_end_at_random(self):
         ready, level, most = [], [], 0
+        self.turn()
         for n in range(KILLS):
             time.sleep(self.random.uniform(0.0, 0.6))
-            if n in TURN:
-                self.turn(TURN[n])
             server = self.random.choice(self.servers)
             when = f"{n}: {server.name} {self.end(server)}"
             if self.random.random() < 0.2:  # once more, while it starts
