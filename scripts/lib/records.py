@@ -35,6 +35,7 @@ REQUIRED = [
     "federation-spire",
     "sync",
     "restart",
+    "idle",
 ]
 CASES = {
     "kill9": ("tests/integration/crash/kill_test.py",
