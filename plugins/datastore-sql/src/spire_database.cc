@@ -119,9 +119,10 @@ class SpireSqlite final : public SpireDatabase {
     }
     auto connection = sqlite::Connection::open(uri, flags);
     if (!connection) return connection.status().prefixed(name());
+    connection_ = std::move(*connection);
     constexpr int kPatience = 5000;  // ms
-    sqlite3_busy_timeout((*connection)->handle(), kPatience);
-    return begin(std::move(*connection), "BEGIN");
+    sqlite3_busy_timeout(connection_->handle(), kPatience);
+    return begin(*connection_, "BEGIN");
   }
 
   Status check_idle() override {
@@ -145,6 +146,7 @@ class SpireSqlite final : public SpireDatabase {
   bool live_ = false;
   std::string seen_;
   Scratch scratch_;
+  std::unique_ptr<sqlite::Connection> connection_;
 };
 
 class SpirePostgres final : public SpireDatabase {
@@ -156,10 +158,10 @@ class SpirePostgres final : public SpireDatabase {
     live_ = options.live;
     SIGNET_TRY(watcher_, connect());
     SIGNET_RETURN_IF_ERROR(check_idle());
-    SIGNET_TRY(auto connection, connect());
+    SIGNET_TRY(connection_, connect());
     constexpr std::chrono::minutes kLongest{10};  // for one statement
-    connection->set_limit(kLongest);
-    return begin(std::move(connection),
+    connection_->set_limit(kLongest);
+    return begin(*connection_,
                  "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL bytea_output = hex");
   }
 
@@ -195,7 +197,7 @@ class SpirePostgres final : public SpireDatabase {
   const postgres::Connection::Trace no_trace_;
   bool live_ = false;
   Watchdog watchdog_;
-  std::unique_ptr<postgres::Connection> watcher_;
+  std::unique_ptr<postgres::Connection> watcher_, connection_;
 };
 
 template <typename T, typename Where>
@@ -212,8 +214,8 @@ Status SpireDatabase::refused(const std::string& reason) const {
   return Status::failed_precondition(name_ + " " + reason);
 }
 
-Status SpireDatabase::begin(std::unique_ptr<sql::Connection> connection, const char* begin_sql) {
-  connection_ = std::move(connection);
+Status SpireDatabase::begin(sql::Connection& connection, const char* begin_sql) {
+  connection_ = &connection;
   SIGNET_RETURN_IF_ERROR(connection_->exec(begin_sql));
   SIGNET_TRY(schema_, check_spire_schema(*connection_, name_));
   SIGNET_TRY(content_, spire_content(*connection_));

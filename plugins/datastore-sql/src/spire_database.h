@@ -40,14 +40,15 @@ class SpireDatabase {
  protected:
   explicit SpireDatabase(std::string name) : name_(std::move(name)) {}
   /// Begins the transaction that all is read in, and looks whether it is what it should be.
-  Status begin(std::unique_ptr<sql::Connection> connection, const char* begin_sql);
+  /// connection   the derived class's, for it must close before what it needs there
+  Status begin(sql::Connection& connection, const char* begin_sql);
   Status refused(const std::string& reason) const;
 
  private:
   const std::string name_;
   std::int64_t schema_ = 0;
   std::string content_;
-  std::unique_ptr<sql::Connection> connection_;
+  sql::Connection* connection_ = nullptr;
 };
 
 }  // namespace signet::datastore_sql
