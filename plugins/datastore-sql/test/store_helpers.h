@@ -47,7 +47,7 @@ inline Status put(Transaction& tx, const std::string& kind, const std::string& i
   const auto index = views(keys);
   const NewRecord record = {kind, id, if_revision, expires_at, index, body};
   Stored stored;
-  const Status done = tx.put({&record, 1}, {&stored, 1});
+  Status done = tx.put({&record, 1}, {&stored, 1});
   if (out) *out = stored;
   return done;
 }

@@ -303,7 +303,7 @@ TEST_F(EntryIndexTest, RandomChangesAgreeWithTheDefinition) {
       }
       if (wanted.empty()) wanted.push_back("1");
       entries[id] = make_entry(id, paths[static_cast<std::size_t>(pick(7))],
-                               paths[static_cast<std::size_t>(2 + pick(5))], wanted);
+                               paths[2 + static_cast<std::size_t>(pick(5))], wanted);
       put(entries[id]);
     }
     if (pick(10) == 0) {
