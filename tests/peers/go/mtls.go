@@ -68,11 +68,12 @@ func authorizer(rule string) (tlsconfig.Authorizer, error) {
 	return tlsconfig.AuthorizeID(id), err
 }
 
-func mtlsFlags(name string) (fs *flag.FlagSet, socket, rule *string, duration *time.Duration) {
+func mtlsFlags(name string) (fs *flag.FlagSet, socket, rule *string, duration *time.Duration, report *bool) {
 	fs = flag.NewFlagSet(name, flag.ExitOnError)
 	socket = fs.String("socket", "", "Workload API socket path")
 	rule = fs.String("authorize", "any", "any, td:NAME or a SPIFFE ID")
 	duration = fs.Duration("duration", time.Hour, "how long to run")
+	report = fs.Bool("report", false, "print {\"own_serial\": S} whenever the source has another certificate")
 	return
 }
 
@@ -88,13 +89,29 @@ func ownSerial(s *workloadapi.X509Source) string {
 	return svid.Certificates[0].SerialNumber.String()
 }
 
+// reportSerials tells a test what this process presents from now on, which can be later than what
+// another process is given.
+func reportSerials(ctx context.Context, s *workloadapi.X509Source) {
+	last := ownSerial(s)
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-s.Updated():
+		}
+		if now := ownSerial(s); now != last && ctx.Err() == nil {
+			last = now
+			emit(map[string]string{"own_serial": now})
+		}
+	}
+}
+
 // exchange4 bytes go each way on every connection, as our own C++ program does it.
 const exchange4 = 4
 
 // mtlsServer prints {"listening": ADDRESS} when ready, answers what it reads with the same, and prints its
 // tally when the time is over or it is told to stop.
 func mtlsServer(ctx context.Context, args []string) error {
-	fs, socket, rule, duration := mtlsFlags("mtls-server")
+	fs, socket, rule, duration, report := mtlsFlags("mtls-server")
 	listen := fs.String("listen", "127.0.0.1:0", "address")
 	fs.Parse(args)
 	ctx, cancel := context.WithTimeout(ctx, *duration)
@@ -114,6 +131,9 @@ func mtlsServer(ctx context.Context, args []string) error {
 	}
 	emit(map[string]string{"listening": l.Addr().String()})
 	context.AfterFunc(ctx, func() { l.Close() })
+	if *report {
+		go reportSerials(ctx, s)
+	}
 	t := newTally()
 	defer t.print()
 	config := tlsconfig.MTLSServerConfig(s, s, allow)
@@ -143,7 +163,7 @@ func mtlsServer(ctx context.Context, args []string) error {
 // mtlsClient makes a new connection for each handshake, `-rate` a second, and sends some bytes both
 // ways: with TLS 1.3 the client's certificate is judged only after its side of the handshake ends.
 func mtlsClient(ctx context.Context, args []string) error {
-	fs, socket, rule, duration := mtlsFlags("mtls-client")
+	fs, socket, rule, duration, report := mtlsFlags("mtls-client")
 	addr := fs.String("addr", "", "server")
 	rate := fs.Int("rate", 20, "handshakes a second")
 	count := fs.Int("count", 0, "stop after so many; 0 = by time")
@@ -161,6 +181,9 @@ func mtlsClient(ctx context.Context, args []string) error {
 	defer s.Close()
 	ctx, cancel := context.WithTimeout(ctx, *duration)
 	defer cancel()
+	if *report {
+		go reportSerials(ctx, s)
+	}
 	t := newTally()
 	config := tlsconfig.MTLSClientConfig(s, s, allow)
 	var wg sync.WaitGroup
