@@ -120,7 +120,7 @@ Status RunningAgent::come_up() {
     SIGNET_RETURN_IF_ERROR(svid_.find());
     phase_ = Phase::kSync;
   }
-  if (const Status posted = server_.post_status(SIGNET_VERSION); !posted.ok()) {
+  if (Status posted = server_.post_status(SIGNET_VERSION); !posted.ok()) {
     if (verdict_of(posted) != Verdict::kNone) return posted;
     host_.log_status(LogLevel::kWarn, "Failed to post agent status", posted);
   }

@@ -32,7 +32,7 @@ Result<health::HealthCheckResponse> check_health(ServerCall&,
   return response;
 }
 
-void reflect(std::shared_ptr<ServerCall> call, std::string_view first,
+void reflect(const std::shared_ptr<ServerCall>& call, std::string_view first,
              proto::ReflectionVersion version,
              std::shared_ptr<const std::vector<std::string>> services) {
   ServerCall* const raw = call.get();
@@ -94,7 +94,7 @@ Status WorkloadEndpoint::register_services() {
     SIGNET_RETURN_IF_ERROR(listener_->handle(
         method,
         [version, services](std::shared_ptr<ServerCall> call, std::string_view first) {
-          reflect(std::move(call), first, version, services);
+          reflect(call, first, version, services);
         },
         SIGNET_RPC_CLIENT_STREAM | SIGNET_RPC_SERVER_STREAM));
   }

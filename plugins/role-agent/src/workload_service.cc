@@ -51,13 +51,11 @@ Status WorkloadService::register_stream(RpcListener& listener, const char* metho
   // The requests have no fields, so their bytes are not looked at.
   return listener.handle(
       method,
-      [this, kind](std::shared_ptr<ServerCall> call, std::string_view) {
-        open_stream(std::move(call), kind);
-      },
+      [this, kind](std::shared_ptr<ServerCall> call, std::string_view) { open_stream(call, kind); },
       SIGNET_RPC_SERVER_STREAM | SIGNET_RPC_INLINE);
 }
 
-void WorkloadService::open_stream(std::shared_ptr<ServerCall> call, AnswerKind kind) {
+void WorkloadService::open_stream(const std::shared_ptr<ServerCall>& call, AnswerKind kind) {
   const bool own_bundle_for_all =
       kind != kX509SvidAnswer && options_.allow_unauthenticated_verifiers;
   auto stream = std::make_shared<WorkloadStream>(host_, call, kind, own_bundle_for_all);
@@ -88,7 +86,7 @@ void WorkloadService::end_streams() {
 Status WorkloadService::register_jwt(RpcListener& listener) {
   SIGNET_RETURN_IF_ERROR(listener.stream<::JWTSVIDRequest>(
       "/SpiffeWorkloadAPI/FetchJWTSVID",
-      [this](std::shared_ptr<ServerCall> call, const ::JWTSVIDRequest& request) {
+      [this](const std::shared_ptr<ServerCall>& call, const ::JWTSVIDRequest& request) {
         auto wanted = std::make_shared<JwtRequest>();
         if (Status bad = read_jwt_request(request, *wanted); !bad.ok()) {
           call->finish(bad);

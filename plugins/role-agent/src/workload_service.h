@@ -40,7 +40,7 @@ class WorkloadService {
   Status register_stream(RpcListener& listener, const char* method, AnswerKind kind);
   Status register_jwt(RpcListener& listener);
   Status register_wit(RpcListener& listener);
-  void open_stream(std::shared_ptr<ServerCall> call, AnswerKind kind);
+  void open_stream(const std::shared_ptr<ServerCall>& call, AnswerKind kind);
 
   Host host_;
   const WorkloadOptions& options_;

@@ -113,7 +113,7 @@ class Authorizer::Stored {
 
 Status Authorizer::authorize(const MethodRule& rule, Caller& caller) const {
   bool looked = false;
-  const Status status = decide(Memory(context_), rule, caller, looked);
+  Status status = decide(Memory(context_), rule, caller, looked);
   if (!looked || (status.ok() && context_.changes->live())) return status;
   caller = caller.unknown();
   caller.unconfirmed = true;
@@ -174,8 +174,8 @@ Status Authorizer::decide(const Records& records, const MethodRule& rule, Caller
   if ((rule.callers & kAgent) != 0) {
     const bool expired = context_.host.unix_seconds() > caller.identity->not_after;
     looked = looked || !expired;
-    const Status agent = expired ? agent_denied(Reason::AGENT_EXPIRED)
-                                 : check_agent(records.agent(id.to_string()), caller);
+    Status agent = expired ? agent_denied(Reason::AGENT_EXPIRED)
+                           : check_agent(records.agent(id.to_string()), caller);
     if (agent.ok() || agent.code() != Code::kPermissionDenied) return agent;
     // The words say only what was called; the reason travels as the detail.
     Status status = denied(rule);

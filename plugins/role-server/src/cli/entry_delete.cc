@@ -29,7 +29,7 @@ class DeleteEntry final : public AdminCommand {
       ids.push_back(entry_id_);
     }
     v1::BatchDeleteEntryResponse done;
-    const Status sent = send(admin, ids, done);
+    Status sent = send(admin, ids, done);
     if (!sent.ok() && done.results_size() == 0) return sent;
     const Status printed =
         admin.output.print(admin.io, done, [&] { return print(admin.io, done); });
