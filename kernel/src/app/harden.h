@@ -12,8 +12,11 @@ Status check_environment();
 /// Few malloc arenas, umask at least 027: for every command.
 void settle_process();
 
-/// No core dumps, no new privileges, not dumpable (the last not where a sanitizer is built in, and
-/// only the privileges with SIGNET_DEBUG=1): for a process that runs a role.
+/// SIGNET_DEBUG=1: a debugger or profiler is to look at the process.
+bool debugging();
+
+/// No core dumps and not dumpable (the latter not where a sanitizer is built in; neither when
+/// debugging): for a process that runs a role.
 void harden_process();
 
 }  // namespace signet::kernel

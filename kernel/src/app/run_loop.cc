@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "app/confine.h"
 #include "app/harden.h"
 #include "app/signals.h"
 #include "app/startup_pages.h"
@@ -66,11 +67,29 @@ void tell_why(Process& process, int code, const std::string& reason) {
   if (code != 0) std::fprintf(stderr, "Error: %s\n", reason.c_str());
 }
 
+// What the process cannot do from here on: before the role reads its file, and anybody is heard.
+Status confine(Process& process, Supervisor& supervisor, const PluginFile& role) {
+  SIGNET_TRY(const RoleInfo info, supervisor.describe(role));
+  SIGNET_TRY(const std::uint64_t needed, parse_capabilities(info.capabilities));
+  SIGNET_TRY(const std::uint64_t besides, capabilities_kept_by_environment());
+  SIGNET_RETURN_IF_ERROR(drop_capabilities(needed | besides));
+  if (debugging()) return {};
+  Status filtered = filter_system_calls();
+  if (filtered.code() != Code::kUnimplemented) return filtered;
+  process.system()->write(SIGNET_LOG_WARN, "System calls are not filtered",
+                          {{"reason", filtered.message()}});
+  return {};
+}
+
 }  // namespace
 
 int run_role(Process& process, Supervisor& supervisor, const PluginFile& role,
              const ConfigSource& source) {
   harden_process();
+  if (const Status confined = confine(process, supervisor, role); !confined.ok()) {
+    std::fprintf(stderr, "Error: %s\n", confined.message().c_str());
+    return 1;
+  }
   Events events;
   process.on_quit([&](int code, const std::string& reason) { events.push({0, code, reason}); });
   int stops = 0;

@@ -35,6 +35,8 @@ Result<RoleInfo> parse_role_info(std::string_view json) {
                                    item.at("name").get<std::string>());
       }
     }
+    if (root.contains("capabilities"))
+      info.capabilities = root.at("capabilities").get<std::vector<std::string>>();
     info.drain =
         std::chrono::milliseconds(static_cast<long>(root.value("drain_seconds", 10.0) * 1000));
     return info;

@@ -29,6 +29,7 @@ struct RoleInfo {
   std::map<std::string, std::string> later;                   // type -> why it has no effect yet
   std::vector<std::pair<std::string, std::string>> defaults;  // type, name
   std::chrono::milliseconds drain{10'000};
+  std::vector<std::string> capabilities;  // that it cannot do without: "net_bind_service"
 
   const Type* type(std::string_view name) const;
 };

@@ -121,7 +121,8 @@ const char kRoleDescription[] = R"json({
   "later": {
     "SVIDStore": "no SVIDStore plugin exists yet"
   },
-  "drain_seconds": 10
+  "drain_seconds": 10,
+  "capabilities": ["dac_read_search", "sys_ptrace"]
 })json";
 
 }  // namespace signet::agent

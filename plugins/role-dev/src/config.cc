@@ -33,7 +33,8 @@ const char kRoleDescription[] = R"json({
   "block": "dev",
   "scope": "dev",
   "types": {},
-  "drain_seconds": 1
+  "drain_seconds": 1,
+  "capabilities": ["dac_read_search", "sys_ptrace"]
 })json";
 
 Result<DevConfig> DevConfig::from_json(std::string_view json) {

@@ -134,7 +134,8 @@ const char kRoleDescription[] = R"json({
     "CredentialComposer": "no CredentialComposer plugin exists yet"
   },
   "defaults": [{"type": "NodeAttestor", "name": "join_token"}, {"type": "Federation", "name": "https"}],
-  "drain_seconds": 10
+  "drain_seconds": 10,
+  "capabilities": ["net_bind_service"]
 })json";
 
 }  // namespace signet::server
