@@ -52,7 +52,7 @@ class Checker {
     site.secret = site.secret || rule.secret;
     if (!site.is_default) {
       out_.positions.emplace(site.pointer, site.where);
-      if (rule.has_no_effect) warn(site, "is accepted but has no effect yet");
+      if (rule.no_effect) warn(site, "is accepted but has no effect" + *rule.no_effect);
     }
     const std::size_t errors_before = out_.errors.size(), left_out_before = out_.left_out;
     Json value = convert(rule, values, site);

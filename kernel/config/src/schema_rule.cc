@@ -152,8 +152,15 @@ class RuleReader {
     if (keyword == "x-signet-ignore-case") return read_flag(value, rule.ignore_case);
     if (keyword == "x-signet-secret") return read_flag(value, rule.secret);
     if (keyword == "x-signet-since") {
-      rule.has_no_effect = true;
+      rule.no_effect = " yet";
       return value.is_string();
+    }
+    if (keyword == "x-signet-no-effect") {
+      rule.no_effect = ": ";
+      std::string reason;
+      if (!read_string(value, reason)) return false;
+      *rule.no_effect += reason;
+      return true;
     }
     if (keyword == "x-signet-refuse") return read_string(value, rule.refusal.emplace());
     return {};

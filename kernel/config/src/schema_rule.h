@@ -38,8 +38,8 @@ struct Schema::Rule {
   std::optional<Bound> minimum, maximum;
   std::optional<nlohmann::json> fallback;  // default
   std::string format;
-  bool has_no_effect = false;          // x-signet-since
-  std::optional<std::string> refusal;  // x-signet-refuse
+  std::optional<std::string> no_effect;  // x-signet-since: "yet", x-signet-no-effect: ": reason"
+  std::optional<std::string> refusal;    // x-signet-refuse
   bool secret = false;
 };
 

@@ -109,6 +109,16 @@ TEST(SchemaSince, AcceptsTheKeyWithOneWarning) {
   EXPECT_EQ(check(kSchema, "").warnings.size(), 0u);
 }
 
+TEST(SchemaNoEffect, AcceptsTheKeyWithTheReason) {
+  constexpr std::string_view kSchema = R"({"additionalProperties":false,"properties":{
+      "retry_bootstrap":{"type":"boolean","x-signet-no-effect":"see rebootstrap_mode"}}})";
+  const Checked checked = check(kSchema, "retry_bootstrap = true\n");
+  ASSERT_TRUE(checked.ok());
+  ASSERT_EQ(checked.warnings.size(), 1u);
+  EXPECT_EQ(checked.warnings[0].to_string(),
+            "f.conf:1:1: retry_bootstrap: is accepted but has no effect: see rebootstrap_mode");
+}
+
 TEST(SchemaRefuse, LetsTheDefaultPassAndNothingElse) {
   constexpr std::string_view kSchema = R"({"properties":{
       "audit":{"type":"boolean","default":false,"x-signet-refuse":"auditing comes later"},

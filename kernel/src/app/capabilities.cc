@@ -95,7 +95,8 @@ std::vector<pid_t> threads() {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir("/proc/self/task"), closedir);
   if (!folder) return found;
   while (const dirent* entry = readdir(folder.get())) {  // NOLINT(concurrency-mt-unsafe): own DIR
-    if (entry->d_name[0] != '.') found.push_back(static_cast<pid_t>(std::atol(entry->d_name)));
+    if (entry->d_name[0] != '.')
+      found.push_back(static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10)));
   }
   return found;
 }

@@ -52,7 +52,7 @@ constexpr auto kSchemaText = schema_text(R"json({
         "profiling_port": {"type": "integer", "x-signet-since": "a later release"},
         "profiling_freq": {"type": "integer", "x-signet-since": "a later release"},
         "profiling_names": {"type": "array", "items": {"type": "string"}, "x-signet-since": "a later release"},
-        "retry_bootstrap": {"type": "boolean", "$comment": "dropped by the peer in 1.14", "x-signet-since": "no release, since the agent always tries again; see rebootstrap_mode"},
+        "retry_bootstrap": {"type": "boolean", "$comment": "dropped by the peer in 1.14", "x-signet-no-effect": "the agent always tries again; see rebootstrap_mode"},
         "sds": {
           "type": "object", "additionalProperties": false, "x-signet-unknown": "warn",
           "properties": {

@@ -77,7 +77,7 @@ constexpr auto kSchemaText = schema_text(R"json({
         "prune_tofu_nodes": {"type": "boolean", "default": false, "description": "delete agents that cannot attest again, too"},
         "proxy_protocol_trusted_cidrs": {"type": "array", "items": {"type": "string"}, "default": [], "x-signet-refuse": "the PROXY protocol is not spoken yet, so clients' addresses would be the proxy's"},
         "default_svid_ttl": {"type": "string", "format": "duration", "x-signet-refuse": "was removed in SPIRE 1.7: set default_x509_svid_ttl and default_jwt_svid_ttl"},
-        "omit_x509svid_uid": {"type": "boolean", "$comment": "dropped by the peer in 1.10", "x-signet-since": "no release, since SVIDs carry no uniqueID attribute"},
+        "omit_x509svid_uid": {"type": "boolean", "$comment": "dropped by the peer in 1.10", "x-signet-no-effect": "SVIDs carry no uniqueID attribute"},
         "federation": )json",
                                          kFederationSchema, R"json(,
         "experimental": {
@@ -95,7 +95,7 @@ constexpr auto kSchemaText = schema_text(R"json({
             "wit_key_type": {"type": "string", "enum": ["rsa-2048", "rsa-4096", "ec-p256", "ec-p384"], "description": "default: ca_key_type"},
             "wit_issuer": {"type": "string", "description": "the iss claim of WIT-SVIDs; default: none"},
             "feature_flags": {"type": "array", "items": {"type": "string", "enum": ["wit-svid"]}, "default": [], "description": "wit-svid: WIT-SVIDs are issued"},
-            "named_pipe_name": {"type": "string", "x-signet-since": "no release, since named pipes exist on Windows only"}
+            "named_pipe_name": {"type": "string", "x-signet-no-effect": "named pipes exist on Windows only"}
           }
         }
       }

@@ -113,6 +113,55 @@ class Files(TestCase):
             result, _ = self.validate("server", deploy.hcl(settings))
             self.assertEqual(result.code, 0, (change, result))
 
+    def test_files_as_the_operator_generates_them(self):
+        """All but the plugins for Kubernetes, which do not exist yet: those are named and refused."""
+        server = {
+            "server": {
+                "bind_address": "0.0.0.0", "bind_port": "8081", "trust_domain": "example.org",
+                "jwt_issuer": "https://oidc.example.org", "log_level": "info", "log_format": "text",
+                "ca_key_type": "rsa-2048",
+                "ca_subject": [{"common_name": "example.org", "country": ["US"], "organization": ["Example"]}],
+                "ca_ttl": "24h0m0s", "default_x509_svid_ttl": "1h0m0s", "default_jwt_svid_ttl": "5m0s",
+                "data_dir": "/run/spire/data", "audit_log_enabled": False,
+                "federation": {
+                    "bundle_endpoint": {"address": "0.0.0.0", "port": 8443, "refresh_hint": "300s",
+                                        "profile": [{"https_spiffe": {}}]},
+                    "federates_with": {"other.org": {
+                        "bundle_endpoint_url": "https://other.org:8443",
+                        "bundle_endpoint_profile": [{"https_spiffe": {
+                            "endpoint_spiffe_id": "spiffe://other.org/spire/server"}}]}}}},
+            "plugins": {
+                "DataStore": [{"sql": {"plugin_data": {
+                    "database_type": "sqlite3", "connection_string": "/run/spire/data/datastore.sqlite3",
+                    "max_open_conns": 100, "max_idle_conns": 2, "conn_max_lifetime": "3600s",
+                    "disable_migration": False}}}],
+                "KeyManager": [{"disk": {"plugin_data": {"keys_path": "/run/spire/data/keys.json"}}}]},
+            "health_checks": {"bind_address": "0.0.0.0", "bind_port": "8080", "listener_enabled": True,
+                              "live_path": "/live", "ready_path": "/ready"},
+            "telemetry": {"Prometheus": {"host": "0.0.0.0", "port": "9402"}}}
+        agent = {
+            "agent": {
+                "data_dir": "/var/lib/spire", "log_level": "info", "log_format": "text", "retry_bootstrap": True,
+                "server_address": "spire-server.zero-trust", "server_port": "443",
+                "socket_path": "/tmp/spire-agent/public/spire-agent.sock",
+                "trust_bundle_path": "/run/spire/bundle/bundle.crt", "trust_domain": "example.org"},
+            "plugins": {"KeyManager": [{"memory": {"plugin_data": None}}],
+                        "NodeAttestor": [{"join_token": {"plugin_data": {}}}],
+                        "WorkloadAttestor": [{"unix": {"plugin_data": {}}}]},
+            "health_checks": {**server["health_checks"], "bind_port": 9982},
+            "telemetry": server["telemetry"]}
+        for role, settings in (("server", server), ("agent", agent)):
+            result, _ = self.validate(role, json.dumps(settings))
+            self.assertEqual(result.code, 0, result)
+            self.assertNotIn("unknown", result.out + result.err)
+        self.assertIn("agent.retry_bootstrap: is accepted but has no effect: the agent always tries again; "
+                      "see rebootstrap_mode", result.err)
+        server["plugins"]["NodeAttestor"] = [{"k8s_psat": {"plugin_data": {"clusters": [{"c": {
+            "service_account_allow_list": ["zero-trust:spire-agent"], "audience": ["spire-server"]}}]}}}]
+        result, _ = self.validate("server", json.dumps(server))
+        self.assertEqual(result.code, 1, result)
+        self.assertIn("plugins.NodeAttestor.k8s_psat", result.err)
+
     def test_environment_variables_are_expanded_when_asked(self):
         server, settings = self.server_settings()
         settings["server"]["trust_domain"] = "${SIGNET_TEST_TD}"

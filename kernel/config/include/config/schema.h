@@ -14,6 +14,7 @@
 //   x-signet-unknown      "warn": an unknown key is dropped with a warning
 //   x-signet-ignore-case  enum compares without case; the value becomes the enum's spelling
 //   x-signet-since        "issue 7": accepted, one warning that it has no effect yet
+//   x-signet-no-effect    "reason": accepted, one warning that it never has an effect, and why
 //   x-signet-refuse       "reason": refused, unless the value is the default (a key that
 //                         protects must not be accepted while it does nothing)
 //   x-signet-secret       the value never appears in a message
