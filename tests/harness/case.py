@@ -12,6 +12,8 @@ from .process import Process, run, wait_until
 
 # Existing accounts, so that `unix:user` selectors can be formed too.
 UID_A, UID_B, UID_STRANGER = 1, 2, 65534  # daemon, bin, nobody
+# What every probe has that is started without a uid.
+OUR_UID = f"unix:uid:{os.geteuid()}"
 
 
 def needs_root(thing):

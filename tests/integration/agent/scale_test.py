@@ -12,7 +12,7 @@ import time
 import unittest
 
 from harness import paths
-from harness.case import TestCase, needs_signet
+from harness.case import OUR_UID, TestCase, needs_signet
 from harness.process import wait_until
 
 ENTRIES = int(os.environ.get("SIGNET_TEST_ENTRIES", 100_000 if paths.long_run() else 20_000))
@@ -55,7 +55,7 @@ class ManyEntries(TestCase):
         began = time.monotonic()
         self.create(server, ENTRIES)
         figures = {"entries": ENTRIES, "create_seconds": round(time.monotonic() - began, 2)}
-        server.create_entry("/me", "/node", ["unix:uid:0"])
+        server.create_entry("/me", "/node", [OUR_UID])
 
         # The first sync: the agent is healthy only when it is over.
         before = cpu_seconds(server.process.pid)
@@ -94,7 +94,7 @@ class ManyEntries(TestCase):
         seen = len(self.synced(agent))
         began = time.monotonic()
         server.must("entry", "update", "-entryID", "entry-000042", "-spiffeID", f"{TD}/scale/moved",
-                    "-parentID", f"{TD}/node", "-selector", "unix:uid:0")
+                    "-parentID", f"{TD}/node", "-selector", OUR_UID)
         self.wait_ids(agent, [f"{TD}/me", f"{TD}/scale/moved"], seconds=20)
         figures["change_seconds"] = round(time.monotonic() - began, 2)
         self.assertEqual([(s["missing"], s["stale"], s["dropped"]) for s in self.synced(agent)[seen:]],

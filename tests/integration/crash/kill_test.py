@@ -13,7 +13,7 @@ import time
 import unittest
 
 from harness import paths
-from harness.case import TestCase
+from harness.case import OUR_UID, TestCase
 from harness.process import wait_until
 
 IMPL = os.environ.get("SIGNET_TEST_IMPL", "signet")  # `spire` shows that the test itself is right
@@ -56,7 +56,7 @@ class KillNine(TestCase):
         self.leftovers = set()
         server = self.server(IMPL)
         agent = self.agent(IMPL, server, {"agent": {"experimental": {"sync_interval": "1s"}}})
-        server.create_entry("/me", "/node", ["unix:uid:0"], "-entryID", "me")
+        server.create_entry("/me", "/node", [OUR_UID], "-entryID", "me")
         self.wait_ids(agent, [f"{TD}/me"])
         before = self.authorities(server)
         load = self.watch("load", "create-loop", "-socket", server.socket, "-parent", "/elsewhere",
@@ -85,7 +85,7 @@ class KillNine(TestCase):
             self.wait_ids(agent, [f"{TD}/me"], seconds=30)
         load.terminate()
         # The agent has come back by itself: something new reaches it.
-        server.create_entry("/new", "/node", ["unix:uid:0"])
+        server.create_entry("/new", "/node", [OUR_UID])
         self.wait_ids(agent, [f"{TD}/me", f"{TD}/new"], seconds=60)
         promised = self.acknowledged(load)
         self.assertFalse(promised - self.present(server))

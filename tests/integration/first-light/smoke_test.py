@@ -10,7 +10,7 @@ import signal
 import unittest
 
 from harness import paths
-from harness.case import TestCase, needs_signet
+from harness.case import OUR_UID, TestCase, needs_signet
 from harness.process import wait_until
 
 TD = "spiffe://example.org"
@@ -35,13 +35,13 @@ class FirstLight(TestCase):
     def test_a_workload_gets_its_identity(self):
         server = self.server("signet")
         agent = self.agent("signet", server, {"agent": {"experimental": {"sync_interval": "1s"}}})
-        entry = server.create_entry("/me", "/node", ["unix:uid:0"])
+        entry = server.create_entry("/me", "/node", [OUR_UID])
         self.wait_ids(agent, [f"{TD}/me"])
         _, lines = self.probe("fetch-jwt", "-socket", agent.socket, "-audience", "a")
         self.assertEqual(lines[0]["svids"][0]["spiffe_id"], f"{TD}/me")
         stream = self.watch("stream", "raw", "-socket", agent.socket, "-stay", "-timeout", "60s")
         wait_until("the first message", lambda: self.json_lines(stream))
-        server.create_entry("/me2", "/node", ["unix:uid:0"])
+        server.create_entry("/me2", "/node", [OUR_UID])
         wait_until("two identities", lambda: self.json_lines(stream)[-1].get("items") == 2)
         server.must("x509", "mint", "-spiffeID", f"{TD}/minted")
         server.must("jwt", "mint", "-spiffeID", f"{TD}/minted", "-audience", "a")

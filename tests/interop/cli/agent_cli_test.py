@@ -8,7 +8,7 @@ import re
 import signal
 import unittest
 
-from harness.case import TestCase, needs_signet
+from harness.case import OUR_UID, TestCase, needs_signet
 from harness.cli_compare import compare_steps, usage_masked
 from harness.mask import Masker
 from harness.process import wait_until
@@ -105,8 +105,8 @@ class AgentCommandLine(TestCase):
         server = self.server("spire", name=f"server-{agent}-{cli}-{len(self.nodes)}")
         node = self.agent(agent, server, {"agent": {"experimental": {"sync_interval": "1s"}}},
                           name=f"agent-{agent}-{cli}-{len(self.nodes)}")
-        server.create_entry("/me", "/node", ["unix:uid:0"], "-hint", "mine", "-entryID", "a")
-        server.create_entry("/me2", "/node", ["unix:uid:0"], "-entryID", "b", "-dns", "me2.example.org")
+        server.create_entry("/me", "/node", [OUR_UID], "-hint", "mine", "-entryID", "a")
+        server.create_entry("/me2", "/node", [OUR_UID], "-entryID", "b", "-dns", "me2.example.org")
         self.wait_ids(node, [f"{TD}/me", f"{TD}/me2"])
         return Scenario(self, node, cli).run()
 
