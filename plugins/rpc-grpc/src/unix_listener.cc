@@ -100,8 +100,9 @@ Result<Fd> open_folder(const std::string& path, mode_t folder_mode, bool* sticky
       }
       return failed(path, so_far, error);
     }
-    // The exact mode under any umask: mkdir takes the umask off, chmod does not.
-    if (made && fchmod(next.get(), folder_mode) != 0)
+    // The exact mode under any umask: mkdir takes the umask off, chmod does not. By name, since a
+    // folder that the umask took from its owner too cannot be opened for fchmod.
+    if (made && fchmodat(at.get(), part.c_str(), folder_mode, AT_SYMLINK_NOFOLLOW) != 0)
       return failed(path, "cannot set the mode of " + so_far, errno);
     struct stat st {};
     if (fstat(next.get(), &st) != 0) return failed(path, so_far, errno);
