@@ -156,10 +156,8 @@ class RuleReader {
       return value.is_string();
     }
     if (keyword == "x-signet-no-effect") {
-      rule.no_effect = ": ";
-      std::string reason;
-      if (!read_string(value, reason)) return false;
-      *rule.no_effect += reason;
+      if (!value.is_string()) return false;
+      rule.no_effect = ": " + value.get<std::string>();
       return true;
     }
     if (keyword == "x-signet-refuse") return read_string(value, rule.refusal.emplace());

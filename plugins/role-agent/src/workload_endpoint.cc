@@ -93,7 +93,7 @@ Status WorkloadEndpoint::register_services() {
     services->push_back(method.substr(1, method.rfind('/') - 1));
     SIGNET_RETURN_IF_ERROR(listener_->handle(
         method,
-        [version, services](std::shared_ptr<ServerCall> call, std::string_view first) {
+        [version, services](const std::shared_ptr<ServerCall>& call, std::string_view first) {
           reflect(call, first, version, services);
         },
         SIGNET_RPC_CLIENT_STREAM | SIGNET_RPC_SERVER_STREAM));

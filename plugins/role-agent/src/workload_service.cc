@@ -51,7 +51,9 @@ Status WorkloadService::register_stream(RpcListener& listener, const char* metho
   // The requests have no fields, so their bytes are not looked at.
   return listener.handle(
       method,
-      [this, kind](std::shared_ptr<ServerCall> call, std::string_view) { open_stream(call, kind); },
+      [this, kind](const std::shared_ptr<ServerCall>& call, std::string_view) {
+        open_stream(call, kind);
+      },
       SIGNET_RPC_SERVER_STREAM | SIGNET_RPC_INLINE);
 }
 
