@@ -12,14 +12,37 @@ namespace {
 using ::testing::ElementsAre;
 using Journal = spire_database::v1::Journal;
 
-// A CA with its key. One that the key manager of this server holds has its name.
+// A CA with its key.
 struct Ca {
-  std::string key_id;
   std::shared_ptr<const crypto::Signer> key;
   x509::Certificate certificate;
   std::string der() const { return crypto::to_string(certificate.der()); }
   std::string id() const { return crypto::hex_encode(certificate.subject_key_id()); }
 };
+
+// A root and a CA below it that does not name the root's key, as a company's scripts make them.
+// Made for this test by OpenSSL, `openssl ca` with authorityKeyIdentifier = none; DER, and the CA's
+// key.
+constexpr std::string_view kRoot =
+    "MIIBfDCCASOgAwIBAgIUJwduSD8KGy1iKcninQRWTn+n+kswCgYIKoZIzj0EAwIwDzENMAsGA1UECgwEcm9vdDAg"
+    "Fw0yMDAxMDEwMDAwMDBaGA8yMDk5MDEwMTAwMDAwMFowDzENMAsGA1UECgwEcm9vdDBZMBMGByqGSM49AgEGCCqG"
+    "SM49AwEHA0IABON5ZgxQtH4jb9C4Yj/ECQh5s2RdZ73vVWoD9+dDXopjR332qv2JkLRZmYPY/gNgPOkNFyioljLE"
+    "pHhAFiMqA4OjWzBZMA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0PAQH/BAQDAgEGMB0GA1UdDgQWBBTPBKFX8Cv9/gpJ"
+    "uDTjyC4ylnUZQjAXBgNVHREEEDAOggxyb290LmV4YW1wbGUwCgYIKoZIzj0EAwIDRwAwRAIgG7Q39s8Inf89yf/w"
+    "07ZtOA8O0NnfMQq6bTsCoPFLXhcCID0H8W1eVcT2AtyR45NXg9qkd9vpE1LxIS3xA7/O1jw2";
+constexpr std::string_view kBetween =
+    "MIIBhDCCASmgAwIBAgIULPl+rsURVfxONkdje7q0YuUbx5UwCgYIKoZIzj0EAwIwDzENMAsGA1UECgwEcm9vdDAg"
+    "Fw0yMDAxMDEwMDAwMDBaGA8yMDk5MDEwMTAwMDAwMFowEjEQMA4GA1UECgwHYmV0d2VlbjBZMBMGByqGSM49AgEG"
+    "CCqGSM49AwEHA0IABCIX8LZBg5FEfgGBsivnAd5TeteOVc5gFRhHVnxm6kxxs4860F0Tq+jBU+URZlQpYkOmcJcb"
+    "i8gTchvEYMDm7DKjXjBcMA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0PAQH/BAQDAgEGMB0GA1UdDgQWBBRaCo8q0+vi"
+    "XZep5uNTJPMGn9urvDAaBgNVHREEEzARgg9iZXR3ZWVuLmV4YW1wbGUwCgYIKoZIzj0EAwIDSQAwRgIhALHCEpI/"
+    "1DQ81HYN4WMRrnTY4yEKzTeCWcsTZTYvo6GGAiEAwD5LavU20ii2KgdzeHhUPOnxJnl2IMAuu2+Rjs1IyA8=";
+constexpr std::string_view kBetweenKey =
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgzBlcBKiwB/nRWhxm4b30lgsr0myggl+KNWQBtYSL"
+    "BEahRANCAAQiF/C2QYORRH4BgbIr5wHeU3rXjlXOYBUYR1Z8ZupMcbOPOtBdE6vowVPlEWZUKWJDpnCXG4vIE3Ib"
+    "xGDA5uwy";
+
+crypto::Bytes der_of(std::string_view base64) { return *crypto::base64_decode(base64); }
 
 class SpireJournalTest : public SpireImportTest {
  protected:
@@ -42,13 +65,11 @@ class SpireJournalTest : public SpireImportTest {
   Ca self_signed(std::shared_ptr<const crypto::Signer> key) {
     x509::CaParams params;
     params.now = x509::from_unix(host_.now());
-    return {{}, key, *x509::self_sign_ca(domain_, params, *key)};
+    return {key, *x509::self_sign_ca(domain_, params, *key)};
   }
   Ca below(const Ca& upper, std::shared_ptr<const crypto::Signer> key) {
-    return {{},
-            key,
-            *x509::sign_downstream_ca(domain_, {.now = x509::from_unix(host_.now())}, key->spki(),
-                                      upper.certificate, *upper.key)};
+    return {key, *x509::sign_downstream_ca(domain_, {.now = x509::from_unix(host_.now())},
+                                           key->spki(), upper.certificate, *upper.key)};
   }
   Journal::X509Authority* add(Journal& journal, const std::string& slot, const Ca& ca,
                               store::v1::Journal::Status status) {
@@ -131,6 +152,26 @@ TEST_F(SpireJournalTest, AuthoritiesBelowAnUpstreamOneGoOnWithTheirChain) {
   EXPECT_THAT(server.authorities.x509()->upstream_chain, ElementsAre(prepared.der()));
   EXPECT_TRUE(verify_svid(server).ok());
   EXPECT_EQ(server.bundles.own()->message.x509_authorities_size(), 1) << "the root, as it was";
+}
+
+TEST_F(SpireJournalTest, AChainThatDoesNotNameItsRootsKeyIsAsGood) {
+  const Ca root{nullptr, *x509::Certificate::parse(der_of(kRoot))};
+  const Ca between{std::make_shared<crypto::PrivateKeySigner>(
+                       *crypto::PrivateKey::from_pkcs8_der(der_of(kBetweenKey))),
+                   *x509::Certificate::parse(der_of(kBetween))};
+  const Ca active = below(between, own_key("x509-CA-A"));
+  bundle_.add_root_cas()->set_der(root.der());
+  Journal journal;
+  auto* first = add(journal, "A", active, store::v1::Journal::ACTIVE);
+  for (const Ca* link : {&active, &between}) first->add_upstream_chain(link->der());
+  add(4, journal);
+  import_all();
+
+  AuthoritiesServer server(host_);
+  ASSERT_TRUE(server.start().ok());
+  EXPECT_EQ(server.authorities.x509()->authority_id, active.id());
+  EXPECT_TRUE(verify_svid(server).ok());
+  EXPECT_EQ(server.bundles.own()->message.x509_authorities_size(), 1) << "no CA was made";
 }
 
 TEST_F(SpireJournalTest, KeysOfWitSvidsGoOnWhenTheFeatureIsOn) {
