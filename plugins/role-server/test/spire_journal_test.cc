@@ -62,12 +62,12 @@ class SpireJournalTest : public SpireImportTest {
     keys_.push_back(*keys->generate(key_id, SIGNET_KEY_EC_P256));
     return *KeyManagerSigner::make(keys, key_id, keys_.back().public_key);
   }
-  Ca self_signed(std::shared_ptr<const crypto::Signer> key) {
+  Ca self_signed(const std::shared_ptr<const crypto::Signer>& key) {
     x509::CaParams params;
     params.now = x509::from_unix(host_.now());
     return {key, *x509::self_sign_ca(domain_, params, *key)};
   }
-  Ca below(const Ca& upper, std::shared_ptr<const crypto::Signer> key) {
+  Ca below(const Ca& upper, const std::shared_ptr<const crypto::Signer>& key) {
     return {key, *x509::sign_downstream_ca(domain_, {.now = x509::from_unix(host_.now())},
                                            key->spki(), upper.certificate, *upper.key)};
   }
