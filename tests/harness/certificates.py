@@ -35,10 +35,12 @@ class Certificate:
 
     san:     "URI:spiffe://..." or "DNS:..."
     signer:  the Certificate whose key signs; without one it is an authority that signs itself
+    authority: with a signer too
     valid:   from and to as YYYYMMDD
     """
 
-    def __init__(self, folder, name, san, signer=None, valid=("20200101", "20990101")):
+    def __init__(self, folder, name, san, signer=None, valid=("20200101", "20990101"),
+                 authority=False):
         folder = pathlib.Path(folder)
         folder.mkdir(exist_ok=True)
         self.pem, self.key = folder / f"{name}.pem", folder / f"{name}.key"
@@ -49,7 +51,7 @@ class Certificate:
              self.key, "-out", request, "-subj", f"/O={name}")
         by = ["-cert", signer.pem, "-keyfile", signer.key] if signer else ["-selfsign", "-keyfile", self.key]
         must("ca", "-batch", "-notext", "-config", config, "-extensions",
-             "leaf" if signer else "authority", *by, "-in", request, "-out", self.pem,
+             "leaf" if signer and not authority else "authority", *by, "-in", request, "-out", self.pem,
              "-startdate", valid[0] + "000000Z", "-enddate", valid[1] + "000000Z")
 
 

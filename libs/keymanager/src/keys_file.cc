@@ -103,19 +103,26 @@ void append(crypto::SecretBytes& out, std::size_t& used, std::string_view text) 
 
 }  // namespace
 
+Result<Keys> read_keys(std::string_view text) {
+  KeysReader reader;
+  if (!json::sax_parse(text.begin(), text.end(), &reader)) {
+    return Status::invalid_argument(reader.problem());
+  }
+  return reader.take();
+}
+
 Result<Keys> load_keys_file(const std::filesystem::path& path) {
   auto content = read_private_file(path, kMaxKeysFileSize);
   if (!content.ok()) {
     if (content.status().code() == Code::kNotFound) return Keys();
     return content.status();
   }
-  KeysReader reader;
-  const std::string_view text = content->text();
-  if (!json::sax_parse(text.begin(), text.end(), &reader)) {
+  auto keys = read_keys(content->text());
+  if (!keys.ok()) {
     return Status::invalid_argument("keys file " + path.string() +
-                                    " is damaged: " + reader.problem());
+                                    " is damaged: " + keys.status().message());
   }
-  return reader.take();
+  return keys;
 }
 
 Status save_keys_file(const std::filesystem::path& path, const Keys& keys) {

@@ -8,8 +8,6 @@
 namespace signet::server {
 namespace {
 
-namespace store = signet::store::v1;
-
 // The alias that CreateJoinToken made has exactly this one selector.
 std::string alias_selector(std::string_view agent_id) {
   return "spiffe_id:" + std::string(agent_id);
@@ -29,7 +27,7 @@ Status not_found() { return Status::not_found("agent not found"); }
 
 }  // namespace
 
-Record agent_to_record(const std::string& id, const store::Agent& body) {
+Record agent_to_record(const std::string& id, const store::v1::Agent& body) {
   Record record;
   record.kind = "agent";
   record.id = id;
@@ -120,7 +118,7 @@ AgentRecords::Seen AgentRecords::seen(std::int64_t since_ns, std::uint64_t revis
 }
 
 // Reads, edits and writes one record in one transaction, then puts the result into memory.
-// edit(store::Agent&) -> Result<bool>: whether there is something to write.
+// edit(store::v1::Agent&) -> Result<bool>: whether there is something to write.
 template <typename Edit>
 Status AgentRecords::change(std::string_view id, Edit&& edit) {
   SIGNET_TRY(auto tx, datastore_.write());
@@ -128,7 +126,7 @@ Status AgentRecords::change(std::string_view id, Edit&& edit) {
   if (!stored) {
     return stored.status().code() == Code::kNotFound ? not_found() : stored.status();
   }
-  store::Agent body;
+  store::v1::Agent body;
   if (!body.ParseFromString(stored->body)) return Status::internal("stored agent is malformed");
   SIGNET_TRY(const bool changed, edit(body));
   if (!changed) return {};
@@ -143,7 +141,7 @@ Status AgentRecords::change(std::string_view id, Edit&& edit) {
 
 Status AgentRecords::attested(const AttestedAgent& agent) {
   SIGNET_TRY(auto tx, datastore_.write());
-  store::Agent body;
+  store::v1::Agent body;
   auto stored = tx.get("agent", agent.id.to_string());
   if (stored) {
     if (!body.ParseFromString(stored->body)) return Status::internal("stored agent is malformed");
@@ -179,7 +177,7 @@ Status AgentRecords::attested(const AttestedAgent& agent) {
 
 Status AgentRecords::set_pending(std::string_view id, const std::string& serial,
                                  std::int64_t expires_at) {
-  return change(id, [&](store::Agent& body) -> Result<bool> {
+  return change(id, [&](store::v1::Agent& body) -> Result<bool> {
     if (body.serial_number().empty()) return not_found();  // banned meanwhile
     body.set_new_serial_number(serial);
     body.set_new_expires_at(expires_at);
@@ -188,7 +186,7 @@ Status AgentRecords::set_pending(std::string_view id, const std::string& serial,
 }
 
 Status AgentRecords::promote(std::string_view id, const std::string& serial) {
-  return change(id, [&](store::Agent& body) -> Result<bool> {
+  return change(id, [&](store::v1::Agent& body) -> Result<bool> {
     if (body.new_serial_number() != serial) return false;
     body.set_serial_number(serial);
     body.set_expires_at(body.new_expires_at());
@@ -199,7 +197,7 @@ Status AgentRecords::promote(std::string_view id, const std::string& serial) {
 }
 
 Status AgentRecords::ban(std::string_view id) {
-  return change(id, [&](store::Agent& body) -> Result<bool> {
+  return change(id, [&](store::v1::Agent& body) -> Result<bool> {
     if (body.serial_number().empty()) return false;
     body.clear_serial_number();
     body.clear_new_serial_number();
@@ -213,7 +211,7 @@ Status AgentRecords::remove(std::string_view id) {
   if (!stored) {
     return stored.status().code() == Code::kNotFound ? not_found() : stored.status();
   }
-  store::Agent body;
+  store::v1::Agent body;
   if (!body.ParseFromString(stored->body)) return Status::internal("stored agent is malformed");
   SIGNET_TRY(const bool alone, erase_in(tx, stored->id, body));
   SIGNET_TRY(const std::uint64_t revision, tx.commit());
@@ -224,7 +222,7 @@ Status AgentRecords::remove(std::string_view id) {
 }
 
 Result<bool> AgentRecords::erase_in(Transaction& tx, const std::string& id,
-                                    const store::Agent& body) {
+                                    const store::v1::Agent& body) {
   SIGNET_RETURN_IF_ERROR(tx.erase("agent", id));
   if (body.attestation_type() != "join_token") return true;
   Query aliases;
@@ -255,7 +253,7 @@ Result<std::size_t> AgentRecords::prune(std::int64_t before, bool tofu, std::siz
   while (gone.size() < limit) {
     SIGNET_TRY(const std::vector<Record> page, tx.query(expired));
     for (const Record& record : page) {
-      store::Agent body;
+      store::v1::Agent body;
       const bool readable = body.ParseFromString(record.body);
       if (!readable || body.serial_number().empty() || gone.size() == limit) continue;
       SIGNET_TRY(const bool one, erase_in(tx, record.id, body));
@@ -272,7 +270,7 @@ Result<std::size_t> AgentRecords::prune(std::int64_t before, bool tofu, std::siz
 }
 
 Status AgentRecords::set_version(std::string_view id, const std::string& version) {
-  return change(id, [&](store::Agent& body) -> Result<bool> {
+  return change(id, [&](store::v1::Agent& body) -> Result<bool> {
     if (body.agent_version() == version) return false;
     body.set_agent_version(version);
     return true;

@@ -15,6 +15,13 @@ std::vector<std::string> chain_of(const AuthorityJournal::Entry& entry) {
   return {entry.upstream_chain().begin(), entry.upstream_chain().end()};
 }
 
+// Not by key IDs: a CA of somebody else's need not name its signer's.
+bool signed_by(const x509::Certificate& certificate, const std::string& root_der) {
+  const auto root = x509::Certificate::parse(crypto::as_bytes(root_der));
+  return root && std::ranges::equal(root->subject_raw(), certificate.issuer_raw()) &&
+         root->public_key() && certificate.check_signature_from(*root->public_key()).ok();
+}
+
 }  // namespace
 
 std::string subject_key_id_of(const std::string& der) {
@@ -79,13 +86,13 @@ Result<AuthorityPtr> X509Kind::restore(const Entry& entry,
 // gives another one at the next preparation.
 bool X509Kind::published(const Bundle& bundle, const Entry& entry) const {
   const auto& roots = bundle.x509_authorities();
-  if (entry.upstream_authority_id().empty()) {
+  if (entry.upstream_chain().empty()) {
     return std::any_of(roots.begin(), roots.end(),
                        [&](const auto& a) { return a.asn1() == entry.certificate(); });
   }
-  return std::any_of(roots.begin(), roots.end(), [&](const auto& a) {
-    return subject_key_id_of(a.asn1()) == entry.upstream_authority_id();
-  });
+  const auto last = x509::Certificate::parse(crypto::as_bytes(*entry.upstream_chain().rbegin()));
+  return last && std::any_of(roots.begin(), roots.end(),
+                             [&](const auto& a) { return signed_by(*last, a.asn1()); });
 }
 
 bool X509Kind::begins_later(const Slot& slot) const {

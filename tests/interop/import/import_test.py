@@ -9,44 +9,19 @@ import time
 import unittest
 
 from harness import deploy, postgres
-from harness.case import TestCase, UID_A, needs_root, needs_signet
-from harness.process import run, wait_until
+from harness.case import UID_A, needs_root, needs_signet
+from harness.process import wait_until
+from harness.spire_import import ImportCase, import_spire, listed
 
 TD = "spiffe://example.org"
 MANY = 10_000
 # Workloads rotate every 10 s; the agent's own SVID stays, so that both servers list the same serial.
 SHORT = {"server": {"default_x509_svid_ttl": "20s", "agent_ttl": "1h"}}
-LISTS = {
-    "entries": ("entry", "show", "-output", "json"),
-    "agents": ("agent", "list", "-output", "json"),
-    "bundle": ("bundle", "show", "-format", "spiffe"),
-    "federated bundles": ("bundle", "list", "-output", "json"),
-    "relationships": ("federation", "list", "-output", "json"),
-    "X.509 authorities": ("localauthority", "x509", "show", "-output", "json"),
-    "JWT authorities": ("localauthority", "jwt", "show", "-output", "json"),
-}
-
-
-def listed(server):
-    """All that SPIRE's own command line says of a server."""
-    out = {}
-    for name, words in LISTS.items():
-        value = json.loads(server.must(*words, impl="spire").out)
-        if name == "entries":
-            value["entries"].sort(key=lambda entry: entry["id"])
-        out[name] = value
-    return out
 
 
 def content(folder):
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest()
             for file in sorted(folder.iterdir()) if file.is_file()}
-
-
-def import_spire(signet, spire, *flags):
-    signet.config.write_text(deploy.hcl(signet.settings()))
-    return run(deploy.argv("signet", "server", "datastore", "import-spire", "-config", signet.config,
-                           "-spireConfig", spire.config, *flags), seconds=60)
 
 
 def fill(server):
@@ -74,17 +49,7 @@ def fill(server):
 
 @needs_root
 @needs_signet
-class Import(TestCase):
-    def signet_at(self, spire, over=None):
-        signet = self.server("signet", over, name="signet", start=False)
-        signet.port = spire.port
-        return signet
-
-    def compare(self, before, after):
-        for name in LISTS:
-            with self.subTest(of=name):
-                self.assertEqual(before[name], after[name])
-
+class Import(ImportCase):
     def test_a_stream_outlives_the_move_there_and_back(self):
         spire = self.server("spire", SHORT, name="spire")
         agent = self.agent("spire", spire, {"agent": {"experimental": {"sync_interval": "1s"}}})
@@ -206,6 +171,55 @@ class Import(TestCase):
         self.assertEqual(database.sql("SELECT string_agg(t::text, ',' ORDER BY id) FROM "
                                       "registered_entries t", "spire"), rows)
 
+    @unittest.skipUnless(postgres.installed(), "PostgreSQL is not installed")
+    def test_fifty_thousand_entries(self):
+        """Killed in the middle; the next run writes the rest, the one after it nothing."""
+        database = postgres.Postgres(self.folder / "pg").start()
+        self.nodes.append(database)
+        spire = self.server("spire", {"plugins": {"DataStore sql": database.data_store("spire")}}, name="spire")
+        spire.stop()
+        seed_spire(database, entries := 50_000, agents := 5_000)
+        signet = self.signet_at(spire, {"plugins": {"DataStore sql": database.data_store("signet")}})
+        dry = import_spire(signet, spire, "-dryRun", seconds=300)
+        self.assertIn(f"registration entries     {entries}", dry.out, dry)
+        self.assertIn(f"attested agents          {agents}", dry.out)
+
+        def rows(table="entry"):
+            done = database.try_sql(f"SELECT count(*) FROM {table}", "signet")
+            return int(done.out) if done.code == 0 else 0
+        first = self.spawn("import", deploy.argv(
+            "signet", "server", "datastore", "import-spire", "-config", signet.config, "-spireConfig",
+            spire.config))
+        wait_until("the import to be in the middle", lambda: rows() > entries // 5, 300, 0.05)
+        first.kill()
+        wait_until("its session to end", lambda: database.sql(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = 'signet'") == "0")
+        there = rows()
+        self.assertLess(there, entries)
+        began = time.monotonic()
+        done = import_spire(signet, spire, seconds=300)
+        took = time.monotonic() - began
+        self.assertEqual(done.code, 0, done)
+        self.assertIn("An import was begun; it goes on", done.out)
+        revision = "SELECT value FROM counter WHERE name = 'revision'"
+        written = database.sql(revision, "signet")
+        again = import_spire(signet, spire, seconds=300)
+        self.assertEqual(again.code, 0, again)
+        self.assertIn("nothing was written to the datastore", again.out)
+        self.assertEqual(database.sql(revision, "signet"), written)
+        self.assertEqual([rows(t) for t in ("entry", "entry_selector", "agent", "agent_selector")],
+                         [entries, 2 * entries, agents, agents])
+
+        signet.start()
+        for kind, count in (("entry", entries), ("agent", agents)):
+            told = json.loads(signet.must(kind, "count", "-output", "json", impl="spire").out)["count"]
+            self.assertEqual(told, count)
+        shown = json.loads(signet.must("entry", "show", "-entryID", f"many-{entries}", "-output", "json",
+                                       impl="spire").out)["entries"][0]
+        self.assertEqual(shown["spiffe_id"]["path"], f"/many/{entries}")
+        self.assertEqual([s["value"] for s in shown["selectors"]], [f"gid:{entries}", f"uid:{entries}"])
+        self.figures(entries=entries, agents=agents, there_when_killed=there, rest_seconds=round(took, 1))
+
     def test_what_does_not_fit_is_refused(self):
         spire = self.server("spire", name="spire")
         spire.stop()
@@ -224,6 +238,25 @@ class Import(TestCase):
         refused = import_spire(used, spire)
         self.assertEqual(refused.code, 1)
         self.assertIn("the datastore holds records already", refused.err)
+
+
+def seed_spire(database, entries, agents):
+    """Rows as SPIRE writes them, into the tables that it has made."""
+    for text in (
+            "INSERT INTO registered_entries (created_at, updated_at, entry_id, spiffe_id, parent_id, ttl, "
+            "admin, downstream, expiry, revision_number, store_svid, hint, jwt_svid_ttl) SELECT now(), now(), "
+            f"'many-' || n, '{TD}/many/' || n, '{TD}/elsewhere', 0, false, false, 0, 0, false, '', 0 "
+            f"FROM generate_series(1, {entries}) n ORDER BY n",
+            "INSERT INTO selectors (created_at, updated_at, registered_entry_id, type, value) SELECT now(), "
+            "now(), id, 'unix', kind || substr(entry_id, 6) FROM registered_entries, "
+            "unnest(ARRAY['uid:', 'gid:']) kind ORDER BY id",
+            "INSERT INTO attested_node_entries (created_at, updated_at, spiffe_id, data_type, serial_number, "
+            "expires_at, new_serial_number, new_expires_at, can_reattest, agent_version) SELECT now(), now(), "
+            f"'{TD}/spire/agent/x509pop/' || n, 'x509pop', n, now() + interval '1 day', '', NULL, true, "
+            f"'1.15.3' FROM generate_series(1, {agents}) n ORDER BY n",
+            "INSERT INTO node_resolver_map_entries (created_at, updated_at, spiffe_id, type, value) SELECT "
+            "now(), now(), spiffe_id, 'x509pop', 'subject:cn:' || id FROM attested_node_entries"):
+        database.sql(text, "spire")
 
 
 def listed_few(server, before):

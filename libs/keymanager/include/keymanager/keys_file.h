@@ -10,6 +10,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
 
 #include "keymanager/key_table.h"
 
@@ -22,6 +23,9 @@ inline constexpr std::size_t kMaxKeysFileSize = std::size_t{16} << 20;  // bytes
 ///          key managers do not have; the message names the file and the key.
 ///          kUnavailable: cannot be read
 Result<Keys> load_keys_file(const std::filesystem::path& path);
+
+/// The same of a file's content.
+Result<Keys> read_keys(std::string_view text);
 
 /// Replaces the file by one that holds `keys`: see replace_private_file.
 Status save_keys_file(const std::filesystem::path& path, const Keys& keys);

@@ -4,7 +4,6 @@
 #include "crypto/encoding.h"
 #include "crypto/key.h"
 #include "x509/certificate.h"
-#include "x509_kind.h"
 
 namespace signet::server {
 namespace {
@@ -40,15 +39,13 @@ Status copy_x509(const peer::Journal::X509Authority& from, Journal::Authority& o
   out.set_certificate(from.certificate());
   out.set_public_key(std::string(crypto::as_text(certificate->spki())));
   if (out.not_after() == 0) out.set_not_after(x509::to_unix(certificate->not_after()));
-  if (from.upstream_chain().empty()) return {};
-  const std::vector<std::string> chain(from.upstream_chain().begin(), from.upstream_chain().end());
-  for (const std::string& der : chain) {
+  for (const std::string& der : from.upstream_chain()) {
     const auto link = x509::Certificate::parse(crypto::as_bytes(der));
     if (!link) return link.status().prefixed("data has a malformed upstream chain");
     out.add_upstream_chain(der);
+    // SPIRE's is the key of the next certificate; ours that of the root, which the bundle has.
+    out.set_upstream_authority_id(crypto::hex_encode(link->authority_key_id()));
   }
-  // SPIRE's is the key of the next certificate; ours that of the root, which the bundle has.
-  out.set_upstream_authority_id(root_key_id_of(chain));
   return {};
 }
 
