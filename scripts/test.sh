@@ -11,6 +11,7 @@
 #   scripts/test.sh format|tidy [all]   clang-format over all files; clang-tidy over the 24 changed last
 #   scripts/test.sh all             as ci, with clang-tidy over every file, all of integration under ASan and 60 s per fuzz target
 #   scripts/test.sh long [CASE]     the cases at full size; leaves docs/results/CASE.json
+#   scripts/test.sh records         whether each of those has a record of its present script
 #   scripts/test.sh golden --update rewrites the golden files from the present behaviour
 #
 # The last line is always `N passed, N failed`, and the exit code is 1 when anything failed.
@@ -235,6 +236,7 @@ ci() {
   stage packages packages || return 1
   peers_start
   stage format format
+  stage records records
   if stage build build dev all workload-mtls; then
     stage unit unit
     in_time tidy tidy "$tidy_scope"
@@ -244,7 +246,6 @@ ci() {
       [ ! -d tests/golden ] || stage golden golden
     fi
   fi
-  stage records records
   in_time fuzz fuzz "$fuzz_seconds"
   in_time tsan tsan
   in_time asan asan "$asan_folder"
@@ -264,6 +265,7 @@ asan) stage packages packages && stage peers peers && stage asan asan "$@" ;;
 tsan) stage packages packages && stage tsan tsan ;;
 fuzz) stage packages packages && stage fuzz fuzz "${1:-10}" ;;
 format) stage packages packages && stage format format ;;
+records) stage records records ;;
 tidy) stage packages packages && stage build build dev all workload-mtls && stage tidy tidy "${1:-changed}" ;;
 golden) stage packages packages && stage golden golden "$@" ;;
 long) stage packages packages && stage build build dev all workload-mtls && stage peers peers && stage long long "$@" ;;
