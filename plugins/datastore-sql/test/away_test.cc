@@ -153,7 +153,7 @@ class DurableAway : public Away {
 // often the server is killed; the long run has 10.
 TEST_F(DurableAway, KilledUnderWritersItLosesNothingAcknowledged) {
   const char* asked = std::getenv("SIGNET_PG_KILLS");
-  const int kills = asked ? std::atoi(asked) : 2;
+  const int kills = asked ? std::stoi(asked) : 2;
   std::vector<std::unique_ptr<PostgresStore>> stores;
   for (int i = 0; i < 2; ++i) stores.push_back(open());
   std::mutex mutex;

@@ -92,7 +92,7 @@ void check(const std::string& path, const Acknowledged& acknowledged, std::uint6
 
 TEST(KillNine, LosesNothingAcknowledged) {
   const char* asked = std::getenv("SIGNET_KILL_RUNS");
-  const int runs = asked ? std::atoi(asked) : 12;
+  const int runs = asked ? std::stoi(asked) : 12;
   const TempFolder folder;
   std::mt19937_64 random(std::random_device{}());
   Acknowledged acknowledged;

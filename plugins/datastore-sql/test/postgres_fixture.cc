@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sstream>
 #include <unistd.h>
 
 #include <arpa/inet.h>
@@ -142,7 +143,10 @@ std::vector<pid_t> children_of(pid_t parent) {
     std::string text((std::istreambuf_iterator<char>(in)), {});
     const std::size_t paren = text.rfind(')');
     if (paren == std::string::npos || text.size() < paren + 4) continue;
-    if (std::atoi(text.c_str() + paren + 3) == parent) out.push_back(std::atoi(name.c_str()));
+    // ") S 1234 ...": after the name come the state and the parent.
+    pid_t its_parent = 0;
+    std::istringstream(text.substr(paren + 3)) >> its_parent;
+    if (its_parent == parent) out.push_back(std::stoi(name));
   }
   return out;
 }

@@ -49,7 +49,7 @@ struct Authority {
 };
 
 inline types::Entry entry(const std::string& id, const std::string& path,
-                          std::vector<std::string> selectors) {
+                          const std::vector<std::string>& selectors) {
   types::Entry e;
   e.set_id(id);
   e.mutable_spiffe_id()->set_trust_domain("example.org");

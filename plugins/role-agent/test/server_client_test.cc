@@ -86,7 +86,7 @@ class ServerClientTest : public ::testing::Test {
     server.certificate = issue("spiffe://example.org/spire/server");
     listener =
         RpcListener::create(host.host(), "tcp:127.0.0.1:0", R"({"tls":true})", &server).value();
-    const auto hold = [this](std::shared_ptr<ServerCall> call, std::string_view) {
+    const auto hold = [this](const std::shared_ptr<ServerCall>& call, std::string_view) {
       held.add(std::move(call));
     };
     EXPECT_TRUE(listener->handle(kGetBundle, hold, 0).ok());
@@ -96,7 +96,7 @@ class ServerClientTest : public ::testing::Test {
         listener
             ->stream<agent_v1::AttestAgentRequest>(
                 kAttest,
-                [this](std::shared_ptr<ServerCall> call,
+                [this](const std::shared_ptr<ServerCall>& call,
                        const agent_v1::AttestAgentRequest& request) { attestation(call, request); },
                 SIGNET_RPC_CLIENT_STREAM | SIGNET_RPC_SERVER_STREAM)
             .ok());

@@ -25,7 +25,7 @@ class ByHandTest : public AuthoritiesTest {
  protected:
   // Another one is active; gives the ID of the one before.
   std::string turn(AuthorityType type) {
-    const std::string before = authorities().state(type)->active->authority_id;
+    std::string before = authorities().state(type)->active->authority_id;
     const auto prepared = authorities().prepare(type);
     EXPECT_TRUE(prepared) << prepared.status().message();
     EXPECT_TRUE(authorities().activate(type, prepared->authority_id));

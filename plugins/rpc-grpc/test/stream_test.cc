@@ -70,11 +70,11 @@ TEST_P(RpcStream, UnknownMethodsAreNamedAsGoDoes) {
 
 TEST_P(RpcStream, AServerStreamKeepsItsOrder) {
   auto l = listen();
-  ASSERT_TRUE((l->stream<Raw>("/t.T/Count", [](std::shared_ptr<ServerCall> call, const Raw&) {
-                for (int i = 0; i < 500; ++i)
-                  EXPECT_TRUE(call->send_message(Raw{std::to_string(i)}).ok());
-                call->finish_message(Raw{"last"});
-              })).ok());
+  ASSERT_TRUE(
+      (l->stream<Raw>("/t.T/Count", [](const std::shared_ptr<ServerCall>& call, const Raw&) {
+        for (int i = 0; i < 500; ++i) EXPECT_TRUE(call->send_message(Raw{std::to_string(i)}).ok());
+        call->finish_message(Raw{"last"});
+      })).ok());
   ASSERT_TRUE(l->serve().ok());
   auto c = connect();
   auto call = c->open("/t.T/Count", Raw{}, soon());
@@ -156,7 +156,7 @@ TEST_P(RpcRaw, BothSidesStreamAndHalfClose) {
   auto l = listen();
   ASSERT_TRUE(l->handle(
                    "/t.T/Sum",
-                   [](std::shared_ptr<ServerCall> call, std::string_view first) {
+                   [](const std::shared_ptr<ServerCall>& call, std::string_view first) {
                      auto sum = std::make_shared<int>(std::stoi(std::string(first)));
                      call->on_message = [c = call.get(), sum](std::string_view m) {
                        *sum += std::stoi(std::string(m));
@@ -183,7 +183,7 @@ TEST_P(RpcRaw, BothSidesStreamAndHalfClose) {
 
 TEST_P(RpcRaw, NoMessageComesWithoutACredit) {
   auto l = listen();
-  ASSERT_TRUE((l->stream<Raw>("/t.T/Three", [](std::shared_ptr<ServerCall> c, const Raw&) {
+  ASSERT_TRUE((l->stream<Raw>("/t.T/Three", [](const std::shared_ptr<ServerCall>& c, const Raw&) {
                 for (int i = 0; i < 3; ++i)
                   EXPECT_TRUE(c->send_message(Raw{std::to_string(i)}).ok());
               })).ok());
@@ -222,7 +222,8 @@ TEST_P(RpcRaw, ACancelReachesTheServersHandler) {
 
 TEST_P(RpcRaw, HangUpCancelsOpenCallsAndWaitsForTheirEnd) {
   auto l = listen();
-  ASSERT_TRUE((l->stream<Raw>("/t.T/Wait", [](std::shared_ptr<ServerCall>, const Raw&) {})).ok());
+  ASSERT_TRUE(
+      (l->stream<Raw>("/t.T/Wait", [](const std::shared_ptr<ServerCall>&, const Raw&) {})).ok());
   ASSERT_TRUE(l->serve().ok());
   for (int i = 0; i < 3; ++i) write(call("/t.T/Wait"), "go");
   api_->hang_up(std::exchange(conn_, nullptr));
@@ -267,7 +268,7 @@ TEST_P(RpcRaw, ASlowReaderCostsNoMoreThanTheHighMark) {
   std::atomic<int> sent{0};
   std::atomic<int> writable{0};
   std::atomic<bool> refused{false};
-  ASSERT_TRUE((l->stream<Raw>("/t.T/Flood", [&](std::shared_ptr<ServerCall> c, const Raw&) {
+  ASSERT_TRUE((l->stream<Raw>("/t.T/Flood", [&](const std::shared_ptr<ServerCall>& c, const Raw&) {
                 const auto pour = [&, c = c.get()] {
                   while (sent < 100) {
                     const Status s = c->send_message(Raw{std::string(100'000, 'z')});

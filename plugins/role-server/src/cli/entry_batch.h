@@ -80,7 +80,7 @@ Status send_and_print_entries(Admin& admin, const std::string& method, const std
   const Response response =
       send_entries<Request, Response>(admin, method, "entries " + verb + "d", entries, failed);
   if (!failed.ok() && response.results_size() == 0) return failed;
-  const Status printed = admin.output.print(
+  Status printed = admin.output.print(
       admin.io, response, [&] { return print_entry_results(admin.io, response, verb); });
   if (failed.ok()) return printed;
   return Status(failed.code(), failed.message() + " (after " +
