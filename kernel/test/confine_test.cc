@@ -3,6 +3,9 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <thread>
@@ -144,6 +147,71 @@ TEST(SystemCalls, SocketsAreOfTheNetworkAndOfThisMachineOnly) {
     return missing(socket(AF_PACKET, SOCK_RAW, 0)) && missing(socket(AF_ALG, SOCK_SEQPACKET, 0)) &&
            missing(socket(AF_VSOCK, SOCK_STREAM, 0)) && socket(AF_UNIX, SOCK_STREAM, 0) >= 0 &&
            socket(AF_INET, SOCK_STREAM, 0) >= 0;
+  }));
+}
+
+// A folder of the test's own with two others in it.
+class Folders {
+ public:
+  Folders() {
+    std::string pattern = testing::TempDir() + "/confine-XXXXXX";
+    root_ = mkdtemp(pattern.data());
+    for (const char* name : {"in", "out"}) std::filesystem::create_directory(root_ / name);
+    std::ofstream(root_ / "out/file") << "kept";
+    std::filesystem::create_symlink(root_ / "out/file", root_ / "in/link");
+  }
+  Folders(const Folders&) = delete;
+  Folders& operator=(const Folders&) = delete;
+  ~Folders() { std::filesystem::remove_all(root_); }
+  std::string operator/(const char* name) const { return root_ / name; }
+
+ private:
+  std::filesystem::path root_;
+};
+
+// Whether a call was refused; errno tells.
+bool denied(long result) { return result < 0 && (errno == EACCES || errno == EXDEV); }
+
+TEST(Writes, GoToTheFoldersNamedOnly) {
+  const Folders folders;
+  EXPECT_TRUE(in_a_child([&] {
+    std::atomic<bool> ready{false};
+    std::atomic<bool> over{false};
+    std::atomic<bool> early_holds{false};
+    const auto holds = [&](const char* own) {
+      const std::string inside = folders / own;
+      const int fd = open(inside.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+      return fd >= 0 && rename(inside.c_str(), (inside + "2").c_str()) == 0 &&
+             open("/dev/null", O_RDWR) >= 0 &&
+             open((folders / "out/file").c_str(), O_RDONLY) >= 0 &&
+             denied(open((folders / "out/file").c_str(), O_WRONLY)) &&
+             denied(open((folders / "in/link").c_str(), O_WRONLY)) &&
+             denied(truncate((folders / "out/file").c_str(), 0)) &&
+             denied(open((folders / "out/new").c_str(), O_WRONLY | O_CREAT, 0600)) &&
+             denied(unlink((folders / "out/file").c_str())) &&
+             denied(mkdir((folders / "out/folder").c_str(), 0700)) &&
+             denied(rename((inside + "2").c_str(), (folders / "out/moved").c_str())) &&
+             denied(rename((folders / "out/file").c_str(), (folders / "in/moved").c_str()));
+    };
+    std::thread early([&] {
+      while (!ready) usleep(1000);
+      early_holds = holds("in/early");
+      over = true;
+    });
+    const Status done = confine_writes({folders / "in"});
+    ready = true;
+    const bool late_holds = holds("in/late");
+    early.join();
+    return done.code() == Code::kUnimplemented || (done.ok() && over && early_holds && late_holds);
+  }));
+}
+
+TEST(Writes, AFolderThatIsNotThereIsAnError) {
+  const Folders folders;
+  EXPECT_TRUE(in_a_child([&] {
+    const Status done = confine_writes({folders / "nowhere"});
+    return done.code() == Code::kUnimplemented ||
+           (!done.ok() && done.message().find("nowhere") != std::string::npos);
   }));
 }
 

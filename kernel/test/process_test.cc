@@ -6,9 +6,11 @@
 #include <spawn.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "test_files.h"
@@ -148,6 +150,25 @@ TEST(KernelProcess, TheRunningProcessIsHardened) {
   child.signal(SIGINT);
   EXPECT_EQ(child.wait(), 0);
 }
+
+#ifndef SIGNET_SANITIZED
+TEST(KernelProcess, AConfinedRoleWritesOnlyWhereItsPluginsSaid) {
+  for (const auto& [folder, outcome] :
+       {std::pair{"said", "It could be written"}, {"elsewhere", "Permission denied"}}) {
+    TestPrefix prefix{"role-test", "widget-good"};
+    ASSERT_EQ(mkdir(prefix.dir().file("said").c_str(), 0700), 0);
+    ASSERT_EQ(mkdir(prefix.dir().file("elsewhere").c_str(), 0700), 0);
+    const std::string settings = "trace = \"" + prefix.dir().file("said/trace") +
+                                 "\"\n write = \"" + prefix.dir().file(folder) + "/file\"";
+    Child child(prefix, {"testd", "run", prefix.dir().write("test.conf", config(settings))});
+    ASSERT_TRUE(child.until_out("Role runs")) << child.err();
+    EXPECT_THAT(child.out(), HasSubstr(outcome));
+    child.signal(SIGTERM);
+    EXPECT_EQ(child.wait(), 0);
+    EXPECT_THAT(read_text(prefix.dir().file("said/trace")), HasSubstr("role stop\n"));
+  }
+}
+#endif
 
 TEST(KernelProcess, AFailedStartStopsWhatWasStartedAndExits1) {
   TestPrefix prefix{"role-test", "widget-good", "widget-other"};

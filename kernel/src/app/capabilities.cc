@@ -1,13 +1,7 @@
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
-#include <ctime>
-#include <dirent.h>
 #include <fcntl.h>
-#include <memory>
-#include <signal.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
@@ -15,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "app/confine.h"
+#include "app/every_thread.h"
 
 namespace signet::kernel {
 namespace {
@@ -62,18 +57,12 @@ constexpr std::array<std::string_view, 41> kNames = {"chown",
                                                      "bpf",
                                                      "checkpoint_restore"};
 
-constexpr std::int64_t kPatienceMs = 5'000;
-
-// Asks a thread to drop its own: the last real-time signal, which nobody else uses.
-constexpr int kAsk = 64;
-
 // Read by the signal handler.
 std::uint64_t g_kept = 0;
 
 // The C library gives no thread another's capabilities, so each drops its own. Only system calls:
 // this runs in a signal handler.
 void drop_own() {
-  const int saved = errno;
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   for (unsigned long number = 0; number < 64; ++number) {
     if ((g_kept >> number & 1) == 0) prctl(PR_CAPBSET_DROP, number, 0, 0, 0);
@@ -90,18 +79,6 @@ void drop_own() {
     }
     syscall(SYS_capset, &header, data);
   }
-  errno = saved;
-}
-
-std::vector<pid_t> threads() {
-  std::vector<pid_t> found;
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir("/proc/self/task"), closedir);
-  if (!folder) return found;
-  while (const dirent* entry = readdir(folder.get())) {  // NOLINT(concurrency-mt-unsafe): own DIR
-    if (entry->d_name[0] != '.')
-      found.push_back(static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10)));
-  }
-  return found;
 }
 
 std::string status_of(pid_t thread) {
@@ -122,7 +99,7 @@ bool has_more(pid_t thread) {
     return at == std::string::npos ? 0 : std::strtoull(&status[at + name.size()], nullptr, 16);
   };
 #ifdef SIGNET_SANITIZED  // the runtime's own thread takes no signal
-  if ((mask("SigBlk:\t") >> (kAsk - 1) & 1) != 0) return false;
+  if ((mask("SigBlk:\t") >> (kAskSignal - 1) & 1) != 0) return false;
 #endif
   const std::uint64_t held =
       mask("CapInh:\t") | mask("CapPrm:\t") | mask("CapEff:\t") | mask("CapAmb:\t");
@@ -157,30 +134,8 @@ Result<std::uint64_t> capabilities_kept_by_environment() {
 
 Status drop_capabilities(std::uint64_t kept) {
   g_kept = kept;
-  drop_own();
-  struct sigaction ask = {};
-  ask.sa_handler = [](int) { drop_own(); };
-  ask.sa_flags = SA_RESTART;
-  sigfillset(&ask.sa_mask);
-  if (sigaction(kAsk, &ask, nullptr) != 0)
-    return Status::internal(std::string("sigaction: ") + std::strerror(errno));
-  // A thread that starts meanwhile has what its maker had, so all are looked at until none has
-  // more. What they have is read, not what they answer: one may end with the signal still on its
-  // way.
-  bool any = true;
-  for (std::int64_t waited = 0; any && waited < kPatienceMs; ++waited) {
-    const std::vector<pid_t> all = threads();
-    any = all.empty();
-    for (const pid_t thread : all) {
-      if (!has_more(thread)) continue;
-      any = true;
-      syscall(SYS_tgkill, getpid(), thread, kAsk);
-    }
-    const timespec pause = {0, 1'000'000};
-    if (any) nanosleep(&pause, nullptr);
-  }
-  // Not put back: a signal on its way to a thread that was slow must not end the process.
-  return any ? Status::internal("threads keep their capabilities; is /proc mounted?") : Status();
+  if (on_every_thread(drop_own, has_more)) return {};
+  return Status::internal("threads keep their capabilities; is /proc mounted?");
 }
 
 }  // namespace signet::kernel

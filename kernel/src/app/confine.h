@@ -30,4 +30,11 @@ Status drop_capabilities(std::uint64_t kept);
 /// Errors   kUnimplemented: the machine has no seccomp; kInternal
 Status filter_system_calls();
 
+/// No thread can change, make or remove anything outside of these folders, and nothing can be
+/// executed (landlock(7)); reading is as before. What is open stays open. Nor can a thread look
+/// into another process, as with readlink(/proc/PID/exe).
+/// Does nothing where a sanitizer is built in, which writes its reports where it likes.
+/// Errors   kUnimplemented: the machine has no Landlock; kInternal: a folder or a thread
+Status confine_writes(const std::vector<std::string>& folders);
+
 }  // namespace signet::kernel

@@ -7,7 +7,9 @@
 #include <mutex>
 #include <optional>
 #include <signal.h>
+#include <string_view>
 #include <unistd.h>
+#include <utility>
 
 #include "app/confine.h"
 #include "app/harden.h"
@@ -67,6 +69,13 @@ void tell_why(Process& process, int code, const std::string& reason) {
   if (code != 0) std::fprintf(stderr, "Error: %s\n", reason.c_str());
 }
 
+// What the machine lacks is said and gone without.
+Status as_far_as_possible(Process& process, std::string_view lacking, Status done) {
+  if (done.code() != Code::kUnimplemented) return done;
+  process.system()->write(SIGNET_LOG_WARN, lacking, {{"reason", done.message()}});
+  return {};
+}
+
 // What the process cannot do from here on: before the role reads its file, and anybody is heard.
 Status confine(Process& process, Supervisor& supervisor, const PluginFile& role) {
   SIGNET_TRY(const RoleInfo info, supervisor.describe(role));
@@ -74,11 +83,13 @@ Status confine(Process& process, Supervisor& supervisor, const PluginFile& role)
   SIGNET_TRY(const std::uint64_t besides, capabilities_kept_by_environment());
   SIGNET_RETURN_IF_ERROR(drop_capabilities(needed | besides));
   if (debugging()) return {};
-  Status filtered = filter_system_calls();
-  if (filtered.code() != Code::kUnimplemented) return filtered;
-  process.system()->write(SIGNET_LOG_WARN, "System calls are not filtered",
-                          {{"reason", filtered.message()}});
-  return {};
+  if (info.confine_writes) {
+    supervisor.on_configured([&process] {
+      return as_far_as_possible(process, "Writing is not confined",
+                                confine_writes(process.writes().settle()));
+    });
+  }
+  return as_far_as_possible(process, "System calls are not filtered", filter_system_calls());
 }
 
 }  // namespace

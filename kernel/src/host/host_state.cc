@@ -1,5 +1,6 @@
-// signet.host.health, .metrics, .config, .lifecycle, .supervisor.
+// signet.host.health, .metrics, .config, .files, .lifecycle, .supervisor.
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <string>
 
@@ -56,6 +57,13 @@ signet_status config_read_file(const signet_host* host, signet_str path, std::ui
   return json ? kept : static_cast<signet_status>(json.status().code());
 }
 
+signet_status files_will_write(const signet_host* host, signet_str path, std::uint32_t what) {
+  const std::filesystem::path named = text_of(path);
+  Writes& writes = caller_of(host).scope().process().writes();
+  const bool taken = what == SIGNET_WRITES_FOLDER ? writes.add(named) : writes.add_file(named);
+  return taken ? SIGNET_OK : SIGNET_FAILED_PRECONDITION;
+}
+
 void lifecycle_quit(const signet_host* host, std::int32_t code, signet_str reason) {
   caller_of(host).scope().process().quit(code, text_of(reason));
 }
@@ -83,6 +91,7 @@ const signet_host_health kHostHealth = {sizeof(signet_host_health), 0, &health_s
 const signet_host_metrics kHostMetrics = {sizeof(signet_host_metrics), 0, &metrics_record};
 const signet_host_config kHostConfig = {sizeof(signet_host_config), 0, &config_locate,
                                         &config_shared, &config_read_file};
+const signet_host_files kHostFiles = {sizeof(signet_host_files), 0, &files_will_write};
 const signet_host_lifecycle kHostLifecycle = {sizeof(signet_host_lifecycle), 0, &lifecycle_quit};
 const signet_host_supervisor kHostSupervisor = {sizeof(signet_host_supervisor), 0,
                                                 &supervisor_start, &supervisor_stop};

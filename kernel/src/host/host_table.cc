@@ -24,6 +24,7 @@ constexpr Row kRows[] = {
     {SIGNET_HOST_METRICS, &kHostMetrics},
     {SIGNET_HOST_CONFIG, &kHostConfig},
     {SIGNET_HOST_SERVICES, &kHostServices},
+    {SIGNET_HOST_FILES, &kHostFiles},
     {SIGNET_HOST_LIFECYCLE, &kHostLifecycle},
     {SIGNET_HOST_SUPERVISOR, &kHostSupervisor},
 };

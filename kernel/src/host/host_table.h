@@ -27,6 +27,7 @@ extern const signet_host_health kHostHealth;
 extern const signet_host_metrics kHostMetrics;
 extern const signet_host_config kHostConfig;
 extern const signet_host_services kHostServices;
+extern const signet_host_files kHostFiles;
 extern const signet_host_lifecycle kHostLifecycle;
 extern const signet_host_supervisor kHostSupervisor;
 

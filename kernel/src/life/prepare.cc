@@ -194,6 +194,7 @@ void Supervisor::apply_log(Run& run, Findings& findings, bool effects) {
     if (json && effects) log->set_format(LogOutput::Format::kJson);
   }
   if (const std::string file = text("log_file"); effects && !file.empty()) {
+    process_.writes().add_file(file);
     if (const Status s = log->set_file(file); !s.ok()) fail("log_file", s.message());
   }
 }

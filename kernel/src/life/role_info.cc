@@ -37,6 +37,7 @@ Result<RoleInfo> parse_role_info(std::string_view json) {
     }
     if (root.contains("capabilities"))
       info.capabilities = root.at("capabilities").get<std::vector<std::string>>();
+    info.confine_writes = root.value("confine_writes", false);
     info.drain =
         std::chrono::milliseconds(static_cast<long>(root.value("drain_seconds", 10.0) * 1000));
     return info;

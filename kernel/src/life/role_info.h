@@ -30,6 +30,7 @@ struct RoleInfo {
   std::vector<std::pair<std::string, std::string>> defaults;  // type, name
   std::chrono::milliseconds drain{10'000};
   std::vector<std::string> capabilities;  // that it cannot do without: "net_bind_service"
+  bool confine_writes = false;
 
   const Type* type(std::string_view name) const;
 };

@@ -18,6 +18,7 @@
 #include "exec/worker_pool.h"
 #include "host/metrics.h"
 #include "life/instance.h"
+#include "life/writes.h"
 #include "loader/catalogue.h"
 #include "log/log_output.h"
 
@@ -85,6 +86,7 @@ class Process {
   TimerQueue& timers() { return timers_; }
   const std::shared_ptr<Lane>& kernel_lane() { return kernel_lane_; }
   Metrics& metrics() { return metrics_; }
+  Writes& writes() { return writes_; }
   const std::shared_ptr<Scope>& system() { return system_; }
   Supervisor& supervisor() { return *supervisor_; }
   void set_supervisor(Supervisor* supervisor) { supervisor_ = supervisor; }
@@ -112,6 +114,7 @@ class Process {
   std::unique_ptr<WorkerPool> pool_;
   std::shared_ptr<Lane> kernel_lane_;
   Metrics metrics_;
+  Writes writes_;
   std::shared_ptr<Scope> system_;
   Supervisor* supervisor_ = nullptr;
   mutable std::mutex mutex_;

@@ -55,6 +55,7 @@ Status Supervisor::bring_up(Run& run) {
       return Status(done.code(), item.instance->title() + ": " + text);
     }
   }
+  if (const auto settle = std::exchange(on_configured_, nullptr)) SIGNET_RETURN_IF_ERROR(settle());
   for (const Prepared& item : run.ordered) {
     if (process_.stop_requested()) return Status::cancelled("the process was told to stop");
     run.began.push_back(item.instance.get());

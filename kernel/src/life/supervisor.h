@@ -5,10 +5,12 @@
 // start(). System plugins come up one at a time, under a lock of their own.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "life/run_config.h"
@@ -29,6 +31,8 @@ class Supervisor {
 
   /// Loads, creates and validates everything; starts nothing.
   Findings validate_role(const PluginFile& file, const ConfigSource& source);
+  /// Runs once, between the configuration of the first role's plugins and their start.
+  void on_configured(std::function<Status()> fn) { on_configured_ = std::move(fn); }
   /// What the role says of itself.
   Result<RoleInfo> describe(const PluginFile& file);
 
@@ -58,6 +62,7 @@ class Supervisor {
   std::vector<std::shared_ptr<Run>> runs() const;
 
   Process& process_;
+  std::function<Status()> on_configured_;
   mutable std::mutex mutex_;  // guards runs_ only
   std::vector<std::shared_ptr<Run>> runs_;
   std::mutex system_mutex_;                        // one system plugin is brought up at a time

@@ -1,6 +1,7 @@
 // A role for the kernel's own tests: one block `test`, plugins of type Widget, a command word.
 #include "signet/abi/role.h"
 
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -15,12 +16,13 @@ struct signet_instance {
   const signet_host* host;
   std::string trace;
   std::string on_start;
+  std::string write;
 };
 
 namespace {
 
 const char kDescription[] = R"({
-  "block": "test", "scope": "test", "share": ["realm"], "drain_seconds": 2,
+  "block": "test", "scope": "test", "share": ["realm"], "drain_seconds": 2, "confine_writes": true,
   "types": {"Widget": {"service": "test.widget/1", "min": 1, "max": 4},
             "Base": {"service": "test.base/1"}, "Loop": {"service": "test.loop/1", "max": 1}},
   "later": {"Gadget": "no Gadget plugin exists yet"},
@@ -30,6 +32,7 @@ const char kSchema[] =
     R"({"type": "object", "additionalProperties": false, "required": ["test"], "properties": {
   "test": {"type": "object", "additionalProperties": false, "required": ["realm"], "properties": {
     "realm": {"type": "string"}, "trace": {"type": "string"}, "on_start": {"type": "string"},
+    "write": {"type": "string"},
     "log_level": {"type": "string", "default": "info"}, "log_file": {"type": "string"},
     "log_format": {"type": "string"}, "port": {"type": "integer"}}}}})";
 
@@ -55,7 +58,7 @@ void say(const signet_host* host, uint32_t level, const char* text) {
 }
 
 signet_status create(const signet_host* host, signet_str, signet_instance** out) {
-  *out = new signet_instance{host, {}, {}};
+  *out = new signet_instance{host, {}, {}, {}};
   return SIGNET_OK;
 }
 
@@ -63,6 +66,11 @@ signet_status configure(signet_instance* self, signet_call*, signet_bytes json) 
   const std::string config(reinterpret_cast<const char*>(json.ptr), json.len);
   self->trace = setting(config, "trace");
   self->on_start = setting(config, "on_start");
+  self->write = setting(config, "write");
+  const auto* files =
+      static_cast<const signet_host_files*>(self->host->get_service(self->host, SIGNET_HOST_FILES));
+  if (!self->trace.empty())
+    files->will_write(self->host, {self->trace.data(), self->trace.size()}, SIGNET_WRITES_FILE);
   trace(self, "configure");
   return SIGNET_OK;
 }
@@ -72,6 +80,12 @@ signet_status start(signet_instance* self, signet_call* call) {
   const auto get = [&](const char* id) { return self->host->get_service(self->host, id); };
   const auto* health = static_cast<const signet_host_health*>(get(SIGNET_HOST_HEALTH));
   health->set(self->host, {"test", 4}, 1, 1, {nullptr, 0});
+  if (!self->write.empty()) {
+    std::FILE* file = std::fopen(self->write.c_str(), "w");
+    say(self->host, SIGNET_LOG_INFO,
+        file != nullptr ? "It could be written" : std::strerror(errno));
+    if (file != nullptr) std::fclose(file);
+  }
   say(self->host, SIGNET_LOG_INFO, "Role runs");
   say(self->host, SIGNET_LOG_DEBUG, "Only when debugging");
   if (self->on_start == "quit" || self->on_start == "quit and give up") {

@@ -260,6 +260,15 @@ class Host {
     const auto* c = service<signet_host_config>(SIGNET_HOST_CONFIG);
     return c ? std::string(view(c->shared(host_))) : std::string("{}");
   }
+  /// In configure(): the plugin will write this file, or beside it; a path that need not exist.
+  /// Errors   kFailedPrecondition: the process can write only elsewhere until it is restarted
+  Status will_write_file(std::string_view path) const {
+    return will_write(path, SIGNET_WRITES_FILE);
+  }
+  /// The same of a folder and all below it.
+  Status will_write_folder(std::string_view path) const {
+    return will_write(path, SIGNET_WRITES_FOLDER);
+  }
   /// Another role's configuration file as JSON (abi/host.h says how). May hold passwords.
   /// Errors   kNotFound, kInvalidArgument with its position, ...
   Result<Blob> read_config_file(std::string_view path, bool expand_env) const {
@@ -279,6 +288,13 @@ class Host {
     static_assert(sizeof(Field) == sizeof(signet_field));
     log_->write(host_, static_cast<uint32_t>(level), to_abi(message),
                 reinterpret_cast<const signet_field*>(fields), n);
+  }
+  Status will_write(std::string_view path, uint32_t what) const {
+    const auto* files = service<signet_host_files>(SIGNET_HOST_FILES);
+    if (!files || files->will_write(host_, to_abi(path), what) == SIGNET_OK) return {};
+    return Status::failed_precondition(
+        "\"" + std::string(path) +
+        "\" is not where this process could write when it started; restart it to write there");
   }
   void record(uint32_t kind, std::string_view name, double value,
               std::initializer_list<Field> labels) const {

@@ -38,6 +38,8 @@ Status SqlDatastore::configure(Call& call, std::string_view config) {
   if (store_ && config_ != *parsed) {
     return Status::failed_precondition("a changed DataStore setting needs a restart");
   }
+  if (const auto* sqlite = std::get_if<SqliteConfig>(&parsed->database))
+    SIGNET_RETURN_IF_ERROR(host().will_write_file(sqlite->path));
   config_ = std::move(*parsed);
   return {};
 }

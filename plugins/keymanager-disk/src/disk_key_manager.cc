@@ -27,6 +27,7 @@ Status DiskKeyManager::configure(Call&, std::string_view config) {
     if (settings.keys_file == keys_file_) return {};
     return Status::failed_precondition("the keys file cannot change while keys are in use");
   }
+  SIGNET_RETURN_IF_ERROR(host().will_write_file(settings.keys_file.string()));
   const auto folder = settings.keys_file.parent_path();
   SIGNET_RETURN_IF_ERROR(ensure_private_folder(folder.empty() ? "." : folder));
   SIGNET_TRY(Keys keys, load_keys_file(settings.keys_file));

@@ -135,7 +135,8 @@ const char kRoleDescription[] = R"json({
   },
   "defaults": [{"type": "NodeAttestor", "name": "join_token"}, {"type": "Federation", "name": "https"}],
   "drain_seconds": 10,
-  "capabilities": ["net_bind_service"]
+  "capabilities": ["net_bind_service"],
+  "confine_writes": true
 })json";
 
 }  // namespace signet::server

@@ -17,6 +17,8 @@ Result<int> RoleServer::run_command(const Call& call, const std::vector<std::str
 }
 
 Status RoleServer::prepare(const ServerConfig& config) {
+  SIGNET_RETURN_IF_ERROR(host().will_write_folder(config.data_dir));
+  SIGNET_RETURN_IF_ERROR(host().will_write_file(config.socket_path));
   return make_data_dir("server.data_dir", config.data_dir);
 }
 

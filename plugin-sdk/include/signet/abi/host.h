@@ -168,6 +168,19 @@ typedef struct signet_host_services {
   void (*cancel)(signet_call *); /* [any] of a call that is PENDING, before its on_done */
 } signet_host_services;
 
+/* ---- signet.host.files/1: where a plugin writes. A role that asks for it (role.h, confine_writes)
+ * runs in a process that can write nowhere else from its start on. */
+#define SIGNET_HOST_FILES "signet.host.files/1"
+#define SIGNET_WRITES_FILE 0u   /* with what else is in its folder: it is replaced by one made beside it */
+#define SIGNET_WRITES_FOLDER 1u /* with all that is below */
+typedef struct signet_host_files {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* Said in configure(), of each path that the caller will write; it need not exist yet.
+   * FAILED_PRECONDITION when the process writes only elsewhere already: it takes a restart. */
+  signet_status (*will_write)(const signet_host *, signet_str path, uint32_t what); /* [any] */
+} signet_host_files;
+
 /* ---- signet.host.lifecycle/1 */
 #define SIGNET_HOST_LIFECYCLE "signet.host.lifecycle/1"
 typedef struct signet_host_lifecycle {

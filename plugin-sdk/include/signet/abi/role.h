@@ -22,13 +22,16 @@ extern "C" {
  *    "later": {"Notifier": "no Notifier plugin exists yet"},
  *    "defaults": [{"type": "NodeAttestor", "name": "join_token"}],
  *    "drain_seconds": 10,
- *    "capabilities": ["net_bind_service"]}
+ *    "capabilities": ["net_bind_service"],
+ *    "confine_writes": true}
  * block: the top-level block that names the role in a file and holds log_level, log_file,
  * log_format. types: the plugin blocks; `Type "some_name"` loads <type in lower case>-some-name.so
  * unless plugin_cmd says another. share: keys of the block given to all plugins of the scope.
  * later: block types that are accepted with one warning that gives the reason.
  * capabilities: those of capabilities(7) that a process of this role keeps if it has them; it
- * gives up all others before it reads its file. */
+ * gives up all others before it reads its file. confine_writes: once all are configured the process
+ * writes only where its plugins said (host.h, signet.host.files). Not for a role that looks into
+ * other processes: Landlock forbids it that too. */
 typedef struct signet_role {
   uint32_t struct_size;
   uint32_t reserved;

@@ -30,6 +30,7 @@ Status FilePublisher::validate(Call&, std::string_view config) {
 
 Status FilePublisher::configure(Call&, std::string_view json) {
   SIGNET_TRY(Config config, Config::parse(json));
+  SIGNET_RETURN_IF_ERROR(host().will_write_file(config.path));
   config_ = std::move(config);
   return {};
 }
