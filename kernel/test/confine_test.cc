@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
@@ -18,6 +17,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+
+#include "test_files.h"
 
 namespace signet::kernel {
 namespace {
@@ -150,23 +151,18 @@ TEST(SystemCalls, SocketsAreOfTheNetworkAndOfThisMachineOnly) {
   }));
 }
 
-// A folder of the test's own with two others in it.
+// Two folders, a file in the second and a link to it in the first.
 class Folders {
  public:
   Folders() {
-    std::string pattern = testing::TempDir() + "/confine-XXXXXX";
-    root_ = mkdtemp(pattern.data());
-    for (const char* name : {"in", "out"}) std::filesystem::create_directory(root_ / name);
-    std::ofstream(root_ / "out/file") << "kept";
-    std::filesystem::create_symlink(root_ / "out/file", root_ / "in/link");
+    for (const char* name : {"in", "out"}) std::filesystem::create_directory(*this / name);
+    root_.write("out/file", "kept");
+    std::filesystem::create_symlink(*this / "out/file", *this / "in/link");
   }
-  Folders(const Folders&) = delete;
-  Folders& operator=(const Folders&) = delete;
-  ~Folders() { std::filesystem::remove_all(root_); }
-  std::string operator/(const char* name) const { return root_ / name; }
+  std::string operator/(const char* name) const { return root_.file(name); }
 
  private:
-  std::filesystem::path root_;
+  const TempDir root_;
 };
 
 // Whether a call was refused; errno tells.

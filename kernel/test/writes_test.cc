@@ -1,10 +1,11 @@
 #include "life/writes.h"
 
-#include <cstdlib>
 #include <filesystem>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "test_files.h"
 
 namespace signet::kernel {
 namespace {
@@ -13,14 +14,10 @@ namespace fs = std::filesystem;
 
 class WritesTest : public testing::Test {
  protected:
-  WritesTest() {
-    std::string pattern = testing::TempDir() + "/writes-XXXXXX";
-    root_ = fs::canonical(mkdtemp(pattern.data()));
-    fs::create_directory(root_ / "data");
-  }
-  ~WritesTest() override { fs::remove_all(root_); }
+  WritesTest() { fs::create_directory(root_ / "data"); }
 
-  fs::path root_;
+  const TempDir folder_;
+  const fs::path root_ = fs::canonical(folder_.path());
   Writes writes_;
 };
 

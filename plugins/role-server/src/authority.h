@@ -23,6 +23,7 @@ struct X509Authority : Authority {
   // DER, what follows a leaf in SVID chains: `certificate`, then up to below the upstream's root;
   // empty when `certificate` is itself the root.
   std::vector<std::string> upstream_chain;
+  std::string root_id;  // hex key ID of the upstream's root; "" without one
   x509::SvidIssuer issuer;
 };
 struct TokenAuthority : Authority {  // of JWT-SVIDs or WIT-SVIDs

@@ -48,7 +48,9 @@ void AuthorityKind::load() {
   }
 }
 
-void AuthorityKind::load_slot(Slot& slot, const Entry& entry) {
+void AuthorityKind::load_slot(Slot& slot, Entry entry) {
+  const BundlePtr bundle = tools_.bundles.own();
+  if (bundle) complete(entry, bundle->message);
   slot.authority_id = entry.authority_id();
   slot.upstream_authority_id = entry.upstream_authority_id();
   slot.issued_at = entry.issued_at();
@@ -57,7 +59,6 @@ void AuthorityKind::load_slot(Slot& slot, const Entry& entry) {
     slot.status = Journal::OLD;
     return;
   }
-  const BundlePtr bundle = tools_.bundles.own();
   Status usable;
   Result<AuthorityPtr> authority = AuthorityPtr();
   if (!tools_.journal.key_present(entry)) {

@@ -101,6 +101,11 @@ class AuthorityKind {
   virtual Result<AuthorityPtr> restore(const Entry& entry,
                                        std::shared_ptr<const KeyManagerSigner> signer) const = 0;
   virtual bool published(const Bundle& bundle, const Entry& entry) const = 0;
+  /// What a journal that was not ours left out and the bundle tells.
+  virtual void complete(Entry& entry, const Bundle& bundle) const {
+    (void)entry;
+    (void)bundle;
+  }
   /// True: it cannot be used yet, because the clock was ahead when it was made.
   virtual bool begins_later(const Slot& slot) const = 0;
   virtual Result<bool> taint_in(Bundle& bundle, const std::string& authority_id) const = 0;
@@ -111,7 +116,7 @@ class AuthorityKind {
  private:
   Status prepare(Slot& slot, bool activate);
   bool may_activate(std::int64_t activate_at, const Publication* publication);
-  void load_slot(Slot& slot, const Entry& entry);
+  void load_slot(Slot& slot, Entry entry);
   BundleEdit withdraw_prepared(Journal& journal, const std::string& slot_name) const;
 
   AuthorityTools& tools_;

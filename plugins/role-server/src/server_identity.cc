@@ -72,9 +72,7 @@ Status ServerIdentity::rotate() {
     state->chain.insert(state->chain.end(), authority->upstream_chain.begin(),
                         authority->upstream_chain.end());
     state->authorities = {authority->authority_id};
-    if (!authority->upstream_chain.empty()) {
-      state->authorities.push_back(root_key_id_of(authority->upstream_chain));
-    }
+    if (!authority->root_id.empty()) state->authorities.push_back(authority->root_id);
     const crypto::SecretBytes pkcs8 = key.to_pkcs8_der();
     state->key = host_.secret(pkcs8.text());
     if (!state->key) return Status::internal("the host gave no memory for a secret");

@@ -22,17 +22,24 @@ bool signed_by(const x509::Certificate& certificate, const std::string& root_der
          root->public_key() && certificate.check_signature_from(*root->public_key()).ok();
 }
 
+// Hex key ID of the root above an upstream chain: as its last certificate names it, or, when that
+// names none, as the one of `roots` (DER) that signed it does.
+template <typename Chain>
+std::string root_key_id(const Chain& chain, const std::vector<std::string>& roots) {
+  if (chain.empty()) return {};
+  const auto last = x509::Certificate::parse(crypto::as_bytes(*chain.rbegin()));
+  if (!last) return {};
+  if (!last->authority_key_id().empty()) return crypto::hex_encode(last->authority_key_id());
+  const auto root = std::find_if(roots.begin(), roots.end(),
+                                 [&](const std::string& der) { return signed_by(*last, der); });
+  return root == roots.end() ? std::string() : subject_key_id_of(*root);
+}
+
 }  // namespace
 
 std::string subject_key_id_of(const std::string& der) {
   const auto certificate = x509::Certificate::parse(crypto::as_bytes(der));
   return certificate ? crypto::hex_encode(certificate->subject_key_id()) : std::string();
-}
-
-std::string root_key_id_of(const std::vector<std::string>& upstream_chain) {
-  if (upstream_chain.empty()) return {};
-  const auto last = x509::Certificate::parse(crypto::as_bytes(upstream_chain.back()));
-  return last ? crypto::hex_encode(last->authority_key_id()) : std::string();
 }
 
 X509Kind::X509Kind(AuthorityTools& tools, CaSource& source)
@@ -51,7 +58,7 @@ Result<AuthorityKind::Made> X509Kind::make(Entry& entry,
   entry.set_certificate(crypto::to_string(grant.certificate.der()));
   for (const std::string& der : grant.upstream_chain) entry.add_upstream_chain(der);
   if (source_.upstream()) {
-    entry.set_upstream_authority_id(root_key_id_of(grant.upstream_chain));
+    entry.set_upstream_authority_id(root_key_id(grant.upstream_chain, grant.roots));
   }
   SIGNET_TRY(AuthorityPtr authority, restore(entry, std::move(signer)));
   return Made{std::move(authority),
@@ -79,6 +86,7 @@ Result<AuthorityPtr> X509Kind::restore(const Entry& entry,
       std::make_shared<const X509Authority>(X509Authority{{entry.authority_id(), entry.not_after()},
                                                           std::move(certificate),
                                                           chain_of(entry),
+                                                          entry.upstream_authority_id(),
                                                           std::move(issuer)}));
 }
 
@@ -93,6 +101,13 @@ bool X509Kind::published(const Bundle& bundle, const Entry& entry) const {
   const auto last = x509::Certificate::parse(crypto::as_bytes(*entry.upstream_chain().rbegin()));
   return last && std::any_of(roots.begin(), roots.end(),
                              [&](const auto& a) { return signed_by(*last, a.asn1()); });
+}
+
+void X509Kind::complete(Entry& entry, const Bundle& bundle) const {
+  if (entry.upstream_chain().empty() || !entry.upstream_authority_id().empty()) return;
+  std::vector<std::string> roots;
+  for (const auto& root : bundle.x509_authorities()) roots.push_back(root.asn1());
+  entry.set_upstream_authority_id(root_key_id(entry.upstream_chain(), roots));
 }
 
 bool X509Kind::begins_later(const Slot& slot) const {

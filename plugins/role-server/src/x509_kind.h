@@ -19,6 +19,7 @@ class X509Kind final : public AuthorityKind {
   Result<AuthorityPtr> restore(const Entry& entry,
                                std::shared_ptr<const KeyManagerSigner> signer) const override;
   bool published(const Bundle& bundle, const Entry& entry) const override;
+  void complete(Entry& entry, const Bundle& bundle) const override;
   bool begins_later(const Slot& slot) const override;
   Result<bool> taint_in(Bundle& bundle, const std::string& authority_id) const override;
   Result<bool> revoke_in(Bundle& bundle, const std::string& authority_id) const override;
@@ -30,7 +31,5 @@ class X509Kind final : public AuthorityKind {
 
 /// Lower-case hex of the subject key ID of a certificate in DER; "" when it cannot be read.
 std::string subject_key_id_of(const std::string& der);
-/// Hex key ID of the root above the last certificate (DER) of an upstream chain.
-std::string root_key_id_of(const std::vector<std::string>& upstream_chain);
 
 }  // namespace signet::server

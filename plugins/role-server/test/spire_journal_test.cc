@@ -170,6 +170,9 @@ TEST_F(SpireJournalTest, AChainThatDoesNotNameItsRootsKeyIsAsGood) {
   AuthoritiesServer server(host_);
   ASSERT_TRUE(server.start().ok());
   EXPECT_EQ(server.authorities.x509()->authority_id, active.id());
+  EXPECT_EQ(server.authorities.state(AuthorityType::kX509)->active->upstream_authority_id,
+            root.id())
+      << "the upstream taints by it";
   EXPECT_TRUE(verify_svid(server).ok());
   EXPECT_EQ(server.bundles.own()->message.x509_authorities_size(), 1) << "no CA was made";
 }
