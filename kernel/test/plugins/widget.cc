@@ -101,8 +101,8 @@ signet_status configure(signet_instance* self, signet_call* call, signet_bytes j
   const std::string before = self->config;
   self->config.assign(reinterpret_cast<const char*>(json.ptr), json.len);
   self->trace = setting(self->config, "trace");
-  const auto* files = static_cast<const signet_host_files*>(
-      self->host->get_service(self->host, SIGNET_HOST_FILES));
+  const auto* files =
+      static_cast<const signet_host_files*>(self->host->get_service(self->host, SIGNET_HOST_FILES));
   if (files != nullptr && !self->trace.empty())
     files->will_write(self->host, {self->trace.data(), self->trace.size()}, SIGNET_WRITES_FILE);
   const signet_status status = step(self, call, "configure");

@@ -86,7 +86,7 @@ class ServerClientTest : public ::testing::Test {
     server.certificate = issue("spiffe://example.org/spire/server");
     listener =
         RpcListener::create(host.host(), "tcp:127.0.0.1:0", R"({"tls":true})", &server).value();
-    const auto hold = [this](const std::shared_ptr<ServerCall>& call, std::string_view) {
+    const auto hold = [this](std::shared_ptr<ServerCall> call, std::string_view) {
       held.add(std::move(call));
     };
     EXPECT_TRUE(listener->handle(kGetBundle, hold, 0).ok());

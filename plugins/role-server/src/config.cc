@@ -148,6 +148,7 @@ Result<ServerConfig> read_server(const json& block) {
   SIGNET_RETURN_IF_ERROR(read_authority_rules(block, config));
   SIGNET_RETURN_IF_ERROR(read_datastore_rules(block, config));
   config.audit_log_enabled = flag(block, "audit_log_enabled", false);
+  if (block.contains("redact_selectors")) config.redact_selectors = list(block, "redact_selectors");
   if (const auto limits = block.find("ratelimit"); limits != block.end()) {
     config.ratelimit_attestation = flag(*limits, "attestation", true);
     config.ratelimit_signing = flag(*limits, "signing", true);

@@ -63,6 +63,8 @@ struct ServerConfig {
   bool downstream_name_constraints = false;
 
   bool audit_log_enabled = false;
+  // Kinds of selectors whose values may be secrets: "type" or "type:first part of the value".
+  std::vector<std::string> redact_selectors = {"docker:env", "k8s:pod-annotation"};
   bool ratelimit_attestation = true;
   bool ratelimit_signing = true;
   bool agent_spiffe_id_as_selector = false;

@@ -62,6 +62,7 @@ constexpr auto kSchemaText = schema_text(R"json({
           }
         },
         "audit_log_enabled": {"type": "boolean", "default": false, "description": "one log line of type=audit per item of every call"},
+        "redact_selectors": {"type": "array", "items": {"type": "string"}, "default": ["docker:env", "k8s:pod-annotation"], "description": "selectors of these kinds are written without their values"},
         "log_level": {"type": "string", "enum": ["TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FATAL", "PANIC"], "x-signet-ignore-case": true, "default": "INFO"},
         "log_file": {"type": "string", "format": "path"},
         "log_format": {"type": "string", "enum": ["text", "json"], "x-signet-ignore-case": true, "default": "text"},

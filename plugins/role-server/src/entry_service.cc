@@ -5,6 +5,7 @@
 
 #include "api_id.h"
 #include "api_status.h"
+#include "entry_audit.h"
 #include "entry_query.h"
 #include "entry_store.h"
 #include "entry_sync.h"
@@ -26,41 +27,6 @@ constexpr uint32_t kNextPageTokenField = 2;
 
 uint32_t output_fields(const auto& request) {
   return entry_fields(request.has_output_mask() ? &request.output_mask() : nullptr);
-}
-
-// What the audit log says of an entry that a client sent.
-AuditFields audit_fields(const Entry& e, uint32_t fields) {
-  AuditFields out;
-  const auto wants = [fields](int number) { return (fields >> number & 1u) != 0; };
-  if (!e.id().empty()) out.emplace_back("entry_id", e.id());
-  if (wants(Entry::kSpiffeIdFieldNumber) && e.has_spiffe_id())
-    out.emplace_back("spiffe_id", id_text(e.spiffe_id()));
-  if (wants(Entry::kParentIdFieldNumber) && e.has_parent_id())
-    out.emplace_back("parent_id", id_text(e.parent_id()));
-  if (wants(Entry::kSelectorsFieldNumber) && e.selectors_size() > 0) {
-    std::string selectors;
-    for (const auto& s : e.selectors()) {
-      selectors.append(selectors.empty() ? "" : ",").append(s.type()).append(":").append(s.value());
-    }
-    out.emplace_back("selectors", std::move(selectors));
-  }
-  if (wants(Entry::kX509SvidTtlFieldNumber))
-    out.emplace_back("x509_svid_ttl", std::to_string(e.x509_svid_ttl()));
-  if (wants(Entry::kJwtSvidTtlFieldNumber))
-    out.emplace_back("jwt_svid_ttl", std::to_string(e.jwt_svid_ttl()));
-  if (wants(Entry::kFederatesWithFieldNumber) && e.federates_with_size() > 0) {
-    std::string names;
-    for (const std::string& name : e.federates_with())
-      names.append(names.empty() ? "" : ",").append(name);
-    out.emplace_back("federates_with", std::move(names));
-  }
-  if (wants(Entry::kAdminFieldNumber)) out.emplace_back("admin", e.admin() ? "true" : "false");
-  if (wants(Entry::kDownstreamFieldNumber))
-    out.emplace_back("downstream", e.downstream() ? "true" : "false");
-  if (wants(Entry::kExpiresAtFieldNumber))
-    out.emplace_back("expires_at", std::to_string(e.expires_at()));
-  if (wants(Entry::kHintFieldNumber) && !e.hint().empty()) out.emplace_back("hint", e.hint());
-  return out;
 }
 
 // SPIRE answers a write with selectors and DNS names in order; a later read gives them as they were
@@ -151,7 +117,8 @@ class EntryService {
       }
       fill_status(status, result->mutable_status());
       if (call.auditing())
-        call.audit_item(status, audit_fields(request.entries(static_cast<int>(n)), kAll));
+        call.audit_item(status, entry_audit_fields(request.entries(static_cast<int>(n)), kAll,
+                                                   call.services().config->redact_selectors));
     }
     return {};
   }
@@ -176,7 +143,8 @@ class EntryService {
       }
       fill_status(status, result->mutable_status());
       if (call.auditing())
-        call.audit_item(status, audit_fields(request.entries(static_cast<int>(n)), input));
+        call.audit_item(status, entry_audit_fields(request.entries(static_cast<int>(n)), input,
+                                                   call.services().config->redact_selectors));
     }
     return {};
   }

@@ -48,6 +48,32 @@ TEST_F(AuthoritiesTest, SuccessorIsPublishedAtHalfLifeAndTakesOverAtFiveSixths) 
   EXPECT_EQ(bundle().jwt_authorities(1).key_id(), jwt());
 }
 
+TEST_F(AuthoritiesTest, AuthoritiesOfWitSvidsKeepTheSameSchedule) {
+  boot([](ServerConfig& config) { config.wit_svids = true; });
+  const auto active = [&] {
+    return authorities().state(AuthorityType::kWit)->active->authority_id;
+  };
+  const std::string first = active();
+  pass(12 * kHour - 60);
+  EXPECT_EQ(bundle().wit_authorities_size(), 1);
+  pass(120);
+  ASSERT_EQ(bundle().wit_authorities_size(), 2);
+  EXPECT_EQ(active(), first) << "published, but not used yet";
+  pass(8 * kHour);
+  EXPECT_EQ(active(), bundle().wit_authorities(1).key_id());
+}
+
+TEST_F(AuthoritiesTest, ABundleTooLargeForAgentsIsNotMade) {
+  boot();
+  const auto before = bundle().SerializeAsString();
+  const auto grown = server_->bundles.change_own([](spire::api::types::Bundle& edited) {
+    edited.add_x509_authorities()->set_asn1(std::string(4 * 1024 * 1024, 'x'));
+    return Result<bool>(true);
+  });
+  EXPECT_EQ(grown.code(), Code::kResourceExhausted);
+  EXPECT_EQ(bundle().SerializeAsString(), before);
+}
+
 TEST_F(AuthoritiesTest, RestartKeepsAuthoritiesAndTheirOrder) {
   boot();
   pass(13 * kHour);  // A active, B prepared

@@ -92,14 +92,15 @@ class LocalRpcTest : public ::testing::Test {
   }
   // Answers with as many messages as the request's service name has letters, then ends.
   void serve_letters() {
-    ASSERT_TRUE(listener
-                    ->stream<Request>("/t.T/Letters",
-                                      [](std::shared_ptr<ServerCall> call, const Request& r) {
-                                        for (std::size_t i = 0; i < r.service().size(); ++i)
-                                          (void)call->send_message(Response());
-                                        call->finish(Status::not_found("no more"));
-                                      })
-                    .ok());
+    ASSERT_TRUE(
+        listener
+            ->stream<Request>("/t.T/Letters",
+                              [](const std::shared_ptr<ServerCall>& call, const Request& r) {
+                                for (std::size_t i = 0; i < r.service().size(); ++i)
+                                  (void)call->send_message(Response());
+                                call->finish(Status::not_found("no more"));
+                              })
+            .ok());
     ASSERT_TRUE(listener->serve().ok());
   }
   LocalRpc rpc;
@@ -137,7 +138,7 @@ TEST_F(LocalRpcTest, AReaderThatLagsIsTakenUpAgain) {
   ASSERT_TRUE(listener
                   ->stream<Request>(
                       "/t.T/Watch",
-                      [&](std::shared_ptr<ServerCall> call, const Request&) {
+                      [&](const std::shared_ptr<ServerCall>& call, const Request&) {
                         ServerCall* const raw = call.get();
                         call->on_writable = [raw] { (void)raw->send_message(Response()); };
                         call->on_message = [raw, &refused](std::string_view) {
@@ -246,7 +247,7 @@ TEST_F(LocalRpcTest, AClosingListenerEndsItsCalls) {
   int gone = 0;
   ASSERT_TRUE(
       listener
-          ->stream<Request>("/t.T/Watch", [&](std::shared_ptr<ServerCall> call,
+          ->stream<Request>("/t.T/Watch", [&](const std::shared_ptr<ServerCall>& call,
                                               const Request&) { call->on_done = [&] { ++gone; }; })
           .ok());
   ASSERT_TRUE(listener->serve().ok());

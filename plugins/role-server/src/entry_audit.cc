@@ -1,0 +1,59 @@
+#include "entry_audit.h"
+
+#include <string_view>
+#include <utility>
+
+#include "api_id.h"
+
+namespace signet::server {
+namespace {
+
+using Entry = spire::api::types::Entry;
+
+// A selector of a kind that is redacted, without what may be a secret.
+std::string shown(std::string selector, const std::vector<std::string>& redact) {
+  for (const std::string& kind : redact) {
+    if (selector.starts_with(kind) && selector.size() > kind.size() && selector[kind.size()] == ':')
+      return kind + ":[redacted]";
+  }
+  return selector;
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> entry_audit_fields(
+    const Entry& e, uint32_t fields, const std::vector<std::string>& redact) {
+  std::vector<std::pair<std::string, std::string>> out;
+  const auto wants = [fields](int number) { return (fields >> number & 1u) != 0; };
+  if (!e.id().empty()) out.emplace_back("entry_id", e.id());
+  if (wants(Entry::kSpiffeIdFieldNumber) && e.has_spiffe_id())
+    out.emplace_back("spiffe_id", id_text(e.spiffe_id()));
+  if (wants(Entry::kParentIdFieldNumber) && e.has_parent_id())
+    out.emplace_back("parent_id", id_text(e.parent_id()));
+  if (wants(Entry::kSelectorsFieldNumber) && e.selectors_size() > 0) {
+    std::string selectors;
+    for (const auto& s : e.selectors())
+      selectors.append(selectors.empty() ? "" : ",")
+          .append(shown(s.type() + ":" + s.value(), redact));
+    out.emplace_back("selectors", std::move(selectors));
+  }
+  if (wants(Entry::kX509SvidTtlFieldNumber))
+    out.emplace_back("x509_svid_ttl", std::to_string(e.x509_svid_ttl()));
+  if (wants(Entry::kJwtSvidTtlFieldNumber))
+    out.emplace_back("jwt_svid_ttl", std::to_string(e.jwt_svid_ttl()));
+  if (wants(Entry::kFederatesWithFieldNumber) && e.federates_with_size() > 0) {
+    std::string names;
+    for (const std::string& name : e.federates_with())
+      names.append(names.empty() ? "" : ",").append(name);
+    out.emplace_back("federates_with", std::move(names));
+  }
+  if (wants(Entry::kAdminFieldNumber)) out.emplace_back("admin", e.admin() ? "true" : "false");
+  if (wants(Entry::kDownstreamFieldNumber))
+    out.emplace_back("downstream", e.downstream() ? "true" : "false");
+  if (wants(Entry::kExpiresAtFieldNumber))
+    out.emplace_back("expires_at", std::to_string(e.expires_at()));
+  if (wants(Entry::kHintFieldNumber) && !e.hint().empty()) out.emplace_back("hint", e.hint());
+  return out;
+}
+
+}  // namespace signet::server
