@@ -24,10 +24,9 @@ constexpr std::uint64_t kTruncate = 1 << 14;  // LANDLOCK_ACCESS_FS_TRUNCATE of 
 
 // Of one folder's files and of the folders below.
 constexpr std::uint64_t kWrite = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
-                                 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR |
-                                 LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
-                                 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |
-                                 LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM;
+                                 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |
+                                 LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
+                                 LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM;
 // Allowed nowhere.
 constexpr std::uint64_t kNever =
     LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK;
@@ -38,19 +37,22 @@ std::array<std::atomic<pid_t>, 4096> g_kept;
 std::atomic<std::size_t> g_count{0};
 std::atomic<int> g_error{0};
 
+bool lacks_rules(pid_t thread) {
+  const auto end =
+      g_kept.begin() + static_cast<std::ptrdiff_t>(std::min(g_count.load(), g_kept.size()));
+  return std::find(g_kept.begin(), end, thread) == end;
+}
+
+// Once: a thread that was slow has been asked many times, and sixteen sets of rules are the most.
 void keep_to_rules() {
+  const auto self = static_cast<pid_t>(syscall(SYS_gettid));
+  if (!lacks_rules(self)) return;
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
       syscall(SYS_landlock_restrict_self, g_rules, 0) != 0) {
     g_error = errno;
   }
   const std::size_t at = g_count.fetch_add(1);
-  if (at < g_kept.size()) g_kept[at] = static_cast<pid_t>(syscall(SYS_gettid));
-}
-
-bool lacks_rules(pid_t thread) {
-  const auto end =
-      g_kept.begin() + static_cast<std::ptrdiff_t>(std::min(g_count.load(), g_kept.size()));
-  return std::find(g_kept.begin(), end, thread) == end;
+  if (at < g_kept.size()) g_kept[at] = self;
 }
 
 Status failed(const std::string& what, int error) {
@@ -77,7 +79,7 @@ Status confine_writes(const std::vector<std::string>& folders) {
   if (version < 1)
     return Status(Code::kUnimplemented, std::string("landlock: ") + std::strerror(errno));
   // Without REFER no file can change its folder at all; without TRUNCATE any can be emptied.
-  std::uint64_t writing = kWrite & ~kNever;
+  std::uint64_t writing = kWrite;
   if (version >= 2) writing |= LANDLOCK_ACCESS_FS_REFER;
   if (version >= 3) writing |= kTruncate;
   landlock_ruleset_attr handled = {};

@@ -1,6 +1,5 @@
 #include "entry_audit.h"
 
-#include <string_view>
 #include <utility>
 
 #include "api_id.h"
@@ -21,9 +20,9 @@ std::string shown(std::string selector, const std::vector<std::string>& redact) 
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> entry_audit_fields(
-    const Entry& e, uint32_t fields, const std::vector<std::string>& redact) {
-  std::vector<std::pair<std::string, std::string>> out;
+AuditFields entry_audit_fields(const Entry& e, uint32_t fields,
+                               const std::vector<std::string>& redact) {
+  AuditFields out;
   const auto wants = [fields](int number) { return (fields >> number & 1u) != 0; };
   if (!e.id().empty()) out.emplace_back("entry_id", e.id());
   if (wants(Entry::kSpiffeIdFieldNumber) && e.has_spiffe_id())

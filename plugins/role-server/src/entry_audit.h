@@ -3,17 +3,16 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "call_context.h"
 #include "spire/api/types/entry.pb.h"
 
 namespace signet::server {
 
 /// The entry's ID and those of its fields whose number is set in `fields` (bit by bit).
 /// redact  kinds of selectors ("docker:env") whose values are left out, for they may be secrets
-std::vector<std::pair<std::string, std::string>> entry_audit_fields(
-    const spire::api::types::Entry& entry, std::uint32_t fields,
-    const std::vector<std::string>& redact);
+AuditFields entry_audit_fields(const spire::api::types::Entry& entry, std::uint32_t fields,
+                               const std::vector<std::string>& redact);
 
 }  // namespace signet::server
