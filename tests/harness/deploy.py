@@ -210,7 +210,7 @@ class Agent:
             },
         }, self.over)
 
-    def start(self, token=True, wait=True):
+    def start(self, token=True, wait=True, env=None):
         """token: True asks the server for one on the first start, None starts without."""
         if token is True:
             token = None if self.process else self.server.token(self.path)
@@ -218,7 +218,7 @@ class Agent:
             (self.folder / "bundle.pem").write_text(self.server.bundle_file().read_text())
         self.config.write_text(hcl(self.settings(token)))
         self.process = Process(self.name, argv(self.impl, "agent", "run", "-config", self.config),
-                               self.log, cwd=self.folder)
+                               self.log, env=env, cwd=self.folder)
         if wait:
             self.wait_healthy()
         return self

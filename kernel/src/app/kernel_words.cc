@@ -38,6 +38,10 @@ std::string joined(const std::vector<std::string>& items) {
   return out.empty() ? "-" : out;
 }
 
+bool is_help(const std::string& word) {
+  return word == "-h" || word == "-help" || word == "--help";
+}
+
 int plugin_list(Process& process) {
   auto catalogue = process.catalogue();
   if (!catalogue.ok()) {
@@ -74,6 +78,17 @@ int plugin_inspect(const std::string& given) {
   return 0;
 }
 
+int plugin(Process& process, const std::vector<std::string>& words) {
+  const bool help = std::any_of(words.begin(), words.end(), is_help);
+  if (!help && words.size() == 2 && words[1] == "list") return plugin_list(process);
+  if (!help && words.size() == 3 && words[1] == "inspect") return plugin_inspect(words[2]);
+  std::fputs(
+      "Usage: signet plugin list          the plugins found, and those refused with the reason\n"
+      "       signet plugin inspect FILE  what the file says of itself; none of it is run\n",
+      help ? stdout : stderr);
+  return help ? 0 : 1;
+}
+
 // The role whose block the file has at its top.
 Result<const PluginFile*> role_of(Process& process, Supervisor& supervisor,
                                   const config::ConfigNode& root) {
@@ -106,7 +121,7 @@ int validate(Process& process, Supervisor& supervisor, const std::vector<std::st
     } else if (word == "-expandEnv" || word == "-expandEnv=true") {
       source.expand_env = true;
     } else {
-      const bool help = word == "-h" || word == "-help";
+      const bool help = is_help(words[i]);
       std::fputs("Usage: signet validate -config FILE [-expandEnv]\n", help ? stdout : stderr);
       return help ? 0 : 1;
     }
@@ -155,21 +170,17 @@ std::optional<int> run_kernel_word(Process& process, Supervisor& supervisor,
     return 127;
   }
   const std::string& word = words[0];
-  if (word == "-h" || word == "-help" || word == "--help" || word == "help") {
+  if (is_help(word) || word == "help") {
     print_help(process, stdout);
     return 0;
   }
   if (word == "version" || word == "--version" || word == "-version") {
-    std::puts(SIGNET_KERNEL_VERSION);
+    const bool help = words.size() > 1 && is_help(words[1]);
+    std::puts(help ? "Usage: signet version" : SIGNET_KERNEL_VERSION);
     return 0;
   }
   if (word == "validate") return validate(process, supervisor, words);
-  if (word == "plugin") {
-    if (words.size() == 2 && words[1] == "list") return plugin_list(process);
-    if (words.size() == 3 && words[1] == "inspect") return plugin_inspect(words[2]);
-    std::fputs("Usage: signet plugin list\n       signet plugin inspect FILE\n", stderr);
-    return 1;
-  }
+  if (word == "plugin") return plugin(process, words);
   return std::nullopt;
 }
 

@@ -106,6 +106,13 @@ Result<std::string> with_query(const Handle& handle, const GetRequest& request) 
   return url;
 }
 
+// A variable that moves the system's authorities elsewhere, as OpenSSL's and Go's programs read it;
+// nullptr when it is not set, or the process has more rights than who started it.
+const char* authorities_moved(const char* name) {
+  const char* value = secure_getenv(name);
+  return value != nullptr && *value != '\0' ? value : nullptr;
+}
+
 void set_options(const Handle& handle, Transfer& transfer, const char* url, char* words,
                  std::chrono::milliseconds time) {
   const GetRequest& request = transfer.request;
@@ -135,7 +142,12 @@ void set_options(const Handle& handle, Transfer& transfer, const char* url, char
   set(CURLOPT_XFERINFODATA, &transfer);
   set(CURLOPT_ERRORBUFFER, words);
   if (local) set(CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
-  if (!request.ca_file.empty()) set(CURLOPT_CAINFO, request.ca_file.c_str());
+  if (!request.ca_file.empty()) {
+    set(CURLOPT_CAINFO, request.ca_file.c_str());
+  } else {
+    if (const char* file = authorities_moved("SSL_CERT_FILE")) set(CURLOPT_CAINFO, file);
+    if (const char* folder = authorities_moved("SSL_CERT_DIR")) set(CURLOPT_CAPATH, folder);
+  }
   if (request.judge_tls) {
     set(CURLOPT_CAINFO, static_cast<char*>(nullptr));
     set(CURLOPT_CAPATH, static_cast<char*>(nullptr));

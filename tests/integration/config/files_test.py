@@ -9,7 +9,7 @@ import subprocess
 import unittest
 
 from harness import deploy, paths
-from harness.case import TestCase, needs_signet
+from harness.case import OUR_UID, TestCase, needs_signet
 from harness.process import Process, run, wait_until
 
 
@@ -17,6 +17,17 @@ def spires_files():
     """SPIRE's conf folder out of the Go module cache, where building the peers has put it."""
     script = paths.ROOT / "tests" / "peers" / "build.sh"
     return pathlib.Path(subprocess.check_output([script, "-spire-source"], text=True).strip()) / "conf"
+
+
+def block_yaml(value, indent=""):
+    """YAML as people write it: one key a line, two blanks deeper for what is below."""
+    lines = []
+    for key, inner in value.items():
+        if isinstance(inner, dict) and inner:
+            lines += [f"{indent}{key}:", block_yaml(inner, indent + "  ")]
+        else:
+            lines.append(f"{indent}{key}: {json.dumps(inner)}")
+    return "\n".join(lines)
 
 
 @needs_signet
@@ -32,6 +43,7 @@ class Files(TestCase):
         return server, server.settings()
 
     def test_spires_own_server_conf_and_agent_conf_run_unmodified(self):
+        """As SPIRE's first steps go: the server, a token, the agent, an entry, an identity."""
         conf = spires_files()
         folder = self.folder / "spire"
         folder.mkdir()
@@ -42,14 +54,26 @@ class Files(TestCase):
             result = run([paths.SIGNET, role, "validate", "-config", folder / "conf" / role / f"{role}.conf"],
                          cwd=folder)
             self.assertEqual(result.code, 0, (role, result))
-        # The server runs from it; only socket and port are given, since the file's are fixed.
-        socket = self.folder / "admin" / "api.sock"
-        process = Process("server", [paths.SIGNET, "server", "run", "-config", "conf/server/server.conf",
-                                     "-socketPath", socket, "-serverPort", deploy.free_port()],
-                          self.folder / "server.log", cwd=folder)
-        self.nodes.append(process)
-        wait_until("the server to be healthy", lambda: process.running() and run(
-            [paths.SIGNET, "server", "healthcheck", "-socketPath", socket]).code == 0)
+        # Only sockets, port and token are given, since the files' are fixed.
+        port = str(deploy.free_port())
+        admin, workload = self.folder / "admin" / "api.sock", self.folder / "workload" / "api.sock"
+
+        def start(role, socket, *more):
+            process = Process(role, [paths.SIGNET, role, "run", "-config", f"conf/{role}/{role}.conf",
+                                     "-socketPath", socket, "-serverPort", port, *more],
+                              self.folder / f"{role}.log", cwd=folder)
+            self.nodes.append(process)
+            wait_until(f"the {role} to be healthy", lambda: process.running() and run(
+                [paths.SIGNET, role, "healthcheck", "-socketPath", socket]).code == 0)
+        start("server", admin)
+        parent = "spiffe://example.org/host"
+        token = run([paths.SIGNET, "server", "token", "generate", "-spiffeID", parent, "-socketPath", admin])
+        start("agent", workload, "-joinToken", token.out.split()[-1])
+        created = run([paths.SIGNET, "server", "entry", "create", "-parentID", parent, "-spiffeID",
+                       "spiffe://example.org/workload", "-selector", OUR_UID, "-socketPath", admin])
+        self.assertEqual(created.code, 0, created)
+        wait_until("the identity", lambda: "spiffe://example.org/workload" in run(
+            [paths.SIGNET, "agent", "api", "fetch", "x509", "-socketPath", workload]).out)
 
     def test_the_same_settings_in_three_forms(self):
         server, settings = self.server_settings()
@@ -58,9 +82,20 @@ class Files(TestCase):
             kind, name = key.split()
             nested["plugins"].setdefault(kind, {})[name] = value
         yaml = json.dumps(nested)  # JSON is YAML
-        for name, text in (("a.conf", deploy.hcl(settings)), ("b.json", json.dumps(nested)), ("c.yaml", yaml)):
+        forms = (("a.conf", deploy.hcl(settings)), ("b.json", json.dumps(nested)), ("c.yaml", yaml),
+                 ("d.yaml", block_yaml(nested)))
+        for name, text in forms:
             result, _ = self.validate("server", text, name)
             self.assertEqual(result.code, 0, (name, result))
+        # A server runs from the form that people write, and a mistake in it has its line too.
+        server.config = self.folder / "e.yaml"
+        server.config.write_text(forms[3][1])
+        process = self.spawn("server", [paths.SIGNET, "server", "run", "-config", server.config])
+        wait_until("the server to be healthy", lambda: process.running() and server.healthy())
+        result, path = self.validate("server", forms[3][1].replace("bind_port", "bind_prot"), "f.yaml")
+        self.assertEqual(result.code, 1, result)
+        line = next(n for n, line in enumerate(path.read_text().splitlines(), 1) if "bind_prot" in line)
+        self.assertRegex(result.out + result.err, re.escape(f"{path}:{line}:") + r"\d+")
 
     def test_a_mistake_is_shown_with_its_place_path_and_the_nearest_name(self):
         _, settings = self.server_settings()
@@ -103,6 +138,27 @@ class Files(TestCase):
             for word in words:
                 self.assertIn(word, result.out + result.err, change)
             self.assertNotIn("ignored", result.out + result.err, change)
+
+    def test_an_agents_keys_that_restrict_and_do_nothing_yet_are_refused_by_name(self):
+        agent = deploy.Agent("signet", self.folder / "a", deploy.Server("signet", self.folder / "s", port=1))
+        limits = ("fetch_x509_svid", "fetch_jwt_svid", "fetch_x509_bundles", "fetch_jwt_bundles",
+                  "stream_secrets", "fetch_secrets")
+        changes = [({"agent": {"experimental": {"ratelimit": {name: 5}}}}, name) for name in limits]
+        changes += [({"agent": {"experimental": {"require_pq_kem": True}}}, "require_pq_kem"),
+                    ({"agent": {"experimental": {"broker": {"socket_path": "/x"}}}}, "broker"),
+                    ({"agent": {"rebootstrap_mode": "auto"}}, "rebootstrap_mode"),
+                    ({"agent": {"trust_bundle_path": None, "trust_bundle_spiffe_workload_api": "unix:///x"}},
+                     "trust_bundle_spiffe_workload_api"),
+                    ({"telemetry": {"Prometheus": {"port": 9988, "tls": {"cert_file": "x"}}}}, "tls")]
+        for change, word in changes:
+            result, _ = self.validate("agent", deploy.hcl(deploy.merge(agent.settings(None), change)))
+            self.assertEqual(result.code, 1, (change, result))
+            self.assertIn(word, result.out + result.err, change)
+            self.assertNotIn("ignored", result.out + result.err, change)
+        nothing = {"agent": {"experimental": {"require_pq_kem": False, "ratelimit": {"fetch_x509_svid": 0}},
+                             "rebootstrap_mode": "never"}}
+        result, _ = self.validate("agent", deploy.hcl(deploy.merge(agent.settings(None), nothing)))
+        self.assertEqual(result.code, 0, result)
 
     def test_a_key_that_restricts_nothing_may_say_so(self):
         """The default of such a key, written out, is no reason not to start."""
