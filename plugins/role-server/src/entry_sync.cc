@@ -26,7 +26,7 @@ constexpr std::size_t kRevisionPage = 10'000;
 constexpr std::size_t kLongestAnswer = 3 << 20;
 // Where there are more answers than one: short enough to stay in the processor's cache and in
 // memory that is used again, while it goes from here to the socket.
-constexpr std::size_t kPageBytes = 256 << 10;
+constexpr std::size_t kPageBytes = 128 << 10;
 
 // So many entries are looked up, then copied while the processor's cache still has them.
 constexpr std::size_t kLookedUpAtOnce = 128;

@@ -84,9 +84,13 @@ class IndexedEntry {
   void share() const { references_.fetch_add(1, std::memory_order_relaxed); }
   void let_go() const;
 
+  // What a search by ID reads stands first, in one line of the processor's cache.
   mutable std::atomic<std::uint32_t> references_{1};
   const std::uint32_t size_;
   const Text id_;
+  IndexedEntry* next_by_id_ =
+      nullptr;              // in a chain of the table by ID; with the index's mutex held
+  Node* parent_ = nullptr;  // with the index's mutex held
   const Text path_;
   const std::int64_t revision_number_;
   const std::int64_t created_at_;
@@ -98,12 +102,10 @@ class IndexedEntry {
   // With the index's mutex held.
   bool alias_ = false;                    // in the index's list of node aliases
   std::uint8_t generation_ = 0;           // of the load that has seen it last
-  IndexedEntry* next_by_id_ = nullptr;    // in a chain of the table by ID
   IndexedEntry* next_by_path_ = nullptr;  // the same of the table by path, of the first namesake
   Links namesake_;                        // entries with the same SPIFFE ID
   Links sibling_;                         // entries with the same parent
-  Node* parent_ = nullptr;
-  Node* self_ = nullptr;  // the node of its own path, if that is anybody's parent
+  Node* self_ = nullptr;                  // the node of its own path, if that is anybody's parent
 };
 
 inline IndexedPtr::IndexedPtr(const IndexedEntry* entry) : entry_(entry) {

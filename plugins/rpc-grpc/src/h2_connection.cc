@@ -151,7 +151,9 @@ bool H2Connection::crowded() {
 
 void H2Connection::put(std::string_view bytes) {
   std::vector<uint8_t>& buffer = loop_->write_buffer();
-  buffer.insert(buffer.end(), bytes.begin(), bytes.end());
+  // As the vector's own elements: converted one by one it would take ten times as long.
+  const auto* first = reinterpret_cast<const uint8_t*>(bytes.data());
+  buffer.insert(buffer.end(), first, first + bytes.size());
 }
 
 bool H2Connection::write_out() {
