@@ -36,6 +36,7 @@ REQUIRED = [
     "sync",
     "restart",
     "idle",
+    "revisions",
 ]
 CASES = {
     "kill9": ("tests/integration/crash/kill_test.py",

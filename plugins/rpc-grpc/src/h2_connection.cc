@@ -21,6 +21,7 @@ namespace {
 constexpr std::size_t kCrowded = 64 * 1024;     // bytes in the write buffer, then it is written out
 constexpr std::size_t kMaxUnsent = 512 * 1024;  // only TLS's own answers come on top of kCrowded
 constexpr std::size_t kMaxHeldMessages = 8;     // of the greatest size, per connection
+constexpr std::size_t kLoggedPath = 256;        // bytes of what the peer chose
 constexpr int64_t kAgeNoticeNs = 1'000'000'000;
 
 }  // namespace
@@ -203,13 +204,7 @@ void H2Connection::go_away() {
 
 void H2Connection::close(const char* reason) {
   if (std::exchange(closed_, true)) return;
-  if (reason) {
-    const Peer& peer = *connection_->peer;
-    const bool local = peer.abi.transport == SIGNET_RPC_UNIX;
-    service_->owner().host.debug("Connection closed", {{"reason", reason},
-                                                       local ? Field("caller_pid", peer.abi.pid)
-                                                             : Field("caller_addr", peer.address)});
-  }
+  if (reason) service_->owner().host.debug("Connection closed", {{"reason", reason}, caller()});
   loop_->set_deadline(this, INT64_MAX);
   while (first_stream) first_stream->detach();
   if (tls_ && !unsent_) {
@@ -225,6 +220,12 @@ void H2Connection::close(const char* reason) {
   connection_.reset();
 }
 
+Field H2Connection::caller() const {
+  const Peer& peer = *connection_->peer;
+  if (peer.abi.transport == SIGNET_RPC_UNIX) return {"caller_pid", peer.abi.pid};
+  return {"caller_addr", peer.address};
+}
+
 void H2Connection::start_call(int32_t id, bool ended) {
   const std::unique_ptr<H2Request> request = std::move(request_);
   if (!request) return;
@@ -236,7 +237,7 @@ void H2Connection::start_call(int32_t id, bool ended) {
       refusal = {200, SIGNET_UNIMPLEMENTED, service_->unknown_method_words(request->path())};
     }
   }
-  if (refusal.code != SIGNET_OK) return refuse(id, refusal);
+  if (refusal.code != SIGNET_OK) return refuse(id, *request, refusal);
   auto* stream = new H2Stream(this, id, *method, connection_->peer, *request);
   nghttp2_session_set_stream_user_data(session_, id, stream);
   service_->call_began();
@@ -244,7 +245,12 @@ void H2Connection::start_call(int32_t id, bool ended) {
   if (ended) stream->caller_ended();
 }
 
-void H2Connection::refuse(int32_t id, const H2Request::Refusal& refusal) {
+void H2Connection::refuse(int32_t id, const H2Request& request, const H2Request::Refusal& refusal) {
+  service_->owner().host.debug(
+      "Call refused", {{"method", std::string_view(request.path()).substr(0, kLoggedPath)},
+                       {"status", code_name(static_cast<Code>(refusal.code))},
+                       {"reason", std::string_view(refusal.message).substr(0, kLoggedPath)},
+                       caller()});
   H2Headers headers(refusal.http_status);
   headers.add_status(refusal.code, refusal.message, {});
   nghttp2_submit_response(session_, id, headers.data(), headers.size(), nullptr);

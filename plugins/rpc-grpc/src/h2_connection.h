@@ -86,7 +86,8 @@ class H2Connection final : public Watched {
   bool send_wire(std::string_view bytes);
   int64_t end_of_age() const;
   void start_call(int32_t id, bool ended);
-  void refuse(int32_t id, const H2Request::Refusal& refusal);
+  void refuse(int32_t id, const H2Request& request, const H2Request::Refusal& refusal);
+  Field caller() const;  // for the log
   void expired() override;
 
   H2Loop* const loop_;

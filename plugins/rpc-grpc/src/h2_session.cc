@@ -74,7 +74,11 @@ struct H2Callbacks {
     return 0;
   }
 
-  static int on_frame_send(nghttp2_session* session, const nghttp2_frame* frame, void*) {
+  static int on_frame_send(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
+    if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR &&
+        of(user)->trouble_ == nullptr) {
+      of(user)->trouble_ = nghttp2_http2_strerror(frame->goaway.error_code);
+    }
     if (frame->hd.type != NGHTTP2_HEADERS || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return 0;
     const int32_t id = frame->hd.stream_id;
     if (H2Stream* s = stream_of(session, id)) s->trailers_went_out();

@@ -54,6 +54,13 @@ TEST_P(RpcH2, ABadPrefaceEndsTheConnectionAndIsNamed) {
   EXPECT_TRUE(logged("Connection closed reason=Received bad client magic"));
 }
 
+TEST_P(RpcH2, AFrameThatIsNoneEndsTheConnectionAndIsNamed) {
+  Socket s(address(), tls());
+  ASSERT_TRUE(s.send(preface() + std::string(64, '\xff')));
+  EXPECT_TRUE(s.at_end());
+  EXPECT_TRUE(logged("Connection closed reason=FRAME_SIZE_ERROR"));
+}
+
 TEST_P(RpcH2, AConnectionThatSaysNothingIsClosedInTime) {
   const int64_t before = std::exchange(rpc_grpc::h2_preface_timeout_ns, 100'000'000);
   Socket silent(address(), tls());
@@ -73,6 +80,7 @@ TEST_P(RpcH2, OnlyGrpcIsAnswered) {
   EXPECT_NE(answer_to(request(1, "/t.T/No", {}, kEndStream))
                 .find("grpc-status=12\ngrpc-message=unknown method No for service t.T"),
             std::string::npos);
+  EXPECT_TRUE(logged("Call refused method=/t.T/No status=UNIMPLEMENTED reason=unknown method No"));
   Socket s(address(), tls());
   ASSERT_TRUE(s.send(preface() + request(1, "nonsense", {}, kEndStream)));
   EXPECT_EQ(s.next(kReset).body, u32(1)) << "PROTOCOL_ERROR";

@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 from harness import paths
-from harness.case import TestCase, needs_root, needs_signet
+from harness.case import OUR_UID, TestCase, needs_root, needs_signet
 from harness.process import run, wait_until
 
 TD = "spiffe://example.org"
@@ -66,6 +66,30 @@ class Disk(TestCase):
         answers, _ = self.call(server, "spire.api.server.entry.v1.Entry/ListEntries", {
             "output_mask": {"spiffe_id": True}})
         self.assertLessEqual({*kept, "after"}, {e["id"] for e in answers[0]["entries"]})
+
+    def test_an_agent_whose_disk_is_full_goes_on_and_keeps_what_was_there(self):
+        """Its renewals cannot be kept meanwhile: it says so, serves, and catches up."""
+        server = self.server("signet", {"server": {"agent_ttl": "20s"}})
+        server.create_entry("/me", "/node", [OUR_UID])
+        where = self.small_disk(4)
+        agent = self.agent("signet", server, {
+            "agent": {"data_dir": str(where), "experimental": {"sync_interval": "1s"}},
+            "plugins": {"KeyManager disk": {"plugin_data": {"directory": str(where)}}}})
+        self.wait_ids(agent, [f"{TD}/me"])
+        files = {p: p.read_bytes() for p in where.iterdir()}
+        free = os.statvfs(where)
+        (where / "ballast").write_bytes(b"\0" * (free.f_bavail * free.f_bsize))
+        # At half of its life the SVID is to be renewed.
+        wait_until("the failure in the log", lambda: "No space left on device" in agent.process.text(), 30)
+        self.assertEqual(self.ids(agent), [f"{TD}/me"])
+        for path, content in files.items():
+            self.assertEqual(path.read_bytes(), content, path)
+        self.assertEqual({p.name for p in where.iterdir()}, {p.name for p in files} | {"ballast"})
+        (where / "ballast").unlink()
+        agent.process.wait_log("Successfully rotated agent SVID", 30)
+        agent.kill()
+        agent.start(token=None)
+        self.wait_ids(agent, [f"{TD}/me"])
 
     def test_a_folder_that_cannot_be_written_is_named(self):
         """By a read-only file system: root is stopped by nothing less."""
