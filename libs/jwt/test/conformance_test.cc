@@ -1,7 +1,13 @@
 // The numbered rules of the SPIFFE conformance checklist on JWT-SVIDs (25-33), and the texts that
 // the Workload API passes on.
+#include <functional>
+#include <memory>
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 
 #include "crypto/encoding.h"
 #include "jwt/svid.h"
@@ -70,6 +76,74 @@ TEST_F(Conformance, Rule26_OnlyTheListedAlgorithms) {
   EXPECT_EQ(verdict(), "token signature is invalid");
 }
 
+TEST_F(Conformance, Rule26_EachListedAlgorithmWithAKeyOfItsKind) {
+  const auto p521 = EVP_EC_gen("P-521");
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> freed(p521, &EVP_PKEY_free);
+  unsigned char* spki = nullptr;
+  const int size = i2d_PUBKEY(p521, &spki);
+  ASSERT_GT(size, 0);
+  const auto rsa = crypto::PrivateKey::generate(crypto::KeyType::kRsa2048).value();
+  ASSERT_TRUE(keys_
+                  .add(TrustDomain::parse("example.org").value(),
+                       {{"k", key_.public_key().spki(), 0, false},
+                        {"p384", p384_.public_key().spki(), 0, false},
+                        {"p521", crypto::Bytes(spki, spki + size), 0, false},
+                        {"rsa", rsa.public_key().spki(), 0, false}})
+                  .ok());
+  OPENSSL_free(spki);
+  const auto es512 = [&](const std::string& input) {
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
+                                                                          &EVP_MD_CTX_free);
+    crypto::Bytes der(200);
+    std::size_t written = der.size();
+    EXPECT_EQ(EVP_DigestSignInit(context.get(), nullptr, EVP_sha512(), nullptr, p521), 1);
+    EXPECT_EQ(EVP_DigestSign(context.get(), der.data(), &written,
+                             reinterpret_cast<const unsigned char*>(input.data()), input.size()),
+              1);
+    der.resize(written);
+    return crypto::ecdsa_der_to_raw(crypto::KeyType::kEcP521, der).value();
+  };
+  const auto ec = [](const crypto::PrivateKey& key, crypto::Hash hash) {
+    return [&key, hash](const std::string& input) {
+      const auto der = key.sign(hash, crypto::digest(hash, crypto::as_bytes(input))).value();
+      return crypto::ecdsa_der_to_raw(key.type(), der).value();
+    };
+  };
+  const auto with_rsa = [&](crypto::Hash hash, crypto::RsaPadding padding) {
+    return [&rsa, hash, padding](const std::string& input) {
+      return rsa.sign(hash, crypto::digest(hash, crypto::as_bytes(input)), padding).value();
+    };
+  };
+  using crypto::Hash;
+  using crypto::RsaPadding;
+  const struct {
+    const char* alg;
+    const char* kid;
+    std::function<crypto::Bytes(const std::string&)> sign;
+  } cases[] = {
+      {"ES256", "k", ec(key_, Hash::kSha256)},
+      {"ES384", "p384", ec(p384_, Hash::kSha384)},
+      {"ES512", "p521", es512},
+      {"RS256", "rsa", with_rsa(Hash::kSha256, RsaPadding::kPkcs1)},
+      {"RS384", "rsa", with_rsa(Hash::kSha384, RsaPadding::kPkcs1)},
+      {"RS512", "rsa", with_rsa(Hash::kSha512, RsaPadding::kPkcs1)},
+      {"PS256", "rsa", with_rsa(Hash::kSha256, RsaPadding::kPss)},
+      {"PS384", "rsa", with_rsa(Hash::kSha384, RsaPadding::kPss)},
+      {"PS512", "rsa", with_rsa(Hash::kSha512, RsaPadding::kPss)},
+  };
+  for (const auto& signs : cases) {
+    for (const auto& says : cases) {
+      header_["alg"] = says.alg;
+      header_["kid"] = signs.kid;
+      const std::string input = crypto::base64url_encode(crypto::as_bytes(header_.dump())) + "." +
+                                crypto::base64url_encode(crypto::as_bytes(claims_.dump()));
+      const auto judged = judge(input + "." + crypto::base64url_encode(signs.sign(input)));
+      EXPECT_EQ(judged.ok(), &signs == &says) << "signed by " << signs.alg << ", says " << says.alg
+                                              << ": " << judged.status().message();
+    }
+  }
+}
+
 TEST_F(Conformance, Rule27_TypIsJwtOrJoseAndCritIsRefused) {
   header_["typ"] = "JOSE";
   EXPECT_EQ(verdict(), "");
@@ -80,6 +154,18 @@ TEST_F(Conformance, Rule27_TypIsJwtOrJoseAndCritIsRefused) {
   header_["typ"] = "JWT";
   header_["crit"] = {"exp"};
   EXPECT_NE(verdict(), "");
+}
+
+TEST_F(Conformance, Rule27_WeIssueNoHeaderBesides) {
+  SvidParams params{SpiffeId::parse("spiffe://example.org/w").value()};
+  params.audience = {"db"};
+  params.issued_at = kNow;
+  params.expires_at = kNow + std::chrono::minutes(5);
+  params.jti = "a";
+  const std::string token = mint_svid(params, "k", crypto::PrivateKeySigner(key_)).value();
+  const json header = json::parse(
+      crypto::to_string(crypto::base64url_decode(token.substr(0, token.find('.'))).value()));
+  EXPECT_EQ(header, (json{{"alg", "ES256"}, {"kid", "k"}, {"typ", "JWT"}}));
 }
 
 TEST_F(Conformance, Rule28_TheValidatorRequiresAKid) {

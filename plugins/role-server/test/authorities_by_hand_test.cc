@@ -80,6 +80,26 @@ TEST_F(ByHandTest, TaintMarksTheOldOneInTheBundleAndRevokeRemovesIt) {
   EXPECT_EQ(subject_key_id_of(bundle().x509_authorities(0).asn1()), x509());
 }
 
+// Rule 40 of the SPIFFE checklist: the sequence grows with every change of the content, and with
+// nothing else.
+TEST_F(ByHandTest, Rule40_TheSequenceGrowsWithEveryChangeOfTheBundle) {
+  boot([](ServerConfig& config) { config.wit_svids = true; });
+  for (const auto type : {kX509, kJwt, kWit}) {
+    const std::string first = authorities().state(type)->active->authority_id;
+    std::uint64_t sequence = bundle().sequence_number();
+    const auto prepared = authorities().prepare(type);
+    EXPECT_EQ(bundle().sequence_number(), ++sequence) << "published";
+    ASSERT_TRUE(authorities().activate(type, prepared->authority_id));
+    EXPECT_EQ(bundle().sequence_number(), sequence) << "who signs is not in the bundle";
+    ASSERT_TRUE(authorities().taint(type, first));
+    EXPECT_EQ(bundle().sequence_number(), ++sequence) << "tainted";
+    ASSERT_TRUE(authorities().revoke(type, first));
+    EXPECT_EQ(bundle().sequence_number(), ++sequence) << "revoked";
+    EXPECT_FALSE(authorities().revoke(type, first));
+    EXPECT_EQ(bundle().sequence_number(), sequence) << "refused";
+  }
+}
+
 TEST_F(ByHandTest, TheActiveOneCannotBeTakenAway) {
   boot();
   for (const auto type : {kX509, kJwt}) {

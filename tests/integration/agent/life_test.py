@@ -121,6 +121,18 @@ class AgentLife(TestCase):
         self.wait_ids(agent, [f"{TD}/me", f"{TD}/me2"], seconds=30)
         self.assertEqual(agent.stop(), 0)
 
+    def test_until_it_is_ready_callers_are_told_to_come_again(self):
+        """Rule 46 of the SPIFFE checklist: not ready is UNAVAILABLE, never a refusal."""
+        server, agent = self.deploy("signet")
+        agent.kill()
+        server.kill()
+        agent.start(token=None, wait=False)
+        agent.process.wait_log("Failed")
+        self.assertEqual(self.ids(agent), "Unavailable")
+        self.assertNotEqual(agent.cli("healthcheck").code, 0)
+        server.start()
+        self.wait_ids(agent, [f"{TD}/me"], seconds=30)
+
     def test_without_apis_there_is_no_socket(self):
         server = self.server("signet")
         agent = self.agent("signet", server, {"agent": {"disable_workload_api": True,
