@@ -45,6 +45,9 @@ if(SIGNET_SANITIZE)  # a preset sets it: address,undefined or thread
   add_compile_definitions(SIGNET_SANITIZED)  # what compilers define by themselves differs
   add_link_options(-fsanitize=${SIGNET_SANITIZE})
 endif()
+if(SIGNET_FUZZ)
+  add_compile_options(-O1 -fsanitize=fuzzer-no-link)
+endif()
 add_link_options(-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
 
 find_package(Threads REQUIRED)

@@ -223,6 +223,36 @@ TEST(KernelProcess, ReadsPluginDataFilesAgainOnSigusr1) {
   EXPECT_EQ(child.wait(), 0);
 }
 
+// What has not changed is not configured again, nor is a type that the role leaves alone.
+TEST(KernelProcess, LeavesUnchangedAndFixedPluginsAloneOnSigusr1) {
+  TestPrefix prefix{"role-test", "widget-good", "widget-other", "base-one"};
+  const std::string trace = prefix.dir().file("trace");
+  const std::string traced = "trace = \"" + trace + "\"\n";
+  const std::string same = prefix.dir().write("same.conf", traced);
+  const std::string fixed = prefix.dir().write("fixed.conf", traced);
+  const std::string changed = prefix.dir().write("changed.conf", "colour = \"red\"\n");
+  const std::string file = prefix.dir().write(
+      "test.conf",
+      config("", "Widget \"good\" { plugin_data_file = \"" + same +
+                     "\" }\nBase \"one\" { plugin_data_file = \"" + fixed +
+                     "\" }\nWidget \"other\" { plugin_data_file = \"" + changed + "\" }"));
+  Child child(prefix, {"testd", "run", file});
+  ASSERT_TRUE(child.until_out("Role runs")) << child.err();
+  prefix.dir().write("fixed.conf", traced + "colour = \"blue\"\n");
+  prefix.dir().write("changed.conf", "colour = \"blue\"\n");
+  child.signal(SIGUSR1);
+  // Blocks are looked at in their order, the changed one last.
+  ASSERT_TRUE(child.until_out("Plugin reconfigured")) << child.out();
+  EXPECT_THAT(child.out(), HasSubstr("plugin_name=other"));
+  child.signal(SIGTERM);
+  EXPECT_EQ(child.wait(), 0);
+  const std::string log = child.out();
+  EXPECT_EQ(log.find("Plugin reconfigured"), log.rfind("Plugin reconfigured"));
+  const std::string steps = read_text(trace);
+  for (const char* step : {"good configure", "one configure"})
+    EXPECT_EQ(steps.find(step), steps.rfind(step)) << steps;
+}
+
 TEST(KernelProcess, ReopensItsLogFileOnSigusr2) {
   TestPrefix prefix{"role-test", "widget-good"};
   const std::string log = prefix.dir().file("log");

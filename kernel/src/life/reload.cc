@@ -132,7 +132,8 @@ void Supervisor::reread_data_files() {
   for (const auto& run : runs()) {
     for (std::size_t i = 0; i < run->blocks.size(); ++i) {
       PluginBlock next = run->blocks[i];
-      if (next.data_file.empty()) continue;
+      const RoleInfo::Type* const type = run->role.type(next.type);
+      if (next.data_file.empty() || type == nullptr || !type->reread) continue;
       if (const Status s = read_data_file(next); !s.ok()) {
         run->scope->write(
             SIGNET_LOG_ERROR, "Failed to reconfigure plugin",

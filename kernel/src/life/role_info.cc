@@ -24,7 +24,7 @@ Result<RoleInfo> parse_role_info(std::string_view json) {
     if (root.contains("types")) {
       for (const auto& [name, rule] : root.at("types").items()) {
         info.types.push_back({name, rule.at("service").get<std::string>(), rule.value("min", 0u),
-                              rule.value("max", 0u)});
+                              rule.value("max", 0u), rule.value("reread", true)});
       }
     }
     if (root.contains("later"))

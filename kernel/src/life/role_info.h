@@ -17,7 +17,8 @@ struct RoleInfo {
     std::string name;     // "KeyManager"
     std::string service;  // "signet.key_manager/1"
     unsigned min = 0;
-    unsigned max = 0;  // 0: any number
+    unsigned max = 0;    // 0: any number
+    bool reread = true;  // on SIGUSR1, when its plugin_data_file has changed
   };
   std::string block;
   std::string scope;

@@ -24,7 +24,7 @@ namespace {
 const char kDescription[] = R"({
   "block": "test", "scope": "test", "share": ["realm"], "drain_seconds": 2, "confine_writes": true,
   "types": {"Widget": {"service": "test.widget/1", "min": 1, "max": 4},
-            "Base": {"service": "test.base/1"}, "Loop": {"service": "test.loop/1", "max": 1}},
+            "Base": {"service": "test.base/1", "reread": false}, "Loop": {"service": "test.loop/1", "max": 1}},
   "later": {"Gadget": "no Gadget plugin exists yet"},
   "valid_text": "test configuration file is valid.", "invalid_text": "test configuration file is invalid:"})";
 

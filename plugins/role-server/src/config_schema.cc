@@ -123,7 +123,7 @@ const char kRoleDescription[] = R"json({
   "invalid_text": "SPIRE server configuration file is invalid:",
   "share": ["trust_domain", "data_dir", "datastore_task"],
   "types": {
-    "DataStore": {"service": "signet.datastore/1", "min": 1, "max": 1},
+    "DataStore": {"service": "signet.datastore/1", "min": 1, "max": 1, "reread": false},
     "KeyManager": {"service": "signet.key_manager/1", "min": 1, "max": 1},
     "BundlePublisher": {"service": "signet.bundle_publisher/1", "min": 0},
     "Federation": {"service": "signet.bundle_source/1", "min": 0, "max": 1},

@@ -27,6 +27,7 @@ extern "C" {
  * block: the top-level block that names the role in a file and holds log_level, log_file,
  * log_format. types: the plugin blocks; `Type "some_name"` loads <type in lower case>-some-name.so
  * unless plugin_cmd says another. share: keys of the block given to all plugins of the scope.
+ * A type with "reread": false keeps its data when SIGUSR1 has the plugin_data_files read again.
  * later: block types that are accepted with one warning that gives the reason.
  * capabilities: those of capabilities(7) that a process of this role keeps if it has them; it
  * gives up all others before it reads its file. confine_writes: once all are configured the process
