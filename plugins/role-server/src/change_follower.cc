@@ -18,7 +18,11 @@ constexpr std::chrono::seconds kTellPeriod{1};
 
 Status ChangeFollower::start() {
   pause_ = kFirstPause;
-  SIGNET_RETURN_IF_ERROR(load());
+  if (const Status first = load_first(); !first.ok()) {
+    // A replica may break off a long read, or lag too far.
+    host_.log_status(LogLevel::kWarn, "Loading what may be stale failed; loading anew", first);
+    SIGNET_RETURN_IF_ERROR(load());
+  }
   tell();
   SIGNET_RETURN_IF_ERROR(watch());
   return tick_.start_every(host_, kTick, [this] { tick(); });
@@ -137,23 +141,53 @@ void ChangeFollower::tell() {
                    details.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
+// A restart reads everything, so from a replica where there is one; what that lacks is in the log.
+Status ChangeFollower::load_first() {
+  std::uint64_t revision = 0;
+  {
+    SIGNET_TRY(auto tx, datastore_.read_stale());
+    SIGNET_RETURN_IF_ERROR(reload_all(tx));
+    SIGNET_TRY(revision, tx.commit());
+  }
+  const std::int64_t now = host_.monotonic_ns();
+  SIGNET_TRY(const std::uint64_t latest, datastore_.latest(INT64_MAX));
+  loaded(revision, latest, now);
+  if (claim()) run();
+  std::lock_guard lock(mutex_);
+  return cursor_ >= latest_ && !reload_
+             ? Status()
+             : Status::unavailable("the changes since what was read first cannot be read");
+}
+
 Status ChangeFollower::load() {
   // The revision is read first: a change that comes between the two reads is seen again, which
   // does no harm, and never missed.
   const std::int64_t now = host_.monotonic_ns();
   SIGNET_TRY(const std::uint64_t revision, datastore_.latest(INT64_MAX));
   SIGNET_TRY(auto tx, datastore_.read());
+  SIGNET_RETURN_IF_ERROR(reload_all(tx));
+  loaded(revision, revision, now);
+  return {};
+}
+
+Status ChangeFollower::reload_all(Transaction& tx) {
   for (ChangeSubscriber* subscriber : subscribers_) {
     SIGNET_RETURN_IF_ERROR(subscriber->reload(tx));
   }
+  return {};
+}
+
+// `latest` is what the datastore answered when it was asked at `asked_ns`.
+void ChangeFollower::loaded(std::uint64_t revision, std::uint64_t latest, std::int64_t asked_ns) {
   std::lock_guard lock(mutex_);
   // Not the greater one: the views may have held what the datastore has lost.
-  cursor_ = latest_ = revision;
-  reload_ = false;
-  asked_ns_ = now;
-  answer_ = revision;
+  cursor_ = revision;
+  latest_ = latest;
+  // Ahead of the datastore is a replica of what that once was.
+  reload_ = revision > latest;
+  asked_ns_ = asked_ns;
+  answer_ = latest;
   note_age();
-  return {};
 }
 
 void ChangeFollower::committed(std::uint64_t revision) {

@@ -103,7 +103,10 @@ class ChangeFollower {
  private:
   static constexpr std::chrono::seconds kLive{1};
 
+  Status load_first();
   Status load();
+  Status reload_all(Transaction& tx);
+  void loaded(std::uint64_t revision, std::uint64_t latest, std::int64_t asked_ns);
   Status watch();
   void watch_ended(const Status& status);
   void tick();

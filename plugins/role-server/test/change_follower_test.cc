@@ -87,6 +87,65 @@ TEST_F(ChangeFollowerTest, LoadsWhatIsThere) {
   EXPECT_EQ(view_.reloads, 1);
 }
 
+TEST_F(ChangeFollowerTest, LoadsFromAReplicaAndTheRestFromTheLog) {
+  put("a", "1");
+  put("b", "1");
+  host_.store().keep_replica();
+  put("a", "2");
+  put("c", "1");
+  erase("b");
+  start();
+  EXPECT_EQ(view_.bodies, (Bodies{{"a", "2"}, {"c", "1"}}));
+  EXPECT_EQ(view_.reloads, 1);
+  EXPECT_EQ(host_.store().stale_reads, 1);
+  EXPECT_EQ(follower_.age(), std::chrono::nanoseconds(0)) << "it knows what the datastore knows";
+  put("c", "2");
+  pass(2);
+  EXPECT_EQ(view_.bodies, (Bodies{{"a", "2"}, {"c", "2"}}));
+}
+
+TEST_F(ChangeFollowerTest, AReplicaThatTheLogNoLongerReachesOrThatIsAheadIsNotUsed) {
+  put("a", "1");
+  host_.store().keep_replica();
+  put("a", "2");
+  put("a", "3");
+  host_.store().forget_log();
+  start();
+  EXPECT_EQ(view_.bodies, (Bodies{{"a", "3"}}));
+  EXPECT_EQ(view_.reloads, 2);
+
+  testing::QuietHost restored;
+  auto store = *Datastore::acquire(restored.host());
+  const auto put_there = [&](const std::string& body) {
+    auto tx = store.write();
+    Record record;
+    record.kind = "meta";
+    record.id = "a";
+    record.body = body;
+    ASSERT_TRUE(tx->put(record).ok());
+    ASSERT_TRUE(tx->commit().ok());
+  };
+  put_there("1");
+  restored.store().lose([&] { put_there("lost"); });
+  restored.store().keep_replica();
+  restored.store().fail_over();
+  View view;
+  ChangeFollower follower(restored.host(), store);
+  follower.subscribe(&view);
+  ASSERT_TRUE(follower.start().ok());
+  EXPECT_EQ(view.bodies, (Bodies{{"a", "1"}}));
+}
+
+TEST_F(ChangeFollowerTest, AStartThatCannotCatchUpLoadsEverything) {
+  put("a", "1");
+  host_.store().keep_replica();
+  put("a", "2");
+  host_.store().fail_changes = 1;
+  start();
+  EXPECT_EQ(view_.bodies, (Bodies{{"a", "2"}}));
+  EXPECT_EQ(view_.reloads, 2);
+}
+
 TEST_F(ChangeFollowerTest, WatchesAgainWhenTheWatchEndsAndMissesNothing) {
   start();  // the fake's watch is over at once
   put("a", "1");

@@ -34,9 +34,15 @@ class MemoryDatastore {
   static const signet_datastore* table() {
     static const signet_datastore kTable = {
         sizeof(signet_datastore), 0,
-        [](signet_instance* i, signet_call*, std::uint32_t, signet_tx** out) -> signet_status {
+        [](signet_instance* i, signet_call*, std::uint32_t mode, signet_tx** out) -> signet_status {
           if (self(i)->away) return SIGNET_UNAVAILABLE;
-          *out = reinterpret_cast<signet_tx*>(new Tx{*self(i), self(i)->records_, {}});
+          if (mode == SIGNET_TX_READ_STALE) ++self(i)->stale_reads;
+          const auto& replica = self(i)->replica_;
+          const bool stale = mode == SIGNET_TX_READ_STALE && replica;
+          *out = reinterpret_cast<signet_tx*>(new Tx{*self(i),
+                                                     stale ? replica->first : self(i)->records_,
+                                                     {},
+                                                     stale ? replica->second : self(i)->revision_});
           return SIGNET_OK;
         },
         [](signet_tx* t, signet_call* c, signet_str kind, signet_str id) -> signet_status {
@@ -72,12 +78,12 @@ class MemoryDatastore {
           }
           if (!owned->changed.empty()) {
             owned->store.records_ = owned->records;
-            ++owned->store.revision_;
+            owned->read_at = ++owned->store.revision_;
             for (const auto& [key, deleted] : owned->changed) {
               owned->store.log_[key] = {owned->store.revision_, deleted};
             }
           }
-          *revision = owned->store.revision_;
+          *revision = owned->read_at;
           return SIGNET_OK;
         },
         [](signet_tx* t) { delete &tx(t); },
@@ -132,6 +138,9 @@ class MemoryDatastore {
     lost_ = {records, log, revision};
   }
   void fail_over() { std::tie(records_, log_, revision_) = lost_; }
+  /// From now on what may be stale is as old as this moment.
+  void keep_replica() { replica_.emplace(records_, revision_); }
+  int stale_reads = 0;
   /// The log forgets what lies before; a reader from there is told to load everything.
   void forget_log() { log_start_ = revision_; }
 
@@ -141,6 +150,7 @@ class MemoryDatastore {
     MemoryDatastore& store;
     Records records;
     std::vector<std::pair<Key, bool>> changed;  // whether it was deleted
+    std::uint64_t read_at;
 
     signet_status put(signet_record& record) {
       const Key key{std::string(view(record.kind)), std::string(view(record.id))};
@@ -242,6 +252,7 @@ class MemoryDatastore {
   Records records_;
   Log log_;
   std::tuple<Records, Log, std::uint64_t> lost_;  // the state without what is to be lost
+  std::optional<std::pair<Records, std::uint64_t>> replica_;
   std::uint64_t log_start_ = 0;
   std::uint64_t revision_ = 0;
   std::uint64_t row_ = 0;

@@ -1,6 +1,7 @@
 """The whole server on PostgreSQL: entries, restarts, a database that goes away, two servers."""
 
 import json
+import re
 import time
 import unittest
 
@@ -45,6 +46,34 @@ class OnPostgres(TestCase):
                                       "-selector", "unix:user:b").code == 0)
         self.assertEqual(self.listed(server), {"/a", "/b"})
         self.assertEqual(server.process.terminate(), 0)
+
+    def test_a_restart_reads_from_the_replica_and_knows_what_that_lacks(self):
+        """A copy that is never brought up to date stands for a replica that lags far behind."""
+        server = self.server("signet", self.over())
+        ids = {name: self.create(server, name) for name in ("kept", "deleted", "changed")}
+        server.stop()
+        self.database.sql("CREATE DATABASE behind TEMPLATE signet")
+        server.start()
+        self.create(server, "new")
+        server.must("entry", "delete", "-entryID", ids["deleted"])
+        server.must("entry", "update", "-entryID", ids["changed"], "-spiffeID",
+                    "spiffe://example.org/changed-too", "-parentID", "spiffe://example.org/node",
+                    "-selector", "unix:user:x")
+        server.stop()
+        server.over = self.over(ro_connection_string=self.database.where("behind"))
+        server.start()
+        # Listed from the datastore; what an agent may have comes from what was loaded.
+        self.assertEqual(self.listed(server), {"/kept", "/changed-too", "/new"})
+        agent = self.agent("signet", server)
+        wait_until("the agent's entries", lambda: agent.process.text().count("SVID updated") >= 4)
+        served = set(re.findall(r'SVID updated.*spiffe_id="spiffe://example.org(/[^"]*)"', agent.process.text()))
+        self.assertEqual(served, {"/kept", "/changed-too", "/new", "/node"})
+        # PostgreSQL's statistics come a moment later.
+        read = ("SELECT coalesce(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)), 0) "
+                "FROM pg_stat_user_tables WHERE relname <> 'counter'")
+        wait_until("the entries to have been read from the replica",
+                   lambda: int(self.database.sql(read, "behind")) >= 3)
+        self.assertNotIn("Loading what may be stale failed", server.process.text())
 
     def test_a_database_that_is_away_fails_writes_quickly_and_comes_back(self):
         server = self.server("signet", self.over())
