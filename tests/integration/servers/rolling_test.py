@@ -1,5 +1,7 @@
 """Servers behind one name: agents spread, move on when a server ends, and come back to it."""
 
+import base64
+import json
 import os
 import time
 import unittest
@@ -46,6 +48,35 @@ class RollingRestart(SeveralServers):
         self.assertEqual(verified["refused"], 0)
         write_figures({"agents": AGENTS, "connections": spread, "failover_seconds_max": round(slowest, 2),
                        **verified})
+
+    def test_one_of_three_leaves_for_good(self):
+        """Its agents go on at the others, what it signed is good until it ends, and it signs no more."""
+        self.begin({"server": {"default_x509_svid_ttl": "20s", "default_jwt_svid_ttl": "20s"}})
+        self.servers[0].create_entry("/me", "/node", [f"unix:uid:{os.geteuid()}"])
+        agents = self.agents_at([ALL] * 6, {"agent": {"experimental": {"connection_age": "2s"}}})
+        self.verify_across(agents, 50)
+        leaving = self.servers[1]
+        mine = self.active_authority(leaving)
+        bundle = self.bundle(self.servers[0])
+        self.assertIn("signs no more", leaving.must("leave").out)
+        self.assertEqual(self.bundle(self.servers[0])["keys"], bundle["keys"], "what it signed still verifies")
+        wait_until("the agents to be elsewhere", lambda: self.connections()[1] == 0, 30, 0.1)
+        self.assertEqual(leaving.stop(), 0)
+        # One life of everything that it signed.
+        seen = self.tally()["x509"]
+        time.sleep(22)
+        self.check_verifier("after it left")
+        self.assertGreater(self.tally()["x509"], seen + 100)
+        for agent in agents:
+            _, lines = self.probe("fetch-x509", "-socket", agent.socket)
+            for svid in lines[0]["svids"]:  # its authority key ID is in it as it is
+                self.assertNotIn(bytes.fromhex(mine), base64.b64decode(svid["leaf"]))
+        verified = self.finish_verifier()
+        self.assertEqual(verified["refused"], 0)
+
+    def active_authority(self, server):
+        shown = json.loads(server.must("localauthority", "x509", "show", "-output", "json").out)
+        return shown["active"]["authority_id"]
 
 
 if __name__ == "__main__":
