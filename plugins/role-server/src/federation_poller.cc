@@ -121,7 +121,9 @@ void FederationPoller::tick() {
   std::unique_lock lock(mutex_);
   const bool changed = reconcile_wanted_;
   const std::int64_t now = host_.monotonic_ns();
-  const bool tell = health_stale_ && now - health_told_ns_ >= ns(kHealthPeriod);
+  // Ages grow also while nothing is polled.
+  const bool tell =
+      (health_stale_ || !peers_.empty()) && now - health_told_ns_ >= ns(kHealthPeriod);
   if (tell) {
     health_stale_ = false;
     health_told_ns_ = now;

@@ -3,6 +3,7 @@
 #include "federation_poller.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "server_fakes.h"
 #include "x509/bundle_json.h"
@@ -148,6 +149,41 @@ TEST_F(FederationPollerTest, ARelationshipIsPolledAtOnceAndItsBundleStored) {
   EXPECT_EQ(source_.asked[0], (FederatedDomain{"peer.org", "https://peer.org", ""}));
   EXPECT_EQ(sequence_of("peer.org"), 7u);
   EXPECT_EQ(bundles_.find("peer.org")->message.refresh_hint(), 20);
+}
+
+TEST_F(FederationPollerTest, TellsTheAgeOfABundleAndWhatFailedLast) {
+  const signet_host* const host = host_.host().abi();
+  const auto told = [&] {
+    const auto health = testing::QuietHost::health(host, "federation");
+    EXPECT_TRUE(health.live && health.ready) << "what is known goes on to be served";
+    return nlohmann::json::parse(health.details)["peer.org"];
+  };
+  // Told every five seconds.
+  const auto age = [&] {
+    const double gauge =
+        testing::QuietHost::metric(host, "bundle_manager.federated_bundle.age_seconds");
+    EXPECT_EQ(told()["age_seconds"], gauge);
+    return gauge;
+  };
+  source_.answer = document(1, 300);
+  start();
+  federate("peer.org");
+  host_.pass(6);
+  EXPECT_GT(age(), 0);
+  EXPECT_LE(age(), 6);
+  host_.pass(200);
+  EXPECT_GT(age(), 200) << "it grows while nothing is polled";
+  EXPECT_EQ(told()["failures"], 0);
+  source_.answer.clear();
+  host_.pass(420);
+  EXPECT_GT(age(), 620);
+  EXPECT_GT(told()["failures"], 0);
+  EXPECT_NE(told()["error"].get<std::string>().find("nobody answers"), std::string::npos);
+  source_.answer = document(2, 300);
+  host_.pass(310);
+  EXPECT_LT(age(), 310);
+  EXPECT_EQ(told()["failures"], 0);
+  EXPECT_FALSE(told().contains("error"));
 }
 
 TEST_F(FederationPollerTest, Rule65PollsAtTheRefreshHint) {

@@ -300,8 +300,15 @@ class QuietHost {
     std::string details;
   };
   /// What was last told of a subsystem, and of a metric.
-  Health health(const std::string& subsystem) const { return told_of(&host_).health[subsystem]; }
-  double metric(const std::string& name) const { return told_of(&host_).metrics[name]; }
+  Health health(const std::string& subsystem) const { return health(&host_, subsystem); }
+  double metric(const std::string& name) const { return metric(&host_, name); }
+  /// The same told by a host that borrows this one's services.
+  static Health health(const signet_host* host, const std::string& subsystem) {
+    return told_of(host).health[subsystem];
+  }
+  static double metric(const signet_host* host, const std::string& name) {
+    return told_of(host).metrics[name];
+  }
   MemoryDatastore& store() { return store_; }
   fakes::MemoryKeys& keys() { return keys_; }
 
