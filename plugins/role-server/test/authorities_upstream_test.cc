@@ -104,6 +104,7 @@ TEST_F(AuthoritiesUpstreamTest, TheRootOfTheOldAuthorityIsTaintedAndRevokedByHan
   ASSERT_TRUE(authorities().activate(kX509, prepared->authority_id));
   EXPECT_EQ(authorities().revoke_upstream(first).status().code(), Code::kInternal) << "untainted";
   ASSERT_TRUE(authorities().taint_upstream(first));
+  EXPECT_EQ(authorities().taint_upstream(first).status().code(), Code::kInternal) << "twice";
   EXPECT_TRUE(bundle().x509_authorities(0).tainted());
   EXPECT_EQ(*authorities().revoke_upstream(first), first);
   EXPECT_EQ(bundle().x509_authorities_size(), 1);
