@@ -83,8 +83,9 @@ function(signet_add_library name)
   cmake_parse_arguments(A "" "" "SOURCES;LIBS;PRIVATE_LIBS" ${ARGN})
   add_library(signet-${name} STATIC ${A_SOURCES})
   add_library(signet::${name} ALIAS signet-${name})
-  target_include_directories(signet-${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/include
-                             PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
+  target_include_directories(signet-${name}
+    PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
+    PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
   target_link_libraries(signet-${name} PUBLIC ${A_LIBS} PRIVATE ${A_PRIVATE_LIBS})
   signet_unity(signet-${name})
 endfunction()
@@ -116,6 +117,9 @@ function(signet_add_plugin name)
     -Wl,--exclude-libs,ALL -Wl,-z,nodelete)
   if(NOT SIGNET_SANITIZE)
     target_link_options(${name} PRIVATE -Wl,-z,defs)
+  endif()
+  if(CMAKE_CURRENT_SOURCE_DIR MATCHES "^${CMAKE_SOURCE_DIR}/plugins/")
+    set_property(GLOBAL APPEND PROPERTY SIGNET_PLUGINS ${name})  # installed; examples are not
   endif()
   # The loader's trust walk refuses group-writable files, whatever the builder's umask was.
   add_custom_command(TARGET ${name} POST_BUILD COMMAND chmod 0755 $<TARGET_FILE:${name}>
