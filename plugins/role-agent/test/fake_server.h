@@ -93,6 +93,7 @@ class FakeServer final : public ServerApi {
   bool reattestable = false;
   std::chrono::seconds agent_ttl{3600};
   int syncs = 0, mints = 0, jwts = 0, attests = 0, renewals = 0;
+  std::chrono::seconds ahead{0};  // of the agent's clock
   std::size_t svids = 0, entries_sent = 0;
 
   types::Entry& add(types::Entry e) { return entries[e.id()] = std::move(e); }
@@ -103,13 +104,13 @@ class FakeServer final : public ServerApi {
     b.clear_jwt_authorities();
     *b.add_jwt_authorities() = own.jwt_authorities(0);
     b.add_x509_authorities()->set_asn1(
-        crypto::to_string(Authority::make(name, host_.unix_seconds()).certificate.der()));
+        crypto::to_string(Authority::make(name, now()).certificate.der()));
     return b;
   }
   /// Makes the current X.509 authority tainted and signs with a new one.
   void rotate_with_taint() {
     own.mutable_x509_authorities(0)->set_tainted(true);
-    ca_ = Authority::make("example.org", host_.unix_seconds());
+    ca_ = Authority::make("example.org", now());
     own.add_x509_authorities()->set_asn1(crypto::to_string(ca_.certificate.der()));
   }
 
@@ -180,8 +181,8 @@ class FakeServer final : public ServerApi {
       EXPECT_TRUE(csr.ok());
       const std::string id = "spiffe://example.org" + found->second.spiffe_id().path();
       EXPECT_EQ(csr->uris(), std::vector<std::string>{id});
-      result->mutable_svid()->add_cert_chain(crypto::to_string(
-          ca_.issue(id, csr->public_key().spki(), host_.unix_seconds(), x509_ttl)));
+      result->mutable_svid()->add_cert_chain(
+          crypto::to_string(ca_.issue(id, csr->public_key().spki(), now(), x509_ttl)));
       if (!intermediate.empty()) result->mutable_svid()->add_cert_chain(intermediate);
       ++svids;
     }
@@ -194,7 +195,7 @@ class FakeServer final : public ServerApi {
     if (refuse_jwt.contains(request.entry_id())) return Status::not_found("entry not found");
     const types::Entry& e = entries.at(request.entry_id());
     types::JWTSVID out;
-    out.set_issued_at(host_.unix_seconds());
+    out.set_issued_at(now());
     out.set_expires_at(out.issued_at() + jwt_ttl.count());
     out.set_token(token("spiffe://example.org" + e.spiffe_id().path(),
                         {request.audience().begin(), request.audience().end()}));
@@ -202,7 +203,7 @@ class FakeServer final : public ServerApi {
   }
   /// A token of any trust domain, signed by "kid-1".
   std::string token(const std::string& id, std::vector<std::string> audience) const {
-    const std::int64_t now = host_.unix_seconds();
+    const std::int64_t now = this->now();
     jwt::SvidParams params{SpiffeId::parse(id).value(),
                            std::move(audience),
                            x509::from_unix(now),
@@ -258,12 +259,12 @@ class FakeServer final : public ServerApi {
     std::deque<entry_v1::SyncAuthorizedEntriesResponse> answers_;
   };
 
+  std::int64_t now() const { return host_.unix_seconds() + ahead.count(); }
   Result<types::X509SVID> agent_svid(const std::string& csr) {
     SIGNET_TRY(const auto parsed, x509::Csr::parse_and_verify(crypto::as_bytes(csr)));
     types::X509SVID out;
-    out.add_cert_chain(
-        crypto::to_string(ca_.issue("spiffe://example.org/spire/agent/test",
-                                    parsed.public_key().spki(), host_.unix_seconds(), agent_ttl)));
+    out.add_cert_chain(crypto::to_string(ca_.issue("spiffe://example.org/spire/agent/test",
+                                                   parsed.public_key().spki(), now(), agent_ttl)));
     return out;
   }
 

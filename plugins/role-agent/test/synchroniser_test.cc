@@ -73,6 +73,34 @@ TEST(Synchroniser, OpenStreamsSeeARotationBeforeTheSvidExpires) {
   EXPECT_LE(call->count(), 6u);
 }
 
+// The agent's clock is two hours wrong at its start and is then corrected: soon everything is as if
+// it had been right.
+TEST(Synchroniser, AClockThatWasTwoHoursWrongDoesNoLastingDamage) {
+  for (const seconds ahead : {seconds(7200), seconds(-7200)}) {
+    Rig rig;
+    rig.server.ahead = ahead;
+    rig.server.add(entry("1", "/me", {"unix:uid:0"}));
+    rig.start();
+    rig.host.advance(seconds(60));
+    rig.host.set_forward(ahead);
+    rig.server.ahead = seconds(0);
+    rig.host.advance(2 * rig.config.sync_interval + seconds(30));
+    const auto call = rig.x509();
+    ASSERT_EQ(call->code(), Code::kOk) << ahead.count() << ": " << call->words();
+    const auto response = call->message<Response>(0);
+    const auto chain =
+        x509::Certificate::parse_concatenated(crypto::as_bytes(response.svids(0).x509_svid()));
+    const std::int64_t now = rig.host.unix_seconds();
+    EXPECT_LE(x509::to_unix(chain->front().not_before()), now);
+    EXPECT_GT(x509::to_unix(chain->front().not_after()), now + 600);
+    // Nothing is made again and again.
+    const std::size_t made = rig.server.svids;
+    rig.host.advance(seconds(300));
+    EXPECT_LE(rig.server.svids, made + 1) << ahead.count();
+    EXPECT_EQ(rig.fetch_jwt({"a"})->code(), Code::kOk);
+  }
+}
+
 TEST(Synchroniser, KeepsServingWhileTheServerIsAway) {
   Rig rig;
   rig.server.add(entry("1", "/me", {"unix:uid:0"}));

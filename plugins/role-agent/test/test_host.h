@@ -77,6 +77,8 @@ class TestHost {
     }
   }
   /// Moves both clocks, stopping at each timer on the way.
+  /// Somebody sets the clock.
+  void set_forward(std::chrono::seconds by) { wall_ns_ += std::chrono::nanoseconds(by).count(); }
   void advance(std::chrono::nanoseconds by) {
     const std::int64_t until = monotonic_ns_ + by.count();
     while (true) {
