@@ -271,6 +271,24 @@ TEST(KernelProcess, ReopensItsLogFileOnSigusr2) {
   EXPECT_EQ(child.wait(), 0);
 }
 
+TEST(KernelProcess, ADrainThatHangsIsLeftAtTheRolesLimit) {
+  TestPrefix prefix{"role-test", "widget-good"};
+  const std::string trace = prefix.dir().file("trace");
+  const std::string file =
+      prefix.dir().write("test.conf", config("", "Widget \"good\" { plugin_data { trace = \"" +
+                                                     trace + "\"\n hang_in = \"drain\" } }"));
+  Child child(prefix, {"testd", "run", file});
+  ASSERT_TRUE(child.until_out("Role runs")) << child.err();
+  const auto began = std::chrono::steady_clock::now();
+  child.signal(SIGTERM);
+  EXPECT_EQ(child.wait(), 0);
+  const auto took = std::chrono::steady_clock::now() - began;
+  EXPECT_GE(took, std::chrono::milliseconds(1900));  // the test's role gives two seconds
+  EXPECT_LT(took, std::chrono::seconds(10));
+  EXPECT_THAT(child.out(), HasSubstr("Plugin did not drain"));
+  EXPECT_THAT(read_text(trace), HasSubstr("good drain\ngood stop\n"));
+}
+
 TEST(KernelProcess, ASecondSigtermDoesNotWait) {
   TestPrefix prefix{"role-test", "widget-good"};
   const std::string trace = prefix.dir().file("trace");
