@@ -17,15 +17,15 @@ class RpcH2 : public TransportTest {
         (listener_->unary<Raw, Raw>("/t.T/Echo", [](ServerCall&, const Raw& r) -> Result<Raw> {
           return r;
         })).ok());
-    EXPECT_TRUE(
-        (listener_->stream<Raw>("/t.T/Wait", [this](std::shared_ptr<ServerCall> c, const Raw& r) {
-          ++begun_;
-          c->on_done = [this] { ++ended_; };
-          if (!r.bytes.empty()) {
-            EXPECT_TRUE(c->send_message(Raw{r.bytes}).ok());
-          }
-          if (r.bytes.size() > 1) c->finish(Status());
-        })).ok());
+    EXPECT_TRUE((listener_->stream<Raw>("/t.T/Wait", [this](const std::shared_ptr<ServerCall>& c,
+                                                            const Raw& r) {
+                  ++begun_;
+                  c->on_done = [this] { ++ended_; };
+                  if (!r.bytes.empty()) {
+                    EXPECT_TRUE(c->send_message(Raw{r.bytes}).ok());
+                  }
+                  if (r.bytes.size() > 1) c->finish(Status());
+                })).ok());
     EXPECT_TRUE(listener_->serve().ok());
   }
   ~RpcH2() override { listener_->close(1s).ok(); }
