@@ -271,12 +271,18 @@ TEST(KernelProcess, ReopensItsLogFileOnSigusr2) {
   EXPECT_EQ(child.wait(), 0);
 }
 
+// The file of a role whose widget hangs in a step of its life.
+std::string hanging_in(const TestPrefix& prefix, const std::string& trace,
+                       const std::string& step) {
+  return prefix.dir().write("test.conf",
+                            config("", "Widget \"good\" { plugin_data { trace = \"" + trace +
+                                           "\"\n hang_in = \"" + step + "\" } }"));
+}
+
 TEST(KernelProcess, ADrainThatHangsIsLeftAtTheRolesLimit) {
   TestPrefix prefix{"role-test", "widget-good"};
   const std::string trace = prefix.dir().file("trace");
-  const std::string file =
-      prefix.dir().write("test.conf", config("", "Widget \"good\" { plugin_data { trace = \"" +
-                                                     trace + "\"\n hang_in = \"drain\" } }"));
+  const std::string file = hanging_in(prefix, trace, "drain");
   Child child(prefix, {"testd", "run", file});
   ASSERT_TRUE(child.until_out("Role runs")) << child.err();
   const auto began = std::chrono::steady_clock::now();
@@ -292,9 +298,7 @@ TEST(KernelProcess, ADrainThatHangsIsLeftAtTheRolesLimit) {
 TEST(KernelProcess, ASecondSigtermDoesNotWait) {
   TestPrefix prefix{"role-test", "widget-good"};
   const std::string trace = prefix.dir().file("trace");
-  const std::string file =
-      prefix.dir().write("test.conf", config("", "Widget \"good\" { plugin_data { trace = \"" +
-                                                     trace + "\"\n hang_in = \"stop\" } }"));
+  const std::string file = hanging_in(prefix, trace, "stop");
   Child child(prefix, {"testd", "run", file});
   ASSERT_TRUE(child.until_out("Role runs")) << child.err();
   child.signal(SIGTERM);
@@ -306,9 +310,7 @@ TEST(KernelProcess, ASecondSigtermDoesNotWait) {
 TEST(KernelProcess, SigtermEndsAStartThatHangs) {
   TestPrefix prefix{"role-test", "widget-good"};
   const std::string trace = prefix.dir().file("trace");
-  const std::string file =
-      prefix.dir().write("test.conf", config("", "Widget \"good\" { plugin_data { trace = \"" +
-                                                     trace + "\"\n hang_in = \"start\" } }"));
+  const std::string file = hanging_in(prefix, trace, "start");
   Child child(prefix, {"testd", "run", file});
   ASSERT_TRUE(Child::until([&] { return read_text(trace); }, "good start"));
   child.signal(SIGTERM);

@@ -1,4 +1,4 @@
-"""An agent's first trust bundle: from a file, an https URL, or whoever listens on a Unix socket."""
+"""An agent's first trust bundle that is no file: from an https URL, or whoever listens on a Unix socket."""
 
 import http.server
 import os
@@ -30,10 +30,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
-
-
-class UnixServer(socketserver.ThreadingUnixStreamServer):
-    pass
 
 
 @needs_signet
@@ -99,7 +95,7 @@ class Bootstrap(TestCase):
         server = self.served()
         (self.folder / "b").mkdir()
         path = self.folder / "b" / "bundle.sock"
-        giver = self.serve(UnixServer(str(path), Handler), server.must("bundle", "show").out)
+        giver = self.serve(socketserver.ThreadingUnixStreamServer(str(path), Handler), server.must("bundle", "show").out)
         agent = self.agent_from(server, trust_bundle_url="http://localhost/the/bundle?site=b",
                                 trust_bundle_unix_socket=str(path))
         agent.start()

@@ -5,7 +5,7 @@ import re
 import subprocess
 import unittest
 
-from harness import paths
+from harness import paths, tutorial
 from harness.case import TestCase, needs_signet
 from harness.deploy import argv
 from harness.process import run, wait_until
@@ -96,12 +96,8 @@ class Documents(TestCase):
     @needs_signet
     def test_the_plugin_of_writing_a_plugin_works(self):
         """Its code as it stands there, built by the command that stands there, attests a workload."""
-        text = (paths.ROOT / "docs" / "writing-a-plugin.md").read_text()
-        (self.folder / "src").mkdir()
-        for block in re.findall(r"```cpp\n(.*?)```", text, re.DOTALL):
-            name = re.match(r"// (\S+)\n", block)[1]
-            (self.folder / "src" / name).write_text(block)
-        build = re.search(r"^    (g\+\+ .*)$", text, re.MULTILINE)[1]
+        tutorial.write_sources(self.folder / "src")
+        build = re.search(r"^    (g\+\+ .*)$", tutorial.text(), re.MULTILINE)[1]
         for ours in ("plugin-sdk", "cmake"):
             build = re.sub(rf"(?<=[ =]){ours}/", f"{paths.ROOT}/{ours}/", build)
         built = run(build.split(), cwd=self.folder, seconds=120)

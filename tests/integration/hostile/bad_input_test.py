@@ -297,12 +297,11 @@ class BadInput(TestCase):
 
     @unittest.skipUnless(IMPL == "signet", "Signet's own promise")
     def test_the_log_names_the_cause(self):
-        def sends(target, *parts, close=True):
+        def sends(target, *parts):
             def act():
                 s = h2.plain(target) if parts[0] != h2.PREFACE else h2.connect(target)
                 s.sendall(b"".join(parts))
-                if close:
-                    self.swallow(s)
+                self.swallow(s)
             return act
         head = (h2.PREFACE, h2.settings(), h2.frame(h2.HEADERS, h2.END_HEADERS, 1, FETCH))
         large = h2.frame(h2.DATA, 0, 1, b"\0\0\x60\0\0" + b"x" * 100)  # says that 6 MiB follow

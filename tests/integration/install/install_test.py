@@ -5,7 +5,7 @@ import signal
 import stat
 import unittest
 
-from harness import paths
+from harness import paths, tutorial
 from harness.case import TestCase, needs_signet
 from harness.process import run
 
@@ -16,7 +16,7 @@ set(CMAKE_CXX_STANDARD 20)
 find_package(signet REQUIRED)
 add_executable(who-am-i who-am-i.cc)
 target_link_libraries(who-am-i PRIVATE signet::workload-client-grpc)
-add_library(badge MODULE badge.cc)
+add_library(badge MODULE src/entry.cc)
 target_link_libraries(badge PRIVATE signet::sdk)
 target_link_options(badge PRIVATE -Wl,--version-script=${SIGNET_PLUGIN_MAP})
 """
@@ -39,27 +39,6 @@ int main() {
 }
 """
 
-PLUGIN = """
-#include "signet/attestor.h"
-#include "signet/plugin.h"
-
-class Badge final : public signet::Plugin, public signet::WorkloadAttestor {
- public:
-  using Plugin::Plugin;
-  signet::Status configure(signet::Call&, std::string_view) override { return {}; }
-  signet::Result<std::vector<std::string>> attest(const signet_workload_peer&, int64_t) override {
-    return std::vector<std::string>{"a:b"};
-  }
-  static const void* service(std::string_view id) {
-    return id == SIGNET_WORKLOAD_ATTESTOR ? signet::workload_attestor_table<Badge>() : nullptr;
-  }
-};
-SIGNET_PLUGIN_NOTE("name=workloadattestor-badge\\0abi=1.0\\0services=signet.workload_attestor/1\\0needs=");
-constexpr signet_service_ref kServices[] = {{SIGNET_WORKLOAD_ATTESTOR, 0, 0}};
-constexpr const char* kNeeds[] = {nullptr};
-SIGNET_PLUGIN_DEFINE(Badge, "workloadattestor-badge", kServices, kNeeds, nullptr, 0);
-"""
-
 
 @needs_signet
 @unittest.skipIf("ASAN_OPTIONS" in os.environ, "a sanitizer build is not installed")
@@ -80,8 +59,9 @@ class Install(TestCase):
             self.assertEqual(stat.S_IMODE(path.lstat().st_mode) & 0o022, 0, path)
 
         outside.mkdir()
-        for name, text in (("CMakeLists.txt", PROJECT), ("who-am-i.cc", PROGRAM), ("badge.cc", PLUGIN)):
+        for name, text in (("CMakeLists.txt", PROJECT), ("who-am-i.cc", PROGRAM)):
             (outside / name).write_text(text)
+        tutorial.write_sources(outside / "src")
         self.must("cmake", "-S", outside, "-B", outside / "build", f"-DCMAKE_PREFIX_PATH={prefix}",
                   "-DCMAKE_CXX_FLAGS=-O0")
         self.must("cmake", "--build", outside / "build")
