@@ -24,7 +24,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 . scripts/lib/install.sh
 
 WORK=$(mktemp -d)
-SUMMARY=$WORK/summary # lines of `passed failed skipped`
+SUMMARY=$WORK/summary # lines of `passed failed skipped [the test that failed]`
 TABLE=$WORK/table     # lines of `stage|seconds|verdict`
 touch "$SUMMARY" "$TABLE"
 PEERS_PID=""
@@ -96,9 +96,11 @@ ctest_in() {
 import sys, xml.etree.ElementTree as xml
 cases = xml.parse(sys.argv[1]).getroot().findall("testcase")
 word = [c.get("status") for c in cases]
-failed = word.count("fail")
+failed = [c.get("name") for c in cases if c.get("status") == "fail"]
 passed = word.count("run")
-print(passed, failed, len(word) - passed - failed)
+print(passed, 0, len(word) - passed - len(failed))
+for name in failed:
+    print(0, 1, 0, name)
 PY
   rm -f "$WORK/junit.xml"
   return $code
@@ -282,5 +284,6 @@ while IFS='|' read -r name seconds verdict; do
 done <"$TABLE"
 read -r passed failed skipped < <(awk '{p += $1; f += $2; s += $3} END {print p + 0, f + 0, s + 0}' "$SUMMARY")
 [ "$skipped" = 0 ] || echo "skipped: $skipped"
+awk 'NF > 3 {$1 = $2 = $3 = ""; print "failed:" $0}' "$SUMMARY" | tr -s ' '
 printf '\n%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" = 0 ]

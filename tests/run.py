@@ -4,8 +4,8 @@
     tests/run.py [-k PATTERN] [-j N] [--summary FILE] FOLDER_OR_FILE...
 
 A file that says `MOSTLY_WAITS = True` starts at once, beside the N others: it needs no processor to
-speak of. A file's output is shown when it is done, each test with its time. --summary appends the numbers
-`passed failed skipped`; the exit code is 1 when anything failed.
+speak of. A file's output is shown when it is done, each test with its time. --summary appends lines of
+`passed failed skipped [the test that failed]`; the exit code is 1 when anything failed.
 """
 
 import argparse
@@ -63,10 +63,12 @@ def run_file(path, pattern, summary):
         loader.testNamePatterns = [f"*{pattern}*"]
     suite = loader.loadTestsFromModule(module)
     result = unittest.TextTestRunner(verbosity=0, resultclass=Result, stream=sys.stdout).run(suite)
-    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
-    passed = result.testsRun - failed - len(result.skipped)
+    failed = [test.id() for test, _ in result.failures + result.errors]
+    failed += [test.id() for test in result.unexpectedSuccesses]
+    passed = result.testsRun - len(failed) - len(result.skipped)
     with open(summary, "a") as f:
-        f.write(f"{max(passed, 0)} {failed} {len(result.skipped)}\n")
+        f.write(f"{max(passed, 0)} 0 {len(result.skipped)}\n")
+        f.writelines(f"0 1 0 {name}\n" for name in failed)
     return 1 if failed else 0
 
 
@@ -100,14 +102,14 @@ def main():
                 print(f"{path}\n{done.stdout}{done.stderr}", flush=True)
                 if done.returncode not in (0, 1) or (done.returncode == 1 and "Ran " not in done.stdout):
                     with open(own.name, "a") as f:  # the file could not even be loaded
-                        f.write("0 1 0\n")
+                        f.write(f"0 1 0 {path}\n")
                 code = code or (1 if done.returncode else 0)
-        rows = [tuple(map(int, line.split())) for line in own]
-    passed, failed, skipped = (sum(r[i] for r in rows) for i in range(3))
+        rows = own.readlines()
+    passed, failed, skipped = (sum(int(row.split()[i]) for row in rows) for i in range(3))
     print(f"python tests: {passed} passed, {failed} failed, {skipped} skipped")
     if args.summary:
         with open(args.summary, "a") as f:
-            f.write(f"{passed} {failed} {skipped}\n")
+            f.writelines(rows)
     return code
 
 

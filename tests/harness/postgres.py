@@ -63,14 +63,22 @@ class Postgres:
     def where(self, database):
         return f"host={self.folder} user=signet dbname={database}"
 
+    def _psql(self, database):
+        return [programs() / "psql", "-XAtq", "-h", self.folder, "-U", "signet", "-d", database,
+                "-v", "ON_ERROR_STOP=1"]
+
     def try_sql(self, text, database="postgres"):
-        return run([programs() / "psql", "-XAtq", "-h", self.folder, "-U", "signet", "-d", database,
-                    "-v", "ON_ERROR_STOP=1", "-c", text], cwd="/")
+        return run([*self._psql(database), "-c", text], cwd="/")
 
     def sql(self, text, database="postgres"):
         done = self.try_sql(text, database)
         assert done.code == 0, f"{text}: {done}"
         return done.out.strip()
+
+    def held(self, table, seconds, database="signet"):
+        """The words of a program that says "held" and lets nobody write the table for so long."""
+        return self._psql(database) + ["-c", "BEGIN", "-c", f"LOCK TABLE {table} IN EXCLUSIVE MODE",
+                                       "-c", "SELECT 'held'", "-c", f"SELECT pg_sleep({seconds})"]
 
     def new_database(self, name):
         self.sql(f"CREATE DATABASE {name}")

@@ -83,11 +83,6 @@ ApiServer::ApiServer(ServiceContext& context, const MethodRegistry& methods)
 
 ApiServer::~ApiServer() { stop(std::chrono::nanoseconds(0)); }
 
-Status ApiServer::start() {
-  SIGNET_RETURN_IF_ERROR(start_local());
-  return start_network();
-}
-
 Status ApiServer::start_local() {
   SIGNET_RETURN_IF_ERROR(open_admin_socket());
   SIGNET_RETURN_IF_ERROR(admin_->serve());
@@ -96,15 +91,26 @@ Status ApiServer::start_local() {
 }
 
 Status ApiServer::start_network() {
-  SIGNET_RETURN_IF_ERROR(open_tcp());
-  SIGNET_RETURN_IF_ERROR(tcp_->serve());
-  on_network_ = true;
-  context_.host.info("Serving the API", {{"address", tcp_->address()}, {"network", "tcp"}});
+  SIGNET_TRY(std::shared_ptr<RpcListener> tcp, open_tcp());
+  SIGNET_RETURN_IF_ERROR(tcp->serve());
+  context_.host.info("Serving the API", {{"address", tcp->address()}, {"network", "tcp"}});
+  const std::lock_guard lock(network_mutex_);
+  network_ = std::move(tcp);
   return {};
 }
 
 void ApiServer::stop_network(std::chrono::nanoseconds drain) {
-  if (on_network_.exchange(false)) (void)tcp_->close(drain);
+  std::shared_ptr<RpcListener> tcp;
+  {
+    const std::lock_guard lock(network_mutex_);
+    tcp = std::move(network_);
+  }
+  if (tcp) (void)tcp->close(drain);
+}
+
+std::shared_ptr<RpcListener> ApiServer::network() const {
+  const std::lock_guard lock(network_mutex_);
+  return network_;
 }
 
 Status ApiServer::open_admin_socket() {
@@ -115,7 +121,7 @@ Status ApiServer::open_admin_socket() {
   return register_methods(*admin_, true);
 }
 
-Status ApiServer::open_tcp() {
+Result<std::unique_ptr<RpcListener>> ApiServer::open_tcp() {
   std::string address = context_.config->bind_address;
   if (address.find(':') != std::string::npos && address.front() != '[') {
     address = "[" + address + "]";  // IPv6
@@ -124,8 +130,8 @@ Status ApiServer::open_tcp() {
       context_.host, "tcp:" + address + ":" + std::to_string(context_.config->bind_port),
       kTcpOptions, acceptor_.get());
   if (!listener) return listener.status().prefixed("cannot open the API's address");
-  tcp_ = std::move(*listener);
-  return register_methods(*tcp_, false);
+  SIGNET_RETURN_IF_ERROR(register_methods(**listener, false));
+  return std::move(*listener);
 }
 
 Status ApiServer::register_methods(RpcListener& listener, bool local) {
@@ -235,16 +241,15 @@ void ApiServer::run(const MethodRegistry::Method& method,
 }
 
 void ApiServer::identity_changed() {
-  if (on_network_) tcp_->identity_changed();
+  if (const auto tcp = network()) tcp->identity_changed();
 }
 
 void ApiServer::disconnect(const std::string& spiffe_id) {
-  if (on_network_) tcp_->disconnect(spiffe_id);
+  if (const auto tcp = network()) tcp->disconnect(spiffe_id);
 }
 
 void ApiServer::stop(std::chrono::nanoseconds drain) {
-  on_network_ = false;
-  if (tcp_) (void)tcp_->close(drain);
+  stop_network(drain);
   if (admin_) (void)admin_->close(drain);
   delayed_.stop();
 }

@@ -2,8 +2,8 @@
 // authorisation, rate limit, handler, audit.
 #pragma once
 
-#include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -22,12 +22,11 @@ class ApiServer {
   ApiServer(ServiceContext& context, const MethodRegistry& methods);
   ~ApiServer();
 
-  /// Opens both sockets. Blocks. Errors   the transport's, with the address in the text
-  Status start();
-  /// Its two halves: the admin socket, and the port for agents.
+  /// Open the admin socket, and the port for agents. Block.
+  /// Errors   the transport's, with the address in the text
   Status start_local();
   Status start_network();
-  /// Shuts the port for agents for good. Blocks.
+  /// Shuts the port for agents; start_network() opens it again. Blocks.
   void stop_network(std::chrono::nanoseconds drain);
   /// Stops accepting, lets calls end for that long, then cancels them. Blocks.
   void stop(std::chrono::nanoseconds drain);
@@ -36,13 +35,12 @@ class ApiServer {
   void identity_changed();
   /// Ends the connections of an agent that was banned or evicted.
   void disconnect(const std::string& spiffe_id);
-  /// Where agents reach it, "tcp:127.0.0.1:40001"; after start().
-  std::string tcp_address() const { return on_network_ ? tcp_->address() : std::string(); }
 
  private:
   class TlsAcceptor;
   Status open_admin_socket();
-  Status open_tcp();
+  Result<std::unique_ptr<RpcListener>> open_tcp();
+  std::shared_ptr<RpcListener> network() const;
   Status register_methods(RpcListener& listener, bool local);
   Status authorize(ServerCall& call, bool local) const;
   void dispatch(const MethodRegistry::Method& method, const std::shared_ptr<ServerCall>& call,
@@ -59,8 +57,8 @@ class ApiServer {
   DelayedWork delayed_;
   std::unique_ptr<TlsAcceptor> acceptor_;
   std::unique_ptr<RpcListener> admin_;
-  std::unique_ptr<RpcListener> tcp_;
-  std::atomic<bool> on_network_{false};  // tcp_ is there and serves
+  mutable std::mutex network_mutex_;      // guards the pointer, never held over a call
+  std::shared_ptr<RpcListener> network_;  // while the port for agents is open
 };
 
 }  // namespace signet::server

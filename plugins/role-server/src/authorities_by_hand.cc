@@ -195,13 +195,15 @@ Result<std::string> Authorities::revoke_upstream(const std::string& subject_key_
 
 Status Authorities::leave() {
   std::lock_guard lock(mutex_);
+  Status status;
   for (AuthorityKind* each :
        {static_cast<AuthorityKind*>(&x509_kind_), static_cast<AuthorityKind*>(&jwt_kind_),
         static_cast<AuthorityKind*>(&wit_kind_)}) {
-    SIGNET_RETURN_IF_ERROR(each->retire());
+    if (status.ok()) status = each->retire();
   }
-  left_ = true;
   publish_snapshots();
+  SIGNET_RETURN_IF_ERROR(std::move(status));
+  left_ = true;
   host_.info("This server has left the trust domain: its authorities sign no more");
   return {};
 }

@@ -98,7 +98,7 @@ Status RunningServer::open() {
     host_.set_health("server", true, false);
     join_until_ns_ =
         host_.monotonic_ns() + std::chrono::nanoseconds(config_.activation_wait).count();
-    return join_timer_.start_every(host_, kJoinPeriod, [this] { look_whether_joined(); });
+    return start_joining();
   }
   if (authorities_.began_anew() && agents) {
     host_.warn(
@@ -106,6 +106,10 @@ Status RunningServer::open() {
         "those that cannot bootstrap again will not trust it");
   }
   return open_network();
+}
+
+Status RunningServer::start_joining() {
+  return join_timer_.start_every(host_, kJoinPeriod, [this] { look_whether_joined(); });
 }
 
 Status RunningServer::open_network() {
@@ -131,14 +135,25 @@ void RunningServer::look_whether_joined() {
   join_until_ns_ = 0;
 }
 
+// The network first: a server that signs no more must not be found by an agent.
 Status RunningServer::leave() {
   join_timer_.stop();
-  SIGNET_RETURN_IF_ERROR(authorities_.leave());
-  serving_ = false;
+  const bool served = serving_.exchange(false);
   host_.set_health("server", true, false);
+  api_.stop_network(kLeaveDrain);
+  if (Status failed = authorities_.leave(); !failed.ok()) {
+    // X.509 retires first: while it signs, nothing has changed.
+    Status back;
+    if (served && authorities_.x509()) {
+      back = open_network();
+    } else if (join_until_ns_ != 0) {
+      back = start_joining();
+    }
+    if (!back.ok()) host_.log_status(LogLevel::kError, "Cannot serve agents again", back);
+    return failed;
+  }
   identity_.stop();
   group_.stop();
-  api_.stop_network(kLeaveDrain);
   return {};
 }
 

@@ -36,6 +36,7 @@ class RunningServer {
                 std::unique_ptr<CaSource> ca);
   Status open();
   Status open_network();
+  Status start_joining();
   void look_whether_joined();
   Status leave();
 

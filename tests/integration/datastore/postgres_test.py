@@ -89,8 +89,15 @@ class OnPostgres(TestCase):
         self.assertIn(code, ("UNAVAILABLE", 14))
         self.assertTrue(server.process.running())
         server.process.wait_log("Datastore is away")
+        # Its authorities cannot be withdrawn now: it stays, and serves agents as before.
+        left = server.cli("leave")
+        self.assertEqual(left.code, 1, left)
+        self.assertIn("could not leave the trust domain", left.err)
+        self.assertEqual(server.cli("healthcheck").code, 0)
+        server.must("x509", "mint", "-spiffeID", "spiffe://example.org/x")
         self.database.start()
         server.process.wait_log("Datastore is back")
+        self.agent("signet", server)
         self.create(server, "c")
         self.assertLessEqual({"/a", "/c"}, self.listed(server))
 

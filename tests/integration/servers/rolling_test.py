@@ -58,7 +58,11 @@ class RollingRestart(SeveralServers):
         leaving = self.servers[1]
         mine = self.active_authority(leaving)
         bundle = self.bundle(self.servers[0])
+        # However long the database takes over it, nobody is sent to one that signs no more.
+        slow = self.spawn("slow", self.database.held("meta", 3))
+        wait_until("the database to be slow", lambda: "held" in slow.text())
         self.assertIn("signs no more", leaving.must("leave").out)
+        self.assertEqual(slow.wait_exit(10), 0)
         self.assertEqual(self.bundle(self.servers[0])["keys"], bundle["keys"], "what it signed still verifies")
         wait_until("the agents to be elsewhere", lambda: self.connections()[1] == 0, 30, 0.1)
         self.assertEqual(leaving.stop(), 0)

@@ -12,6 +12,7 @@
 //   SIGNET_RETURN_IF_ERROR(listener->serve());
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -40,10 +41,12 @@ class RpcListener {
     if (!api) return Status::unavailable("no transport plugin offers signet.host.rpc/1");
     std::unique_ptr<RpcListener> l(new RpcListener(host, api));
     l->address_ = uri;
+    uint64_t id = 0;
     SIGNET_RETURN_IF_ERROR(l->host_call([&](signet_call* c) {
       return api->listen(host.abi(), c, to_abi(uri), bytes_to_abi(options_json),
-                         acceptor ? RpcAcceptor::table() : nullptr, acceptor, &l->id_);
+                         acceptor ? RpcAcceptor::table() : nullptr, acceptor, &id);
     }));
+    l->id_ = id;
     return l;
   }
   ~RpcListener() { (void)close(std::chrono::seconds(0)); }
@@ -201,7 +204,7 @@ class RpcListener {
 
   Host host_;
   const signet_host_rpc* api_;
-  uint64_t id_ = 0;
+  std::atomic<uint64_t> id_{0};  // 0: closed
   std::string address_;
   Authorize authorize_;
   std::vector<std::unique_ptr<Method>> methods_;
