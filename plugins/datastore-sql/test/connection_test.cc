@@ -156,5 +156,23 @@ TEST(PostgresConnection, APoolerThatGivesASessionPerTransactionWorks) {
   EXPECT_TRUE(must_begin(**b, Mode::kRead)->claim("prune").ok());
 }
 
+// No word of a change comes through a pooler: a reader asks every 250 ms.
+TEST(PostgresConnection, BehindAPoolerAReaderIsAtMostAQuarterOfASecondLate) {
+  if (!Pooler::installed()) GTEST_SKIP() << "pgbouncer is not installed";
+  PostgresServer& server = PostgresServer::shared();
+  const std::string direct = server.new_database();
+  const Pooler pooler(server);
+  auto writer = PostgresStore::open(store_options(direct));
+  ASSERT_TRUE(writer) << writer.status().to_string();
+  auto reader = PostgresStore::open(store_options(pooler.where(database_of(direct))));
+  ASSERT_TRUE(reader) << reader.status().to_string();
+  for (int i = 0; i < 4; ++i) {
+    const auto revision = put_alone(**writer, "entry", std::to_string(i));
+    const auto began = std::chrono::steady_clock::now();
+    ASSERT_TRUE(eventually([&] { return (*reader)->latest_revision() >= revision; }));
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 5 * std::chrono::milliseconds(250)) << i;
+  }
+}
+
 }  // namespace
 }  // namespace signet::datastore_sql

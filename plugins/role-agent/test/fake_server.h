@@ -93,7 +93,8 @@ class FakeServer final : public ServerApi {
   bool reattestable = false;
   std::chrono::seconds agent_ttl{3600};
   int syncs = 0, mints = 0, jwts = 0, attests = 0, renewals = 0;
-  std::chrono::seconds ahead{0};  // of the agent's clock
+  std::chrono::seconds ahead{0};            // of the agent's clock
+  std::chrono::milliseconds mint_takes{0};  // each X509-SVID
   std::size_t svids = 0, entries_sent = 0;
 
   types::Entry& add(types::Entry e) { return entries[e.id()] = std::move(e); }
@@ -169,6 +170,7 @@ class FakeServer final : public ServerApi {
       const svid_v1::BatchNewX509SVIDRequest& request) override {
     ++mints;
     if (!failure.ok()) return failure;
+    host_.pass(mint_takes * request.params_size());
     svid_v1::BatchNewX509SVIDResponse out;
     for (const auto& params : request.params()) {
       auto* result = out.add_results();

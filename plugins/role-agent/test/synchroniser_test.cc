@@ -195,6 +195,45 @@ TEST(Synchroniser, TaintedAuthoritysSvidsAreReplacedOpenStreamsFirstAndSpreadOut
   EXPECT_EQ(rig.server.svids - before, 50u) << "each once";
 }
 
+// How many of 50 tainted X509-SVIDs have a replacement after each of these times.
+std::vector<std::size_t> replaced(Rig& rig, const std::vector<seconds>& after) {
+  for (int i = 0; i < 50; ++i) {
+    rig.server.add(entry("id-" + std::to_string(i), "/w" + std::to_string(i), {"unix:uid:7"}));
+  }
+  rig.start();
+  rig.server.mint_takes = {};
+  rig.server.rotate_with_taint();
+  const std::size_t before = rig.server.svids;
+  rig.sync->sync_soon();
+  std::vector<std::size_t> out;
+  seconds now{0};
+  for (const seconds at : after) {
+    rig.host.advance(at - std::exchange(now, at));
+    out.push_back(rig.server.svids - before);
+  }
+  return out;
+}
+
+TEST(Synchroniser, TheTaintWindowIsASetting) {
+  Rig rig([](AgentConfig& config) { config.taint_window = std::chrono::minutes(1); });
+  const auto done = replaced(rig, {seconds(6), seconds(30), seconds(63)});
+  EXPECT_GE(done[0], 1u);
+  EXPECT_LE(done[0], 10u);
+  EXPECT_GE(done[1], 15u);
+  EXPECT_LE(done[1], 35u);
+  EXPECT_EQ(done[2], 50u);
+}
+
+TEST(Synchroniser, ASlowServerGetsALongerTaintWindow) {
+  Rig rig;
+  rig.server.mint_takes = std::chrono::milliseconds(400);  // half of that speed: 40 s for 50
+  const auto done = replaced(rig, {seconds(6), seconds(20), seconds(43)});
+  EXPECT_GE(done[0], 1u);
+  EXPECT_LE(done[0], 15u) << "the shortest window, 5 s, would have ended";
+  EXPECT_LE(done[1], 35u);
+  EXPECT_EQ(done[2], 50u);
+}
+
 TEST(Synchroniser, TaintedJwtAuthoritysTokensAreDropped) {
   Rig rig;
   rig.server.add(entry("1", "/me", {"unix:uid:0"}));
