@@ -134,6 +134,31 @@ class Joining(TestCase):
         second.process.wait_log("Joined: everybody has our authorities", 60)
         second.wait_healthy()
 
+    def test_one_that_lost_its_keys_joins_anew(self):
+        first = self.server("signet", self.over, name="first")
+        second = self.server("signet", self.over, name="second")
+        balancer = Balancer([first, second])
+        self.nodes.append(balancer)
+        first.create_entry("/me", "/node", [f"unix:uid:{os.geteuid()}"])
+        agents = [self.agent(impl, first, {"agent": {"server_port": balancer.port,
+                                                     "experimental": {"sync_interval": "1s"}}})
+                  for impl in ("spire", "signet")]
+        for agent in agents:
+            self.wait_ids(agent, [f"{TD}/me"], seconds=30)
+        self.assertEqual(second.stop(), 0)
+        (second.data / "keys.json").unlink()
+        before = self.authorities(first)
+        second.start(wait=False)
+        second.process.wait_log("Joining the other servers")
+        second.process.wait_log("Joined: everybody has our authorities", 60)
+        second.wait_healthy()
+        self.assertEqual(self.authorities(first), before + 1, "the lost one may have signed what is in use")
+        self.assertEqual(first.stop(), 0)  # only the one whose keys are new is left
+        second.create_entry("/me2", "/node", [f"unix:uid:{os.geteuid()}"])
+        for agent in agents:
+            self.wait_ids(agent, [f"{TD}/me", f"{TD}/me2"], seconds=60)
+            self.assertTrue(agent.process.running(), agent.name)
+
 
 if __name__ == "__main__":
     unittest.main()
