@@ -7,6 +7,7 @@ gets another SVID before the old authority goes, and no stream of our agent ends
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -80,6 +81,34 @@ class Authorities(TestCase):
                 self.assertEqual(len(bundle["keys"]), 2)
                 agent.stop()
                 server.stop()
+
+    def test_wit_authorities_by_hand(self):
+        server = self.server("signet", {"server": {"experimental": {"feature_flags": ["wit-svid"]}}})
+
+        def keys():
+            shown = json.loads(server.must("bundle", "show", "-output", "json").out)
+            return {key["key_id"]: key.get("tainted", False) for key in shown["wit_authorities"]}
+
+        def signer():
+            token = json.loads(server.must("wit", "mint", "-spiffeID", f"{TD}/x", "-output", "json").out)
+            header = re.search(r'"(ey[^".]+)\.', json.dumps(token)).group(1)
+            return json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"]
+        first = self.authority(server, "wit", "show")["active"]["authority_id"]
+        self.assertEqual(signer(), first)
+        prepared = self.authority(server, "wit", "prepare")["prepared_authority"]["authority_id"]
+        self.assertEqual(keys(), {first: False, prepared: False}, "published before it signs")
+        self.assertEqual(signer(), first)
+        tainted = server.cli("localauthority", "wit", "taint", "-authorityID", first)
+        self.assertNotEqual(tainted.code, 0, "the one that signs")
+        self.authority(server, "wit", "activate", "-authorityID", prepared)
+        self.assertEqual(signer(), prepared)
+        self.authority(server, "wit", "taint", "-authorityID", first)
+        self.assertEqual(keys(), {first: True, prepared: False})
+        self.authority(server, "wit", "revoke", "-authorityID", first)
+        self.assertEqual(keys(), {prepared: False})
+        self.assertEqual(server.stop(), 0)
+        server.start()
+        self.assertEqual(signer(), prepared, "and so it is after a restart")
 
     def test_activation_waits_for_an_agent_when_told_to(self):
         server = self.server("signet", {"server": {"audit_log_enabled": True}})
