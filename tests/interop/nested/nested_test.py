@@ -48,24 +48,37 @@ class Nested:
         shown = json.loads(server.must("localauthority", "x509", "show", "-output", "json").out)
         return (shown.get(what) or {})
 
-    def jwt(self, fetch_from, fetch_uid, validate_at, validate_uid, spiffe_id):
-        """A token of one side is taken by the other."""
-        _, lines = self.probe("fetch-jwt", "-socket", fetch_from.socket, "-audience", "x", uid=fetch_uid)
+    def tokens(self, when):
+        """A token of each side, signed now, is taken by the other."""
+        self.jwt(self.below, UID_B, self.above, UID_A, f"{TD}/low", when)
+        self.jwt(self.above, UID_A, self.below, UID_B, f"{TD}/up", when)
+
+    def jwt(self, fetch_from, fetch_uid, validate_at, validate_uid, spiffe_id, audience):
+        _, lines = self.probe("fetch-jwt", "-socket", fetch_from.socket, "-audience", audience, uid=fetch_uid)
         token = lines[0]["svids"][0]["token"]
 
         def valid():
-            code, out = self.probe("validate-jwt", "-socket", validate_at.socket, "-audience", "x",
+            code, out = self.probe("validate-jwt", "-socket", validate_at.socket, "-audience", audience,
                                    "-token", token, uid=validate_uid)
             return code == 0 and out[0]["spiffe_id"] == spiffe_id
-        wait_until(f"{validate_at.name} to take the token of {spiffe_id}", valid, 30, 0.5)
+        wait_until(f"{validate_at.name} to take the token of {spiffe_id}: {audience}", valid, 30, 0.5)
+
+    def turn_jwt(self, server, when):
+        """Its next JWT authority signs, as soon as both sides have it."""
+        prepared = json.loads(server.must("localauthority", "jwt", "prepare", "-output", "json").out)
+        key = prepared["prepared_authority"]["authority_id"]
+        for agent, uid in ((self.above, UID_A), (self.below, UID_B)):
+            wait_until(f"{agent.name} to have the JWT key: {when}",
+                       lambda a=agent, u=uid: key in self.bundle(a, u, "jwt"), 60, 0.5)
+        server.must("localauthority", "jwt", "activate", "-authorityID", key)
+        self.tokens(when)
 
     def test_workloads_of_both_sides_verify_each_other_while_the_root_is_replaced(self):
         self.deploy()
         self.assertEqual(self.svid(self.above, UID_A)["chain_len"], 1)
         self.assertEqual(self.svid(self.below, UID_B)["chain_len"], 2, "leaf and the lower server's CA")
         self.assertEqual(self.bundle(self.above, UID_A), self.bundle(self.below, UID_B))
-        self.jwt(self.below, UID_B, self.above, UID_A, f"{TD}/low")
-        self.jwt(self.above, UID_A, self.below, UID_B, f"{TD}/up")
+        self.tokens("at first")
 
         # Both directions at once, a new connection each time, to the end of the test.
         pairs = []
@@ -102,6 +115,11 @@ class Nested:
         for agent, uid in ((self.above, UID_A), (self.below, UID_B)):
             wait_until(f"{agent.name} to forget the old root",
                        lambda a=agent, u=uid: not self.bundle(a, u) & old_roots, 60, 0.5)
+
+        # JWT keys do not hang on the root, and go up and down below the new one as before.
+        self.tokens("after the root's change")
+        self.turn_jwt(self.lower, "another key of the lower server")
+        self.turn_jwt(self.upper, "another key of the upper server")
         counts = []
         for listener, client in pairs:
             for process in (client, listener):
