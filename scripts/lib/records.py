@@ -37,6 +37,7 @@ REQUIRED = [
     "restart",
     "idle",
     "revisions",
+    "half-open",
 ]
 CASES = {
     "kill9": ("tests/integration/crash/kill_test.py",
@@ -57,6 +58,8 @@ CASES = {
     "revisions": ("plugins/datastore-sql/test/revision_test.cc",
                   ["build/test/datastore_postgres_test",
                    "--gtest_filter=Revisions.EveryReadersStateEqualsTheTable"]),
+    "half-open": ("tests/integration/hostile/half_open_test.py",
+                  ["tests/run.py", "tests/integration/hostile/half_open_test.py"]),
     "fuzz": ("scripts/lib/fuzz.sh", ["scripts/test.sh", "fuzz", "60"]),
 }
 

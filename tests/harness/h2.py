@@ -50,8 +50,8 @@ def connect(target, seconds=5.0):
     return s
 
 
-def plain(target, seconds=5.0):
-    """As connect(), but without TLS on a port."""
+def plain(target, seconds=5.0, source=None):
+    """As connect(), but without TLS on a port; `source` is the caller's own address there."""
     if isinstance(target, int):
-        return socket.create_connection(("127.0.0.1", target), seconds)
+        return socket.create_connection(("127.0.0.1", target), seconds, source and (source, 0))
     return connect(target, seconds)

@@ -43,6 +43,12 @@ void settle_process() {
   mallopt(M_TRIM_THRESHOLD, 256 * 1024);
   mallopt(M_MMAP_THRESHOLD, 256 * 1024);
   umask(umask(077) | 027);
+  // The usual soft limit, 1,024, is for programs that use select(): it would end a fleet there.
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
 }
 
 bool debugging() { return env_is_one("SIGNET_DEBUG"); }

@@ -9,7 +9,8 @@ namespace signet::kernel {
 /// walk, unless SIGNET_ALLOW_PRELOAD=1.
 Status check_environment();
 
-/// Few malloc arenas, umask at least 027: for every command.
+/// Few malloc arenas, umask at least 027, as many descriptors as the hard limit gives: for every
+/// command.
 void settle_process();
 
 /// SIGNET_DEBUG=1: a debugger or profiler is to look at the process.

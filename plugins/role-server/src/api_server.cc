@@ -13,10 +13,11 @@ namespace {
 
 constexpr std::string_view kAdminOptions =
     R"({"socket_mode":"0770","folder_mode":"0750","max_message":4194304})";
-// Agents' connections end after three minutes, so that they look up the server's name again.
+// Agents' connections end after three minutes, so that they look up the server's name again. So
+// many fit that one server holds the largest fleets: 33 KiB each.
 constexpr std::string_view kTcpOptions =
     R"({"tls":true,"client_certificate":"asked","max_message":4194304,)"
-    R"("max_connection_age_s":180})";
+    R"("max_connection_age_s":180,"max_connections":262144})";
 
 std::string executable_of(std::int32_t pid) {
   std::array<char, 4096> path{};

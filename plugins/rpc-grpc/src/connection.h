@@ -50,7 +50,9 @@ struct Connection {
 
   PeerPtr peer;
   int socket = -1;
-  std::string ip;  // counts against this address; empty on Unix sockets
+  // Whose it is when connections are counted: "uid 0", an address, or the peer's ID once it is
+  // known.
+  std::string counts_for;
 };
 
 using ConnectionPtr = std::shared_ptr<Connection>;

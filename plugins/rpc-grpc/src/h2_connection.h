@@ -35,6 +35,8 @@ class H2Service : public CallCounter {
   /// The words for a path that find_method() does not know.
   virtual std::string unknown_method_words(const std::string& path) const = 0;
   virtual void call_began() = 0;
+  /// The handshake is over and has told who the caller is. False: it has too many connections.
+  virtual bool identified(const ConnectionPtr& connection) = 0;
   virtual void connection_ended(const ConnectionPtr& connection) = 0;
 
  protected:

@@ -9,6 +9,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "acceptor_call.h"
@@ -27,6 +28,16 @@ constexpr int kTcpStreamWindow = 256 * 1024;
 constexpr int kTcpConnectionWindow = 1024 * 1024;
 // A peer that is gone, or takes nothing of what waits for it, for so long.
 constexpr unsigned kStuckMs = 60'000;
+constexpr int64_t kWarnEveryNs = 10'000'000'000;
+
+// What the limit of descriptors leaves for connections; an eighth is for files and databases. A
+// Unix socket's peer has a pidfd beside it.
+std::size_t room_for_connections(const Endpoint& endpoint) {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return SIZE_MAX;
+  const std::size_t room = files.rlim_cur - files.rlim_cur / 8;
+  return endpoint.kind == Endpoint::Kind::kUnix ? room / 2 : room;
+}
 
 }  // namespace
 
@@ -92,6 +103,12 @@ Status Listener::serve() {
     SIGNET_RETURN_IF_ERROR(runtime().start_tcp_loops());
   }
   settings_.bytes = h2_greeting(settings_);
+  most_connections_ =
+      std::min(static_cast<std::size_t>(options_.max_connections), room_for_connections(endpoint_));
+  // One user of this machine leaves room for the others.
+  most_per_caller_ = endpoint_.kind == Endpoint::Kind::kUnix
+                         ? (most_connections_ + 1) / 2
+                         : static_cast<std::size_t>(options_.max_connections_per_ip);
   if (tls_) SIGNET_RETURN_IF_ERROR(tls_->load_identity());
   serving_ = true;
 
@@ -125,24 +142,44 @@ void Listener::accept_ready() {
   }
 }
 
-bool Listener::admit(int fd, const std::string& ip) {
+bool Listener::admit(int fd, const std::string& caller) {
   const char* reason = nullptr;
   {
     std::lock_guard lock(mutex_);
-    if (closing_) {
-      reason = "the listener is closing";
-    } else if (connections_.size() >= static_cast<std::size_t>(options_.max_connections)) {
-      reason = "too many connections";
-    } else if (!ip.empty() && per_ip_[ip] >= options_.max_connections_per_ip) {
-      reason = "too many connections from this address";
-    } else if (!ip.empty()) {
-      ++per_ip_[ip];
+    if (!closing_) {
+      if (connections_.size() >= most_connections_) {
+        reason = "too many connections";
+      } else if (!count(caller)) {
+        reason = "too many connections of this caller";
+      } else {
+        return true;
+      }
     }
   }
-  if (!reason) return true;
-  owner_.host.debug("Connection refused", {{"reason", reason}, {"caller_addr", ip}});
+  if (reason) refused(reason, caller);
   ::close(fd);
   return false;
+}
+
+bool Listener::count(const std::string& caller) {
+  std::size_t& connections = per_caller_[caller];
+  if (connections >= most_per_caller_) return false;
+  ++connections;
+  return true;
+}
+
+void Listener::discount(const std::string& caller) {
+  const auto count = per_caller_.find(caller);
+  if (count != per_caller_.end() && --count->second == 0) per_caller_.erase(count);
+}
+
+// Whoever is shut out finds the reason here, and a flood does not fill the log.
+void Listener::refused(const char* reason, const std::string& caller) {
+  const int64_t now = owner_.host.monotonic_ns();
+  int64_t due = next_warning_ns_;
+  const bool warn = now >= due && next_warning_ns_.compare_exchange_strong(due, now + kWarnEveryNs);
+  owner_.host.log(warn ? LogLevel::kWarn : LogLevel::kDebug, "Connection refused",
+                  {{"reason", reason}, {"caller", caller}, {"address", address()}});
 }
 
 void Listener::accept_unix(int fd) {
@@ -160,7 +197,8 @@ void Listener::accept_unix(int fd) {
   peer.uid = process->uid;
   peer.gid = process->gid;
   peer.start_time = process->start_time;
-  if (!admit(fd, {})) return;
+  connection->counts_for = "uid " + std::to_string(process->uid);
+  if (!admit(fd, connection->counts_for)) return;
   connection->socket = fd;
   enter(std::move(connection));
 }
@@ -182,7 +220,7 @@ void Listener::accept_tcp(int fd) {
   const bool v6 = ip.find(':') != std::string::npos;
   auto connection = std::make_shared<Connection>(acceptor_, self_);
   connection->socket = fd;
-  connection->ip = ip;
+  connection->counts_for = ip;
   connection->peer->address = (v6 ? "[" + ip + "]" : ip) + ":" + std::to_string(port);
   connection->peer->abi.transport = tls_ ? SIGNET_RPC_TLS : SIGNET_RPC_TCP;
   enter(std::move(connection));
@@ -255,12 +293,24 @@ void Listener::hand_over(const ConnectionPtr& connection) {
   });
 }
 
+// A fleet may come from one address, that of a balancer; each of its agents counts for itself.
+bool Listener::identified(const ConnectionPtr& connection) {
+  if (!connection->peer->verified || connection->peer->id.empty()) return true;
+  {
+    std::lock_guard lock(mutex_);
+    if (count(connection->peer->id)) {
+      discount(std::exchange(connection->counts_for, connection->peer->id));
+      return true;
+    }
+  }
+  refused("too many connections of this caller", connection->peer->id);
+  return false;
+}
+
 void Listener::connection_ended(const ConnectionPtr& connection) {
   std::lock_guard lock(mutex_);
   connections_.erase(connection->peer->abi.connection);
-  if (connection->ip.empty()) return;
-  const auto count = per_ip_.find(connection->ip);
-  if (count != per_ip_.end() && --count->second <= 0) per_ip_.erase(count);
+  discount(connection->counts_for);
 }
 
 const Method* Listener::find_method(const std::string& path) const {

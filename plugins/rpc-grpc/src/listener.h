@@ -4,6 +4,7 @@
 // -> H2Connection on one of the loops. The server is one for Unix sockets, TCP and TLS.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -49,12 +50,17 @@ class Listener final : public H2Service, public std::enable_shared_from_this<Lis
   std::string unknown_method_words(const std::string& path) const override;
   void call_began() override;
   void call_ended() override;
+  bool identified(const ConnectionPtr& connection) override;
   void connection_ended(const ConnectionPtr& connection) override;
 
   void accept_ready();
   void accept_unix(int fd);
   void accept_tcp(int fd);
-  bool admit(int fd, const std::string& ip);
+  bool admit(int fd, const std::string& caller);
+  /// Counts one more for `caller`, unless that has too many. Under mutex_.
+  bool count(const std::string& caller);
+  void discount(const std::string& caller);
+  void refused(const char* reason, const std::string& caller);
   /// Registers the connection, has it judged if it is plaintext, and hands it over.
   void enter(ConnectionPtr connection);
   void ask_for(ConnectionPtr connection);
@@ -79,6 +85,8 @@ class Listener final : public H2Service, public std::enable_shared_from_this<Lis
   std::unordered_map<std::string, Method> methods_;
   std::shared_ptr<TlsServer> tls_;
   bool serving_ = false;
+  std::size_t most_connections_ = 0;  // both since serve()
+  std::size_t most_per_caller_ = 0;
 
   std::mutex mutex_;
   std::condition_variable quiet_;
@@ -86,7 +94,8 @@ class Listener final : public H2Service, public std::enable_shared_from_this<Lis
   std::size_t open_calls_ = 0;
   std::size_t pending_ = 0;                                  // verdicts asked for and not given yet
   std::unordered_map<uint64_t, ConnectionPtr> connections_;  // by their number
-  std::unordered_map<std::string, int> per_ip_;
+  std::unordered_map<std::string, std::size_t> per_caller_;  // by counts_for
+  std::atomic<int64_t> next_warning_ns_{0};
 };
 
 }  // namespace signet::rpc_grpc

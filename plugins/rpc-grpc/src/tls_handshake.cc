@@ -108,6 +108,7 @@ void TlsHandshake::all_sent() {
     if (state_ == TlsSession::State::kFailed) shutdown(fd(), SHUT_WR);
     return loop_->watch(this, EPOLLIN);
   }
+  if (!service_->identified(connection_)) return close("too many connections of this caller");
   closed_ = true;
   loop_->set_deadline(this, INT64_MAX);
   tls_->handshake_ended(place_);

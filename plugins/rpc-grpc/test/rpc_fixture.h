@@ -131,7 +131,7 @@ class FakeAcceptor final : public RpcAcceptor {
     addresses.emplace_back(view(peer.address));
     if (!refusal.ok()) return refusal;
     RpcVerdict v;
-    if (peer.chain_len != 0) v.id = "spiffe://test/peer";
+    if (peer.chain_len != 0) v.id = peer_id;
     v.user = new int(1);
     ++live;
     return v;
@@ -146,6 +146,7 @@ class FakeAcceptor final : public RpcAcceptor {
   std::vector<std::string> intermediates;
   std::string key_manager;
   Status refusal;
+  std::string peer_id = "spiffe://test/peer";
   int asked = 0;
   int verified = 0;
   std::atomic<int> live{0};

@@ -1,5 +1,7 @@
 // TLS, both sides: certificates with and without, verdicts, rotation, key references, and what
 // another TLS implementation's client sees.
+#include <list>
+
 #include "raw_socket.h"
 #include "tls_fixture.h"
 
@@ -187,6 +189,29 @@ TEST_F(RpcTls, DisconnectEndsThePeersConnections) {
   EXPECT_EQ(server_.live, 1);
   listener->disconnect("spiffe://test/peer");
   EXPECT_TRUE(eventually([&] { return server_.live == 0; }));
+}
+
+// A fleet behind a balancer has one address.
+TEST_F(RpcTls, CallersWithAnIdCountForItAndNotForTheirAddress) {
+  auto listener = serve(R"({"tls":true,"client_certificate":"asked","max_connections_per_ip":2})");
+  ASSERT_TRUE(listener);
+  std::list<FakeAcceptor> clients;
+  std::vector<std::unique_ptr<RpcConnection>> connections;
+  const auto let_in = [&](const std::string& id) {
+    server_.peer_id = id;
+    clients.emplace_back().mine = id.empty() ? Certified{} : client_.mine;
+    connections.push_back(connect(listener->address(), R"({"tls":true})", &clients.back()));
+    return who(*connections.back()).ok();
+  };
+  for (const char* id : {"a", "b", "c", "d", "a"}) EXPECT_TRUE(let_in(id)) << id;
+  EXPECT_FALSE(let_in("a"));
+  EXPECT_TRUE(logged("too many connections of this caller"));
+  connections.front().reset();
+  EXPECT_TRUE(eventually([&] { return let_in("a"); }));
+  EXPECT_TRUE(let_in(""));
+  EXPECT_TRUE(let_in(""));
+  EXPECT_FALSE(let_in("")) << "nobody knows who that is but by the address";
+  EXPECT_FALSE(let_in("e")) << "it is not known before the handshake";
 }
 
 TEST_F(RpcTls, ManyClientsAtOnceAreEachVerifiedOnce) {

@@ -120,6 +120,7 @@ typedef struct signet_host_rpc {
    * options_json: {"socket_mode":"0770","folder_mode":"0750","tls":true,
    *   "client_certificate":"none"|"asked", "max_message":4194304, "max_connection_age_s":180,
    *   "max_connections":N, "max_connections_per_ip":N, "max_streams":N}
+   * A TLS peer with an id counts for that, not for its address.
    * Nothing is accepted before serve(). self lives until unlisten() completes. */
   signet_status (*listen)(const signet_host *, signet_call *, signet_str uri, signet_bytes options_json,
                           const signet_rpc_acceptor *, void *self, uint64_t *listener); /* [worker] */
