@@ -13,6 +13,7 @@ using signet::Status;
 constexpr std::string_view kDescription = R"json({
   "block": "conformance", "scope": "conformance", "share": ["trust_domain", "data_dir"],
   "types": {"UpstreamAuthority": {"service": "signet.upstream_authority/1"},
+            "DataStore": {"service": "signet.datastore/1"},
             "BundlePublisher": {"service": "signet.bundle_publisher/1"},
             "BundleSource": {"service": "signet.bundle_source/1"},
             "BundleEndpoint": {"service": "signet.bundle_endpoint/1"}},
