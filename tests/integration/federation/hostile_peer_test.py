@@ -213,6 +213,18 @@ class HostilePeer(TestCase):
         self.assertEqual(server.stop(), 0)
         self.assertLess(time.monotonic() - began, 8, "a slow fetch does not hold up the end")
 
+    def test_an_answer_that_drips_is_given_up_after_ten_seconds(self):
+        server = self.start()
+        name = self.federate(server, "slow")
+        wait_until("it to be asked", lambda: self.peer.asked, 5)
+        began = time.monotonic()
+        server.process.wait_log("Error updating bundle", 15)
+        took = time.monotonic() - began
+        self.assertTrue(8 < took < 14, took)
+        line = next(line for line in server.process.text().splitlines() if "Error updating bundle" in line)
+        self.assertIn(name, line)
+        self.assertRegex(line, "time|deadline")
+
     def test_four_are_asked_at_once(self):
         server = self.start()
         for n in range(12):
