@@ -87,6 +87,12 @@ def machine():
     return f"{os.cpu_count()} x {model}, Linux {platform.release()}"
 
 
+def uncommitted():
+    done = subprocess.run(["git", "status", "--porcelain", "--untracked-files=no"], cwd=ROOT,
+                          capture_output=True, text=True)
+    return [line[3:] for line in done.stdout.splitlines() if "docs/results/" not in line]
+
+
 def run(case):
     command = CASES[case][1]
     seed = random.SystemRandom().randrange(2**32)
@@ -121,6 +127,8 @@ def main():
     for case in cases:
         if case not in CASES:
             parser.error(f"no case {case}; there are: {', '.join(CASES)}")
+    if args.what == "run" and (changed := uncommitted()):
+        parser.error(f"a record names the commit that it is of; commit first: {changed[0]}")
     failed = 0
     for case in cases:
         why = problem(case)
