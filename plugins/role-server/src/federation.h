@@ -2,13 +2,11 @@
 // giving away its own.
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
-
 #include "federation_endpoint.h"
 #include "federation_poller.h"
 #include "federation_publishers.h"
 #include "federation_store.h"
+#include "hand_over.h"
 
 namespace signet::server {
 
@@ -30,18 +28,11 @@ class Federation {
   FederationPoller& poller() { return poller_; }
 
  private:
-  void hand_over();
-  const Host host_;
   FederationStore store_;
   FederationPoller poller_;
   FederationEndpoint endpoint_;
   FederationPublishers publishers_;
-
-  std::mutex mutex_;
-  std::condition_variable idle_;
-  bool started_ = false;
-  bool changed_ = false;  // since the last hand_over() began
-  bool handing_ = false;  // a worker is at it, or was asked to
+  HandOver to_endpoint_;
 };
 
 }  // namespace signet::server

@@ -16,39 +16,46 @@ PublishedBundle published_form(const spire::api::types::Bundle& message) {
 }  // namespace
 
 Status FederationPublishers::start() {
+  std::vector<std::unique_ptr<Publisher>> found;
+  for (std::string& name : BundlePublisherClient::names(host_)) {
+    SIGNET_TRY(auto client, BundlePublisherClient::acquire(host_, name));
+    found.push_back(std::make_unique<Publisher>(*this, std::move(name), std::move(client)));
+  }
+  if (found.empty()) return {};
+  for (const auto& publisher : found) publisher->work.start();
   {
     const std::lock_guard lock(mutex_);
-    for (std::string& name : BundlePublisherClient::names(host_)) {
-      SIGNET_TRY(auto client, BundlePublisherClient::acquire(host_, name));
-      publishers_.push_back({std::move(name), std::move(client), {}});
-    }
-    if (publishers_.empty()) return {};
+    publishers_ = std::move(found);
   }
-  update();
-  return retry_.start_every(host_, kRetry, [this] { update(); });
+  return retry_.start_every(host_, kRetry, [this] { own_changed(); });
 }
 
 void FederationPublishers::stop() {
   retry_.stop();
-  const std::lock_guard lock(mutex_);
-  publishers_.clear();
+  std::vector<std::unique_ptr<Publisher>> gone;
+  {
+    const std::lock_guard lock(mutex_);
+    gone.swap(publishers_);
+  }
 }
 
-void FederationPublishers::update() {
+void FederationPublishers::own_changed() {
   const std::lock_guard lock(mutex_);
+  for (const auto& publisher : publishers_) publisher->work.tell();
+}
+
+void FederationPublishers::publish(Publisher& publisher) const {
   const BundlePtr own = bundles_.own();
-  if (publishers_.empty() || !own) return;
-  const PublishedBundle bundle = published_form(own->message);
-  for (Publisher& publisher : publishers_) {
-    if (publisher.published == bundle) continue;
-    if (const Status status = publisher.client.publish(host_, bundle); !status.ok()) {
-      host_.error("Failed to publish bundle",
-                  {{"plugin_name", publisher.name}, {"error", status.message()}});
-      continue;
-    }
-    publisher.published = bundle;
-    host_.debug("Bundle published", {{"plugin_name", publisher.name}});
+  if (!own) return;
+  PublishedBundle bundle = published_form(own->message);
+  if (publisher.published == bundle) return;
+  if (const Status status = publisher.client.publish(host_, bundle); !status.ok()) {
+    host_.error("Failed to publish bundle",
+                {{"plugin_name", publisher.name}, {"error", status.message()}});
+    return;
   }
+  publisher.published = std::move(bundle);
+  host_.debug("Bundle published", {{"plugin_name", publisher.name}});
 }
 
 }  // namespace signet::server

@@ -1,13 +1,14 @@
 // FederationPublishers: tells every BundlePublisher plugin of our bundle when it changed, and those
-// that failed again every half minute.
+// that failed again every half minute. None waits for another, and nobody for them.
 #pragma once
 
-#include <mutex>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "signet/bundle_publisher.h"
 
+#include "hand_over.h"
 #include "trust_bundles.h"
 
 namespace signet::server {
@@ -18,23 +19,33 @@ class FederationPublishers {
 
   FederationPublishers(const Host& host, const TrustBundles& bundles)
       : host_(host), bundles_(bundles) {}
+  ~FederationPublishers() { stop(); }
 
-  /// Publishes for the first time. A publisher that fails does not stop the server. Blocks.
+  /// Begins to publish. A publisher that fails does not stop the server.
   Status start();
+  /// Waits for those that are at it. Blocks.
   void stop();
-  /// The bundle may have changed. Blocks; one at a time.
-  void update();
+  /// From any thread, also before start().
+  void own_changed();
 
  private:
   struct Publisher {
-    std::string name;
-    BundlePublisherClient client;
+    Publisher(FederationPublishers& owner, std::string its_name, BundlePublisherClient its_client)
+        : name(std::move(its_name)),
+          client(std::move(its_client)),
+          work(owner.host_, [this, &owner] { owner.publish(*this); }) {}
+
+    const std::string name;
+    const BundlePublisherClient client;
     PublishedBundle published;  // trust_domain empty: nothing yet
+    HandOver work;
   };
+  void publish(Publisher& publisher) const;
+
   const Host host_;
   const TrustBundles& bundles_;
   std::mutex mutex_;
-  std::vector<Publisher> publishers_;
+  std::vector<std::unique_ptr<Publisher>> publishers_;
   Timer retry_;
 };
 

@@ -1,6 +1,7 @@
 #include "running_server.h"
 
 #include "spire_import/spire_import.h"
+#include "stored_domain.h"
 #include "upstream_ca.h"
 
 namespace signet::server {
@@ -82,6 +83,7 @@ Result<std::unique_ptr<RunningServer>> RunningServer::start(const Host& host,
 Status RunningServer::open() {
   for (const std::string& warning : config_.warnings) host_.warn(warning);
   SIGNET_RETURN_IF_ERROR(refuse_unfinished_import(datastore_));
+  SIGNET_RETURN_IF_ERROR(refuse_other_domain(host_, datastore_, config_.trust_domain));
   SIGNET_RETURN_IF_ERROR(group_.identify());
   SIGNET_RETURN_IF_ERROR(changes_.start());
   SIGNET_RETURN_IF_ERROR(authorities_.start());

@@ -4,6 +4,7 @@
 
 #include "api_id.h"
 #include "entry_record.h"
+#include "stored_domain.h"
 
 namespace signet::server {
 namespace {
@@ -39,25 +40,6 @@ Status raced() {
 }
 
 Status stopped() { return Status::cancelled("stopped; run it again to complete the import"); }
-
-// Whose records are these? "" when they do not tell.
-Result<std::string> domain_of(Transaction& tx) {
-  std::string domain;
-  for (const char* kind : {"entry", "agent"}) {
-    Query query;
-    query.kind = kind;
-    query.limit = 1;
-    SIGNET_TRY(const std::vector<Record> found, tx.query(query));
-    if (found.empty()) continue;
-    if (query.kind == "agent") {
-      const auto id = SpiffeId::parse(found.front().id);
-      if (id) domain = id->trust_domain().name();
-    } else if (const auto entry = entry_from_record(found.front())) {
-      domain = entry->spiffe_id().trust_domain();
-    }
-  }
-  return domain;
-}
 
 }  // namespace
 
@@ -102,7 +84,8 @@ Result<SpireImport::State> SpireImport::check_target(const Datastore& datastore)
     query.kind = kind;
     SIGNET_TRY(const std::uint64_t n, tx.count(query));
     if (n == 0) continue;
-    SIGNET_TRY(const std::string other, domain_of(tx));
+    SIGNET_TRY(const StoredDomains stored, stored_domains(tx));
+    const std::string& other = stored.agents.empty() ? stored.entries : stored.agents;
     if (!other.empty() && other != domain_.name()) {
       return Status::failed_precondition("the datastore holds data of trust domain \"" + other +
                                          "\", the SPIRE server is of \"" + domain_.name() + "\"");
