@@ -11,6 +11,7 @@
 namespace signet::kernel {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -32,6 +33,20 @@ TEST(ElfReader, ReadsAPluginsFacts) {
   EXPECT_EQ(note->abi_major, 1u);
   EXPECT_THAT(note->services, ElementsAre("signet.role/1", "signet.command/1"));
   EXPECT_THAT(note->commands, ElementsAre("testd", "test-alias"));
+}
+
+TEST(ElfReader, RefusesLibrariesByPathAndAnotherOpenSsl) {
+  const auto bytes = bytes_of("widget-good");
+  auto facts = read_elf(MemorySource(bytes)).value();
+  EXPECT_THAT(facts.needed, Contains("libc.so.6"));
+  for (const char* good : {"libcrypto.so.3", "libssl.so.3", "libpq.so.5", "libcryptopp.so.8"}) {
+    facts.needed = {good};
+    EXPECT_TRUE(check_elf(facts).ok()) << good;
+  }
+  for (const char* bad : {"/tmp/libx.so", "./libx.so", "libssl.so.1.1", "libcrypto.so.4"}) {
+    facts.needed = {"libc.so.6", bad};
+    EXPECT_THAT(check_elf(facts).message(), HasSubstr(bad));
+  }
 }
 
 TEST(ElfReader, NamesAForeignArchitecture) {

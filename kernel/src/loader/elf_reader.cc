@@ -289,6 +289,29 @@ std::string machine_name(std::uint16_t machine) {
   }
 }
 
+namespace {
+
+// Libraries that every plugin shares with the kernel: a second OpenSSL in the process would bind
+// some of the names of the first.
+Status check_needed(const std::vector<std::string>& needed) {
+  for (const std::string& name : needed) {
+    if (name.find('/') != std::string::npos) {
+      return Status::invalid_argument("needs the library \"" + name +
+                                      "\" by a path; libraries are found by name alone");
+    }
+    for (const std::string_view shared : {"libcrypto.so.", "libssl.so."}) {
+      const std::string ours = std::string(shared) + "3";
+      if (name.starts_with(shared) && name != ours) {
+        return Status::invalid_argument("needs " + name + ", and this host has " + ours +
+                                        ": build it with that OpenSSL");
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 Status check_elf(const ElfFacts& facts) {
   if (facts.machine != host_machine()) {
     return Status::invalid_argument("has the wrong architecture: it is for " +
@@ -320,7 +343,7 @@ Status check_elf(const ElfFacts& facts) {
     return Status::invalid_argument("has a library search path of its own (RPATH or RUNPATH \"" +
                                     facts.run_path + "\")");
   }
-  return {};
+  return check_needed(facts.needed);
 }
 
 namespace {

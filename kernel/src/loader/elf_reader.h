@@ -81,7 +81,8 @@ std::uint16_t host_machine();
 std::string machine_name(std::uint16_t machine);
 
 /// What keeps a plugin with these facts from being loaded: architecture, note, entry symbol,
-/// other exports, executable stack, run path. Ok when nothing does.
+/// other exports, executable stack, run path, libraries by path, another OpenSSL. Ok when nothing
+/// does.
 Status check_elf(const ElfFacts& facts);
 
 }  // namespace signet::kernel
