@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 
+#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -37,8 +38,18 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     Error error;
     const auto address = asio::ip::make_address(options_.address, error);
     if (error) return Status::invalid_argument("\"" + options_.address + "\" is not an IP address");
-    const tcp::endpoint endpoint(address, options_.port);
-    acceptor_.open(endpoint.protocol(), error);
+    tcp::endpoint endpoint(address, options_.port);
+    // "All addresses" are those of both families, as Go's programs have it.
+    if (address.is_unspecified()) {
+      acceptor_.open(tcp::v6(), error);
+      if (!error) acceptor_.set_option(asio::ip::v6_only(false), error);
+      if (!error) {
+        endpoint = tcp::endpoint(asio::ip::address_v6::any(), options_.port);
+      } else if (acceptor_.is_open()) {
+        acceptor_.close(error);
+      }
+    }
+    if (!acceptor_.is_open()) acceptor_.open(endpoint.protocol(), error);
     if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor_.bind(endpoint, error);
     if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
@@ -196,8 +207,8 @@ void Server::Impl::accept() {
       });
       return;
     }
+    accept();  // first: whatever becomes of this one, the next is heard
     begin(std::move(socket));
-    accept();
   });
 }
 

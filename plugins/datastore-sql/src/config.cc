@@ -33,7 +33,7 @@ const char kConfigSchema[] = R"json({
       "description": "PostgreSQL: its key"},
     "max_open_conns": {"type": "integer", "minimum": 0,
       "description": "connections open at once; 0: the default, 17 on SQLite (one of them the writer's), 20 on PostgreSQL"},
-    "max_idle_conns": {"type": "integer", "description": "connections kept open; default 4"},
+    "max_idle_conns": {"type": "integer", "description": "connections kept open; default 4, on PostgreSQL max_open_conns"},
     "conn_max_lifetime": {"type": "string", "format": "duration",
       "description": "PostgreSQL: how old a connection becomes; default: no limit"},
     "disable_migration": {"type": "boolean",
@@ -113,7 +113,8 @@ Result<PostgresConfig> read_postgres(const json& block) {
     // One writes, one reads for it, one follows the log.
     config.max_connections = count(block, "max_open_conns", 3, kMostConnections, 20);
   }
-  config.max_idle_connections = count(block, "max_idle_conns", 0, kMostConnections, 4);
+  config.max_idle_connections =
+      count(block, "max_idle_conns", 0, kMostConnections, config.max_connections);
   if (const std::string lifetime = text(block, "conn_max_lifetime"); !lifetime.empty()) {
     const auto parsed = parse_go_duration(lifetime);
     if (!parsed || parsed->count() < 0) {

@@ -6,7 +6,7 @@ namespace signet::datastore_sql {
 namespace {
 
 // A caller without a deadline waits no longer than this for its turn.
-constexpr std::chrono::nanoseconds kLongestWait = std::chrono::seconds(60);
+constexpr std::chrono::nanoseconds kLongestWait = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -15,10 +15,22 @@ Status WriterTurn::take(std::chrono::nanoseconds wait) {
   if (taken_ && thread_ == std::this_thread::get_id()) {
     return Status::failed_precondition("this thread has a write transaction open already");
   }
-  if (!free_.wait_for(lock, std::min(wait, kLongestWait), [this] { return !taken_; })) {
-    return Status::unavailable("no turn to write to the datastore within the time allowed");
+  const Clock::time_point end = Clock::now() + std::min(wait, kLongestWait);
+  ++waiting_;
+  while (taken_) {
+    const Clock::time_point slow = since_ + kSlow;
+    const Clock::time_point now = Clock::now();
+    if (now >= end || (now >= slow && waiting_ > kMostBehindASlowOne)) {
+      --waiting_;
+      return Status::unavailable(now >= end
+                                     ? "no turn to write to the datastore within the time allowed"
+                                     : "the datastore is slow, and too many wait to write to it");
+    }
+    free_.wait_until(lock, now < slow ? std::min(end, slow) : end);
   }
+  --waiting_;
   taken_ = true;
+  since_ = Clock::now();
   thread_ = std::this_thread::get_id();
   return {};
 }

@@ -16,14 +16,23 @@ namespace signet::datastore_sql {
 // One writer at a time. The turn stays with the thread that took it.
 class WriterTurn {
  public:
-  /// Errors  kUnavailable: not within `wait`; kFailedPrecondition: this thread has it already.
+  // Behind a write that has taken this long, so many wait and the others fail: whoever waits is a
+  // worker of its role, and reads need some.
+  static constexpr std::chrono::milliseconds kSlow{1000};
+  static constexpr std::size_t kMostBehindASlowOne = 16;
+
+  /// Errors  kUnavailable: not within `wait`, or too many wait behind a slow write;
+  ///         kFailedPrecondition: this thread has it already.
   Status take(std::chrono::nanoseconds wait);
   void give_back();
 
  private:
+  using Clock = std::chrono::steady_clock;
   std::mutex mutex_;
   std::condition_variable free_;
   bool taken_ = false;
+  Clock::time_point since_;
+  std::size_t waiting_ = 0;
   std::thread::id thread_;
 };
 

@@ -16,6 +16,22 @@ constexpr std::chrono::seconds kShortestRetry{1};
 constexpr std::chrono::milliseconds kShortestCheck{200};
 constexpr std::chrono::hours kNever{24 * 365};
 
+// A refusal that asking again will not change. A server that is away, overloaded or in trouble says
+// nothing about us.
+bool about_us(const Status& status) {
+  switch (status.code()) {
+    case Code::kPermissionDenied:
+    case Code::kUnauthenticated:
+    case Code::kInvalidArgument:
+    case Code::kFailedPrecondition:
+    case Code::kNotFound:
+    case Code::kUnimplemented:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 OwnSvid::OwnSvid(Host host, const AgentConfig& config, ServerApi& server, AgentIdentity& identity,
@@ -134,9 +150,7 @@ nanoseconds OwnSvid::round() {
   if (over_.load()) return kNever;
   host_.log_status(LogLevel::kError, "Failed to rotate agent SVID", status);
   judge(status);
-  // A server that is away says nothing about us.
-  const bool away = status.code() == Code::kUnavailable || status.code() == Code::kDeadlineExceeded;
-  if (must_reattest_.load() && !away) {
+  if (must_reattest_.load() && about_us(status)) {
     give_up("failed to attest again: " + status.to_string());
   } else if (now() > static_cast<double>(svid->not_after())) {
     hooks_.end("the agent's SVID has expired and could not be renewed: " + status.to_string());

@@ -254,6 +254,24 @@ TEST_F(OwnSvidTest, OneVerdictHeardByManyCallsIsOneAttestation) {
   EXPECT_EQ(rig.server.attests, 2);
 }
 
+// A fleet behind one address, of which the server lets one attest each second.
+TEST_F(OwnSvidTest, AServerThatIsOverloadedOrInTroubleIsAskedAgain) {
+  rig.server.reattestable = true;
+  start();
+  for (const Status& trouble :
+       {Status::resource_exhausted("rate: Wait(n=1) would exceed context deadline"),
+        Status::internal("failed to attest"), Status(Code::kUnknown, "?")}) {
+    rig.server.attest_failure = trouble;
+    svid->judge(FakeServer::verdict(Details::AGENT_NOT_ATTESTED));
+    rig.host.advance(minutes(2));
+    EXPECT_TRUE(ended.empty()) << trouble.to_string();
+  }
+  rig.server.attest_failure = {};
+  rig.host.advance(minutes(3));
+  EXPECT_TRUE(ended.empty());
+  EXPECT_EQ(rig.fetch_jwt({"a"})->code(), Code::kOk);
+}
+
 TEST_F(OwnSvidTest, AnAttestationThatIsRefusedIsTheEnd) {
   rig.server.reattestable = true;
   start();

@@ -19,6 +19,9 @@ constexpr std::string_view kTcpOptions =
     R"({"tls":true,"client_certificate":"asked","max_message":4194304,)"
     R"("max_connection_age_s":180,"max_connections":262144})";
 
+// Of all requests that wait because of a rate limit.
+constexpr std::size_t kMaxWaitingBytes = 64 * 1024 * 1024;
+
 std::string executable_of(std::int32_t pid) {
   std::array<char, 4096> path{};
   const std::string link = "/proc/" + std::to_string(pid) + "/exe";
@@ -144,7 +147,7 @@ Status ApiServer::register_methods(RpcListener& listener, bool local) {
         [this, &method](const std::shared_ptr<ServerCall>& call, std::string_view first) {
           dispatch(method, call, first);
         },
-        method.rpc_flags));
+        method.rpc_flags | (local && method.never_blocks ? SIGNET_RPC_INLINE : 0)));
   }
   return {};
 }
@@ -218,12 +221,49 @@ void ApiServer::dispatch(const MethodRegistry::Method& method,
   if (!wait) return context->finish(wait.status());
   if (*wait == 0) return run(method, context, std::move(task), first);
 
+  wait_for_turn(method, context, std::move(task), first, cost, *wait);
+}
+
+void ApiServer::wait_for_turn(const MethodRegistry::Method& method,
+                              const std::shared_ptr<CallContext>& context,
+                              std::unique_ptr<UnaryTask> task, std::string_view first,
+                              std::uint32_t cost, std::int64_t wait_ns) {
+  const std::size_t size = first.size();
+  if (waiting_bytes_.fetch_add(size) + size > kMaxWaitingBytes) {
+    waiting_bytes_ -= size;
+    return context->finish(Status::resource_exhausted("too many requests wait for their turn"));
+  }
+  // The call's end and its turn may come at once: the mutex is held while it runs, so that
+  // whatever a stream sets in its call is set before that ends.
+  struct Turn {
+    std::mutex mutex;
+    bool over = false;
+    std::uint64_t number = 0;
+  };
+  auto turn = std::make_shared<Turn>();
   auto held = std::make_shared<std::unique_ptr<UnaryTask>>(std::move(task));
-  const Status delayed = delayed_.run_after(
-      *wait, [this, &method, context, held, bytes = std::string(held->get() ? "" : first)] {
-        if (!context->call().over()) run(method, context, std::move(*held), bytes);
-      });
-  if (!delayed.ok()) context->finish(delayed);
+  const auto delayed = delayed_.run_after(wait_ns, [this, &method, context, turn, held, size,
+                                                    bytes = std::string(held->get() ? "" : first)] {
+    const std::lock_guard lock(turn->mutex);
+    if (std::exchange(turn->over, true)) return;
+    waiting_bytes_ -= size;
+    run(method, context, std::move(*held), bytes);
+  });
+  if (!delayed) {
+    waiting_bytes_ -= size;
+    return context->finish(delayed.status());
+  }
+  turn->number = *delayed;
+  context->call().on_done = [this, turn, limit = method.rule->limit, cost, size,
+                             ip = std::string(context->caller().ip())] {
+    {
+      const std::lock_guard lock(turn->mutex);
+      if (std::exchange(turn->over, true)) return;
+    }
+    waiting_bytes_ -= size;
+    limiter_.give_back(limit, ip, cost, context_.host.monotonic_ns());
+    delayed_.drop(turn->number);
+  };
 }
 
 void ApiServer::run(const MethodRegistry::Method& method,

@@ -2,6 +2,7 @@
 // authorisation, rate limit, handler, audit.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -47,6 +48,11 @@ class ApiServer {
                 std::string_view first);
   void run(const MethodRegistry::Method& method, const std::shared_ptr<CallContext>& context,
            std::unique_ptr<UnaryTask> task, std::string_view first);
+  /// Runs it after `wait_ns`, without a worker meanwhile; a caller that leaves takes back what it
+  /// had reserved.
+  void wait_for_turn(const MethodRegistry::Method& method,
+                     const std::shared_ptr<CallContext>& context, std::unique_ptr<UnaryTask> task,
+                     std::string_view first, std::uint32_t cost, std::int64_t wait_ns);
   Result<std::int64_t> reserve(const MethodRule& rule, const Caller& caller, std::uint32_t cost,
                                const ServerCall& call);
 
@@ -55,6 +61,7 @@ class ApiServer {
   Authorizer authorizer_;
   RateLimiter limiter_;
   DelayedWork delayed_;
+  std::atomic<std::size_t> waiting_bytes_{0};
   std::unique_ptr<TlsAcceptor> acceptor_;
   std::unique_ptr<RpcListener> admin_;
   mutable std::mutex network_mutex_;      // guards the pointer, never held over a call

@@ -12,4 +12,10 @@ void MethodRegistry::add(std::string_view method, std::uint32_t rpc_flags, Parse
   methods_.push_back({rule, rpc_flags, std::move(parse), std::move(stream)});
 }
 
+void MethodRegistry::never_blocks(std::string_view method) {
+  for (Method& each : methods_) {
+    if (each.rule->method == method) each.never_blocks = true;
+  }
+}
+
 }  // namespace signet::server

@@ -60,6 +60,7 @@ class MethodRegistry {
     std::uint32_t rpc_flags;
     Parse parse;    // unary methods
     Stream stream;  // streams of many requests or many answers
+    bool never_blocks = false;
   };
 
   template <typename Req, typename Resp>
@@ -93,6 +94,10 @@ class MethodRegistry {
   void stream(std::string_view method, std::uint32_t rpc_flags, Stream fn) {
     add(method, rpc_flags, nullptr, std::move(fn));
   }
+
+  /// On the admin socket it is answered on the transport's own thread, also when all workers wait
+  /// for a slow disk: what a supervisor asks.
+  void never_blocks(std::string_view method);
 
   const std::vector<Method>& methods() const { return methods_; }
 

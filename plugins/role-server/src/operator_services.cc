@@ -164,6 +164,7 @@ void register_logger_service(MethodRegistry& methods, ServiceContext&) {
 void register_health_service(MethodRegistry& methods, ServiceContext&) {
   const std::string prefix = "/grpc.health.v1.Health/";
   methods.unary(prefix + "Check", check_health);
+  methods.never_blocks(prefix + "Check");
   for (const auto& [name, flags] : {std::pair("List", 0u), {"Watch", SIGNET_RPC_SERVER_STREAM}}) {
     methods.stream(
         prefix + name, flags,

@@ -51,17 +51,37 @@ Result<std::int64_t> RateLimiter::take(Limit limit, std::string_view ip, std::ui
   return wait;
 }
 
-Status DelayedWork::run_after(std::int64_t delay_ns, std::function<void()> work) {
+void RateLimiter::give_back(Limit limit, std::string_view ip, std::uint32_t cost,
+                            std::int64_t now_ns) {
+  std::lock_guard lock(mutex_);
+  Bucket& b = bucket(limit, ip, now_ns);
+  b.tokens = std::min<double>(b.tokens + cost, rate_of(limit));
+}
+
+Result<std::uint64_t> DelayedWork::run_after(std::int64_t delay_ns, std::function<void()> work) {
   const signet_host_timer* timers = host_.timers();
   if (timers == nullptr) return Status::unavailable("the host has no timers");
   std::lock_guard lock(mutex_);  // fire() waits for it, so the item is complete when it runs
   if (stopped_) return Status::unavailable("the server is stopping");
-  auto item = std::make_unique<Item>(Item{this, 0, std::move(work)});
+  const std::uint64_t number = ++last_number_;
+  auto item = std::make_unique<Item>(Item{this, number, 0, std::move(work)});
   const signet_status code = timers->start(host_.abi(), host_.monotonic_ns() + delay_ns, 0,
                                            &DelayedWork::fire, item.get(), &item->timer);
   if (code != SIGNET_OK) return Status(static_cast<Code>(code), "cannot start a timer");
-  waiting_.insert(item.release());
-  return {};
+  waiting_.emplace(number, std::move(item));
+  return number;
+}
+
+void DelayedWork::drop(std::uint64_t number) {
+  std::unique_ptr<Item> gone;
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = waiting_.find(number);
+    if (found == waiting_.end()) return;
+    gone = std::move(found->second);
+    waiting_.erase(found);
+  }
+  host_.timers()->cancel(host_.abi(), gone->timer);  // fire() does not come after this
 }
 
 void DelayedWork::fire(void* arg) {
@@ -69,8 +89,11 @@ void DelayedWork::fire(void* arg) {
   std::unique_ptr<Item> owned;
   {
     std::lock_guard lock(item->owner->mutex_);
-    if (item->owner->waiting_.erase(item) == 0) return;  // stop() has it
-    owned.reset(item);
+    auto& waiting = item->owner->waiting_;
+    const auto found = waiting.find(item->number);
+    if (found == waiting.end()) return;  // drop() or stop() has it
+    owned = std::move(found->second);
+    waiting.erase(found);
   }
   try {
     owned->work();
@@ -79,16 +102,13 @@ void DelayedWork::fire(void* arg) {
 }
 
 void DelayedWork::stop() {
-  std::unordered_set<Item*> left;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Item>> left;
   {
     std::lock_guard lock(mutex_);
     stopped_ = true;
     left.swap(waiting_);
   }
-  for (Item* item : left) {
-    host_.timers()->cancel(host_.abi(), item->timer);
-    delete item;
-  }
+  for (const auto& [number, item] : left) host_.timers()->cancel(host_.abi(), item->timer);
 }
 
 }  // namespace signet::server

@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "signet/host.h"
 
@@ -25,6 +24,8 @@ class RateLimiter {
   ///           `deadline_ns`; nothing was taken then
   Result<std::int64_t> take(Limit limit, std::string_view ip, std::uint32_t cost,
                             std::int64_t now_ns, std::int64_t deadline_ns);
+  /// What a caller took and did not wait for.
+  void give_back(Limit limit, std::string_view ip, std::uint32_t cost, std::int64_t now_ns);
 
  private:
   struct Bucket {
@@ -45,14 +46,18 @@ class DelayedWork {
  public:
   explicit DelayedWork(const Host& host) : host_(host) {}
   ~DelayedWork() { stop(); }
+  /// Returns  what drop() takes
   /// Errors   when the host has no timer to give, or after stop(); the work is dropped
-  Status run_after(std::int64_t delay_ns, std::function<void()> work);
+  Result<std::uint64_t> run_after(std::int64_t delay_ns, std::function<void()> work);
+  /// It will not run, unless it has begun to.
+  void drop(std::uint64_t number);
   /// Drops what still waits. Nothing runs afterwards.
   void stop();
 
  private:
   struct Item {
     DelayedWork* owner;
+    std::uint64_t number;
     std::uint64_t timer = 0;
     std::function<void()> work;
   };
@@ -60,7 +65,8 @@ class DelayedWork {
 
   const Host host_;
   std::mutex mutex_;
-  std::unordered_set<Item*> waiting_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Item>> waiting_;
+  std::uint64_t last_number_ = 0;
   bool stopped_ = false;
 };
 

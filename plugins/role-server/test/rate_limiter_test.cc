@@ -48,6 +48,19 @@ TEST(RateLimiter, RefusesAWaitPastTheDeadlineAndTakesNothing) {
   EXPECT_EQ(*limiter.take(Limit::kAttest, "10.0.0.1", 1, kSecond, kForever), kSecond);
 }
 
+TEST(RateLimiter, WhoeverDoesNotWaitGivesBackWhatItTook) {
+  RateLimiter limiter;
+  EXPECT_EQ(*limiter.take(Limit::kAttest, "10.0.0.1", 1, kSecond, kForever), 0);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(*limiter.take(Limit::kAttest, "10.0.0.1", 1, kSecond, kForever), kSecond);
+    limiter.give_back(Limit::kAttest, "10.0.0.1", 1, kSecond);
+  }
+  for (int i = 0; i < 5; ++i) limiter.give_back(Limit::kAttest, "10.0.0.1", 1, kSecond);
+  EXPECT_EQ(*limiter.take(Limit::kAttest, "10.0.0.1", 1, kSecond, kForever), 0);
+  EXPECT_EQ(*limiter.take(Limit::kAttest, "10.0.0.1", 1, kSecond, kForever), kSecond)
+      << "never more than the bucket holds";
+}
+
 TEST(RateLimiter, RemembersABucketThroughOneGeneration) {
   RateLimiter limiter;
   EXPECT_EQ(*limiter.take(Limit::kAttest, "10.0.0.1", 1, 59 * kSecond, kForever), 0);

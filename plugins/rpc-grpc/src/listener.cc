@@ -128,8 +128,7 @@ void Listener::accept_ready() {
     if (fd < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno == EMFILE || errno == ENFILE) {
-        owner_.host.error("Out of file descriptors, callers have to wait",
-                          {{"address", address()}});
+        refused("out of file descriptors", "whoever is next");
         usleep(10'000);  // level-triggered: without a pause the loop would spin
       }
       return;
@@ -185,7 +184,7 @@ void Listener::refused(const char* reason, const std::string& caller) {
 void Listener::accept_unix(int fd) {
   auto process = peer_process(fd);
   if (!process.ok()) {
-    owner_.host.log_status(LogLevel::kDebug, "Connection refused", process.status());
+    refused(process.status().message().c_str(), "a process");
     ::close(fd);
     return;
   }
@@ -256,6 +255,10 @@ void Listener::ask_for(ConnectionPtr connection) {
 void Listener::judged(ConnectionPtr connection, Result<Verdict> verdict) {
   if (verdict) {
     connection->peer->accept(std::move(verdict->id), verdict->user);
+    {
+      std::lock_guard lock(mutex_);
+      by_id_.emplace(connection->peer->id, connection);
+    }
     hand_over(connection);
   } else {
     owner_.host.log_status(LogLevel::kInfo, "Connection refused", verdict.status());
@@ -300,6 +303,7 @@ bool Listener::identified(const ConnectionPtr& connection) {
     std::lock_guard lock(mutex_);
     if (count(connection->peer->id)) {
       discount(std::exchange(connection->counts_for, connection->peer->id));
+      by_id_.emplace(connection->peer->id, connection);
       return true;
     }
   }
@@ -311,6 +315,11 @@ void Listener::connection_ended(const ConnectionPtr& connection) {
   std::lock_guard lock(mutex_);
   connections_.erase(connection->peer->abi.connection);
   discount(connection->counts_for);
+  if (!connection->peer->verified) return;
+  const auto [first, last] = by_id_.equal_range(connection->peer->id);
+  const auto found =
+      std::find_if(first, last, [&](const auto& e) { return e.second == connection; });
+  if (found != last) by_id_.erase(found);
 }
 
 const Method* Listener::find_method(const std::string& path) const {
@@ -348,9 +357,8 @@ void Listener::disconnect(std::string_view id) {
   std::vector<ConnectionPtr> affected;
   {
     std::lock_guard lock(mutex_);
-    for (const auto& [number, connection] : connections_) {
-      if (connection->peer->verified && connection->peer->id == id) affected.push_back(connection);
-    }
+    const auto [first, last] = by_id_.equal_range(std::string(id));
+    for (auto it = first; it != last; ++it) affected.push_back(it->second);
   }
   for (const auto& connection : affected) connection->shut_down();
 }

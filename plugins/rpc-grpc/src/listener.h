@@ -95,6 +95,7 @@ class Listener final : public H2Service, public std::enable_shared_from_this<Lis
   std::size_t pending_ = 0;                                  // verdicts asked for and not given yet
   std::unordered_map<uint64_t, ConnectionPtr> connections_;  // by their number
   std::unordered_map<std::string, std::size_t> per_caller_;  // by counts_for
+  std::unordered_multimap<std::string, ConnectionPtr> by_id_;  // whose peer has one
   std::atomic<int64_t> next_warning_ns_{0};
 };
 

@@ -52,9 +52,24 @@ Result<int> bind_tcp(const Endpoint& endpoint, uint16_t* port) {
     return Status::invalid_argument("cannot listen on tcp " + endpoint.host_port() +
                                     ": not an IP address");
   }
-  fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return failed("socket");
+  constexpr int kType = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
   const int on = 1;
+  const int off = 0;
+  // "All addresses" are those of both families, as Go's programs have it.
+  if (endpoint.host == "0.0.0.0" || endpoint.host == "::") {
+    fd = socket(AF_INET6, kType, 0);
+    if (fd >= 0 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0) {
+      auto* any = reinterpret_cast<sockaddr_in6*>(&address);
+      *any = {};
+      any->sin6_family = AF_INET6;
+      any->sin6_port = htons(endpoint.port);
+      size = sizeof *any;
+    } else if (fd >= 0) {
+      close(std::exchange(fd, -1));
+    }
+  }
+  if (fd < 0) fd = socket(address.ss_family, kType, 0);
+  if (fd < 0) return failed("socket");
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0) return failed("bind");
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)

@@ -25,7 +25,7 @@ TlsHandshake::TlsHandshake(H2Loop* loop, std::shared_ptr<H2Service> service,
       service_(std::move(service)),
       tls_(std::move(tls)),
       connection_(std::move(connection)),
-      work_(std::make_shared<Work>(Work{this, connection_->peer, nullptr})) {}
+      work_(std::make_shared<Work>(this, connection_->peer)) {}
 
 TlsHandshake::~TlsHandshake() { loop_->set_deadline(this, INT64_MAX); }
 
@@ -64,6 +64,7 @@ void TlsHandshake::receive() {
              bytes = std::string(reinterpret_cast<const char*>(loop_->read_buffer()),
                                  static_cast<std::size_t>(n))](bool here) {
     auto state = TlsSession::State::kFailed;
+    if (work->given_up) return;
     if (here && !work->session) work->session = tls->make_session(work->peer.get());
     if (here && work->session) state = work->session->handshake(bytes);
     loop->post([work, state] {
@@ -131,6 +132,7 @@ void TlsHandshake::close(const char* reason) {
   tls_->handshake_ended(place_);
   loop_->remove(this);
   work_->handshake = nullptr;
+  work_->given_up = true;
   work_.reset();
   connection_->shut_down();
   service_->connection_ended(connection_);

@@ -5,7 +5,9 @@
 // the peer costs no thread, and before the peer's first byte next to no memory.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <utility>
 
 #include "connection.h"
 #include "h2_connection.h"
@@ -30,9 +32,12 @@ class TlsHandshake final : public Watched {
  private:
   // What a step needs, also when the handshake is given up meanwhile.
   struct Work {
+    Work(TlsHandshake* its_handshake, PeerPtr its_peer)
+        : handshake(its_handshake), peer(std::move(its_peer)) {}
     TlsHandshake* handshake;  // for the loop; null once it is over
     PeerPtr peer;
     std::unique_ptr<TlsSession> session;  // the worker's while a step runs, else the loop's
+    std::atomic<bool> given_up{false};    // a step that has not begun is not worth its work
   };
 
   void expired() override;

@@ -12,6 +12,7 @@ namespace signet::rpc_grpc {
 namespace {
 
 constexpr int64_t kAskTimeoutNs = 10'000'000'000;
+constexpr int64_t kLineEveryNs = 1'000'000'000;
 constexpr int kMaxSteps = 8;  // at once: handshakes may not take all of the owner's workers
 
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
@@ -140,8 +141,12 @@ bool TlsServer::judge(Peer* peer, std::vector<std::string> chain) {
   Result<Verdict> verdict = ask_verdict_now(owner_, acceptor_, self_, peer->abi,
                                             owner_.host.monotonic_ns() + kAskTimeoutNs);
   if (!verdict) {
-    owner_.host.info("Caller refused in the handshake",
-                     {{"caller_addr", peer->address}, {"error", verdict.status().message()}});
+    // Strangers may come as often as they like; one line a second says what there is to say.
+    const int64_t now = owner_.host.monotonic_ns();
+    int64_t due = next_line_ns_;
+    const bool say = now >= due && next_line_ns_.compare_exchange_strong(due, now + kLineEveryNs);
+    owner_.host.log(say ? LogLevel::kInfo : LogLevel::kDebug, "Caller refused in the handshake",
+                    {{"caller_addr", peer->address}, {"error", verdict.status().message()}});
     return false;
   }
   peer->accept(std::move(verdict->id), verdict->user);

@@ -142,6 +142,28 @@ TEST_P(RpcLimits, AnIpv6ListenerKnowsItsCallers) {
   EXPECT_TRUE(call(s, 1, "/t.T/Who", "").message.starts_with("[::1]:"));
 }
 
+// As Go's programs listen: "0.0.0.0" in a file of SPIRE's serves callers of both families.
+TEST_P(RpcLimits, AllAddressesAreThoseOfBothFamilies) {
+  if (GetParam() == Transport::kUnix) GTEST_SKIP() << "not on a Unix socket";
+  if (!RpcListener::create(host_, "tcp:[::1]:0", "{}", nullptr).ok()) GTEST_SKIP() << "no IPv6";
+  for (const char* all : {"tcp:0.0.0.0:0", "tcp:[::]:0"}) {
+    auto made = RpcListener::create(host_, all, tls() ? R"({"tls":true})" : "{}",
+                                    tls() ? &server_ : nullptr);
+    ASSERT_TRUE(made.ok()) << made.status().to_string();
+    auto& l = *made;
+    ASSERT_TRUE((l->unary<Raw, Raw>("/t.T/Who", [](ServerCall& c, const Raw&) -> Result<Raw> {
+                  return Raw{std::string(view(c.peer().address))};
+                })).ok());
+    ASSERT_TRUE(l->serve().ok());
+    const std::string port = l->address().substr(l->address().rfind(':'));
+    for (const std::string from : {"127.0.0.1", "[::1]"}) {
+      Socket s("tcp:" + from + port, tls());
+      ASSERT_TRUE(s.send(preface())) << all << " " << from;
+      EXPECT_TRUE(call(s, 1, "/t.T/Who", "").message.starts_with(from + ":")) << all;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Over, RpcLimits, all_transports(), transport_name);
 
 }  // namespace
