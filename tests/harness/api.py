@@ -13,14 +13,9 @@ import os
 import time
 from typing import Callable
 
-from . import api_rows, paths
+from . import api_rows, api_values, paths
 from .case import TestCase
 from .mask import Masker
-
-FIELDS = ("expiresAt", "issuedAt", "createdAt", "x509svidExpiresAt", "x509svidSerialNumber", "asn1",
-          "publicKey", "keyId", "certChain", "token", "sequenceNumber", "x509Svid", "seconds",
-          "refreshHint", "x509CaAuthorities", "caCertChain", "x509Authorities", "authorityId",
-          "upstreamAuthoritySubjectKeyId", "subjectKeyId", "uptime")
 
 
 @dataclasses.dataclass
@@ -93,6 +88,7 @@ class Side:
         self.agent_id = self.join(self.server.token("/host"), self.agent)
         self.mask = Masker(port=self.server.port)
         self.down = None
+        self.sent = set()  # every value of a request
 
     def join(self, token, folder):
         """Attests as an agent whose identity is then in `folder`; gives its SPIFFE ID."""
@@ -135,7 +131,11 @@ class Side:
 
     def request_of(self, call):
         request = call.request(self) if callable(call.request) else call.request
-        return request if isinstance(request, str) else json.dumps(request)
+        request = request if isinstance(request, str) else json.dumps(request)
+        for line in request.splitlines():
+            if line.startswith("{"):
+                self.sent |= api_values.scalars(json.loads(line))
+        return request
 
     def call(self, call, request):
         """The probe's lines: each answer, and the status."""
@@ -149,9 +149,9 @@ class Side:
             line.pop("seconds", None)
         return lines
 
-    def comparable(self, call, lines):
+    def comparable(self, call, lines, given, now):
         """With masks for what no two servers have in common, and sets in order."""
-        lines = [self.mask.json(line, FIELDS) for line in lines]
+        lines = [api_values.comparable(line, given, now, self.mask.text) for line in lines]
         return _in_order(lines) if call.method.endswith("AuthorizedEntries") else lines
 
 
@@ -183,9 +183,12 @@ class ApiTest(TestCase):
                 continue
             made += 1
             request = theirs.request_of(call)
-            answers = theirs.call(call, request)
-            want = theirs.comparable(call, answers)
-            got = ours.comparable(call, ours.call(call, ours.request_of(call)))
+            asked_at, answers = time.time(), theirs.call(call, request)
+            our_request = ours.request_of(call)
+            given = theirs.sent & ours.sent
+            our_asked_at, our_answers = time.time(), ours.call(call, our_request)
+            want = theirs.comparable(call, answers, given, asked_at)
+            got = ours.comparable(call, our_answers, given, our_asked_at)
             self._keep(call, request, want, got)
             with self.subTest(number=n, rows=call.rows, caller=call.caller, method=call.method,
                               request=request[:300]):
