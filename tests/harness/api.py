@@ -23,7 +23,8 @@ class Call:
     """rows:    names of rows of `method`, "-" for none: an odd request whose answer must be equal
     method:  "Agent/GetAgent"
     request: a dict, JSON lines for a stream, or a function of the Side that gives either
-    caller:  local (the admin socket), nobody, agent, down (a server below)
+    caller:  local (the admin socket), nobody, agent, down (a server below), admin (by an entry),
+             operator (by admin_ids)
     differs: None, or a function that gets our answers and SPIRE's, which are known to be different,
              and says whether ours are as docs/spire-compatibility.md has it
     """
@@ -87,7 +88,6 @@ class Side:
         self.agent = self.server.folder / "agent"
         self.agent_id = self.join(self.server.token("/host"), self.agent)
         self.mask = Masker(port=self.server.port)
-        self.down = None
         self.sent = set()  # every value of a request
 
     def join(self, token, folder):
@@ -112,13 +112,18 @@ class Side:
 
     def downstream(self):
         """The identity of a server below this one, which an entry allows to be that."""
-        if self.down is None:
-            self.down = self.server.folder / "down"
-            self.down.mkdir()
-            self.server.create_entry("/down", "/host", ["unix:uid:9"], "-downstream", "-entryID", "down")
-            time.sleep(2.5 if self.impl == "spire" else 0)
-            self.server.must("x509", "mint", "-spiffeID", "spiffe://example.org/down", "-write", self.down)
-        return self.down
+        return self.minted("/down", "-downstream")
+
+    def minted(self, path, *flags):
+        """The identity of this path, by an entry with these flags, if any."""
+        folder = self.server.folder / path[1:]
+        if not folder.exists():
+            folder.mkdir()
+            if flags:
+                self.server.create_entry(path, "/host", ["unix:uid:9"], *flags, "-entryID", path[1:])
+                time.sleep(2.5 if self.impl == "spire" else 0)
+            self.server.must("x509", "mint", "-spiffeID", f"spiffe://example.org{path}", "-write", folder)
+        return folder
 
     def csr(self, *flags):
         return self.case.probe("csr", *flags)[1][0]["csr"]
@@ -142,7 +147,9 @@ class Side:
         address = ["-addr", f"127.0.0.1:{self.server.port}"]
         who = {"local": lambda: ["-socket", self.server.socket], "nobody": lambda: address,
                "agent": lambda: [*address, "-dir", self.agent],
-               "down": lambda: [*address, "-dir", self.downstream()]}[call.caller]()
+               "down": lambda: [*address, "-dir", self.downstream()],
+               "admin": lambda: [*address, "-dir", self.minted("/admin", "-admin")],
+               "operator": lambda: [*address, "-dir", self.minted("/operator")]}[call.caller]()
         _, lines = self.case.probe("call", *who, "-method", api_rows.methods()[call.method], *call.flags,
                                    stdin=request)
         for line in lines:

@@ -13,19 +13,22 @@ ALLOWED = {"Bundle/GetBundle": {"nobody", "agent", "down", "local"},
            "Bundle/GetFederatedBundle": {"agent", "local"},
            **{method: {"agent"} for method in AGENTS}, **{method: {"down"} for method in SERVERS_BELOW}}
 # An empty request of these changes something.
-LEFT_OUT = [("Agent/CreateJoinToken", "local"), ("Agent/PostStatus", "agent")]
+LEFT_OUT = [("Agent/CreateJoinToken", "local"), ("Agent/CreateJoinToken", "admin"),
+            ("Agent/CreateJoinToken", "operator"), ("Agent/PostStatus", "agent")]
+ADMINS = {"admin", "operator"}  # by an entry, and by admin_ids
 ADMIN_SOCKET_ONLY = ("Debug/", "Logger/", "Health/")
 
 
 class WhoMayCallWhat(ApiTest):
-    @table()
+    @table({"server": {"admin_ids": ["spiffe://example.org/operator"]}})
     def test_each_method_by_each_class(self):
         calls = []
         for method in api_rows.methods():
-            for caller in ("nobody", "agent", "down", "local"):
+            for caller in ("nobody", "agent", "down", "local", *sorted(ADMINS)):
                 if (method, caller) in LEFT_OUT:
                     continue
-                row = "-" if caller in ALLOWED.get(method, {"local"}) else "refused"
+                allowed = ALLOWED.get(method, {"local"})
+                row = "-" if caller in (allowed | ADMINS if "local" in allowed else allowed) else "refused"
                 if method.startswith(ADMIN_SOCKET_ONLY):
                     if caller == "local":
                         continue  # see operators_test.py

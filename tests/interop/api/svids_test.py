@@ -80,6 +80,15 @@ class Svids(ApiTest):
         return [jwt("disabled", id=td("/m"), audience=["a"]), jwt("disabled"),
                 new_jwt("disabled", "none", "a")]
 
+    @table({"server": {"ratelimit": {"attestation": True, "signing": True}}})
+    def test_more_at_once_than_the_limit_lets_through(self):
+        many = {"params": [{"entry_id": "none"}] * 501}
+        return [svid("-", "BatchNewX509SVID", many, caller="agent"),
+                svid("-", "BatchNewX509SVID", {"params": many["params"][:500]}, caller="agent"),
+                # What would wait longer than its caller does.
+                svid("-", "BatchNewX509SVID", {"params": many["params"][:500]}, caller="agent",
+                     flags=("-timeout", "0.3s"))]
+
     @table()
     def test_authorities_of_servers_below(self):
         def ca(row, *flags, **more):

@@ -121,9 +121,24 @@ func call(ctx context.Context, args []string) error {
 		n, err := exchange(ctx, cc, desc, "/"+*method, requests, *quiet)
 		st, _ := status.FromError(err)
 		emit(map[string]any{"code": st.Code().String(), "message": st.Message(), "messages": n,
-			"seconds": time.Since(start).Seconds(), "details": len(st.Details())})
+			"seconds": time.Since(start).Seconds(), "details": details(st)})
 	}
 	return nil
+}
+
+// What a status has beside its words, each as its type and JSON.
+func details(st *status.Status) []string {
+	out := []string{}
+	for _, d := range st.Details() {
+		m, ok := d.(proto.Message)
+		if !ok {
+			out = append(out, fmt.Sprint(d))
+			continue
+		}
+		out = append(out, string(m.ProtoReflect().Descriptor().FullName())+" "+
+			strings.ReplaceAll(protojson.Format(m), "  ", " "))
+	}
+	return out
 }
 
 func exchange(ctx context.Context, cc *grpc.ClientConn, desc protoreflect.MethodDescriptor, path string, requests []proto.Message, quiet bool) (int, error) {
