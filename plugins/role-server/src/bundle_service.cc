@@ -33,6 +33,7 @@ class BundleService {
   }
 
   Status get(CallContext& call, const api::GetBundleRequest& request, types::Bundle& response) {
+    call.audit("trust_domain_id", call.services().trust_domain().name());
     const BundlePtr own = context_.bundles->own();
     if (!own) return api_error(call.host(), Code::kNotFound, "bundle not found");
     response = own->message;

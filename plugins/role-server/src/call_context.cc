@@ -32,7 +32,8 @@ std::string_view audit_code(Code code) {
 void CallContext::write_audit(const Status& status, const AuditFields& fields) {
   const auto [service, method] = service_and_method(rule_.method);
   std::vector<Field> out;
-  out.reserve(fields.size() + 13);
+  out.reserve(fields.size() + 14);
+  out.emplace_back("subsystem_name", "api");
   out.emplace_back("type", "audit");
   out.emplace_back("request_id", request_id());
   out.emplace_back("status", status.ok() ? "success" : "error");
@@ -70,7 +71,9 @@ void CallContext::audit_item(const Status& status, const AuditFields& fields) {
 }
 
 void CallContext::close(const Status& status) {
-  if (auditing() && (!items_written_ || !status.ok())) write_audit(status, fields_);
+  // Supervisors ask how we are all day; as with the peer, that is in no audit.
+  const bool health = rule_.method.starts_with("/grpc.health.v1.");
+  if (auditing() && !health && (!items_written_ || !status.ok())) write_audit(status, fields_);
   if (status.ok() && !host().enabled(LogLevel::kDebug)) return;
   call_->audit("request_id", request_id());
   if (caller_->identity) call_->audit("caller_id", caller_->identity->spiffe_id.to_string());

@@ -38,6 +38,14 @@ class CallContext {
   void audit(std::string_view key, std::string_view value) {
     if (auditing()) fields_.emplace_back(key, value);
   }
+  /// The same of several values, which commas separate.
+  template <typename Values>
+  void audit_all(std::string_view key, const Values& values) {
+    if (!auditing()) return;
+    std::string all;
+    for (const std::string& value : values) all.append(all.empty() ? "" : ",").append(value);
+    fields_.emplace_back(key, std::move(all));
+  }
   /// The record of one item of a batch; a call that wrote any has no record of its own, unless
   /// it fails as a whole.
   void audit_item(const Status& status, const AuditFields& fields);

@@ -51,7 +51,13 @@ AuditFields entry_audit_fields(const Entry& e, uint32_t fields,
     out.emplace_back("downstream", e.downstream() ? "true" : "false");
   if (wants(Entry::kExpiresAtFieldNumber))
     out.emplace_back("expires_at", std::to_string(e.expires_at()));
-  if (wants(Entry::kHintFieldNumber) && !e.hint().empty()) out.emplace_back("hint", e.hint());
+  if (wants(Entry::kHintFieldNumber)) out.emplace_back("hint", e.hint());
+  if (wants(Entry::kRevisionNumberFieldNumber))
+    out.emplace_back("revision_number", std::to_string(e.revision_number()));
+  if (wants(Entry::kStoreSvidFieldNumber))
+    out.emplace_back("store_svid", e.store_svid() ? "true" : "false");
+  if (wants(Entry::kCreatedAtFieldNumber))
+    out.emplace_back("created_at", std::to_string(e.created_at()));
   return out;
 }
 

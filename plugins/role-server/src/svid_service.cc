@@ -91,6 +91,7 @@ Status mint_x509_svid(CallContext& call, const api::MintX509SVIDRequest& request
   fill_x509_svid(*authority, id, *svid, response.mutable_svid());
   call.audit("spiffe_id", id.to_string());
   if (call.auditing()) {
+    call.audit_all("dns_name", csr->dns_names());
     call.audit("serial_num", svid->serial_decimal());
     call.audit("expires_at", std::to_string(x509::to_unix(svid->not_after)));
   }

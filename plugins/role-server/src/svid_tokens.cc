@@ -56,9 +56,6 @@ Status sign_jwt_svid(CallContext& call, const types::SPIFFEID* api_id,
   if (call.auditing()) {
     call.audit("spiffe_id", id->to_string());
     call.audit("ttl", std::to_string(ttl.count()));
-    std::string names;
-    for (const std::string& name : audience) names.append(names.empty() ? "" : ",").append(name);
-    call.audit("audience", names);
     call.audit("expires_at", std::to_string(expires_at));
   }
   host.count("server_ca.sign.jwt_svid");
@@ -70,6 +67,7 @@ Status mint_jwt_svid(CallContext& call, const api::MintJWTSVIDRequest& request,
   if (call.services().config->disable_jwt_svids) {
     return api_error(call.host(), Code::kUnimplemented, "JWT functionality is disabled");
   }
+  call.audit_all("audience", request.audience());
   return sign_jwt_svid(call, request.has_id() ? &request.id() : nullptr, request.audience(),
                        ttl_or(request.ttl(), call.services().config->jwt_svid_ttl), false,
                        response.mutable_svid());
@@ -78,6 +76,7 @@ Status mint_jwt_svid(CallContext& call, const api::MintJWTSVIDRequest& request,
 Status new_jwt_svid(CallContext& call, const api::NewJWTSVIDRequest& request,
                     api::NewJWTSVIDResponse& response) {
   call.audit("entry_id", request.entry_id());
+  call.audit_all("audience", request.audience());
   if (call.services().config->disable_jwt_svids) {
     return api_error(call.host(), Code::kUnimplemented, "JWT functionality is disabled");
   }
