@@ -114,7 +114,7 @@ Result<std::vector<x509::Certificate>> ServerSession::verified_path(
   if (!verified) return denied(verified.status().prefixed(kFailed).message());
   const std::string_view svid_path = verified->spiffe_id.path();
   if (!svid_path.starts_with(side_->config.spiffe_prefix)) {
-    return denied("x509 cert doesnt match SPIFFE prefix");
+    return denied("x509 cert doesnt match SVID prefix");
   }
   svid_path_trimmed_ = svid_path.substr(side_->config.spiffe_prefix.size());
   return std::move(verified->path);

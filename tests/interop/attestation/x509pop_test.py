@@ -151,6 +151,36 @@ class X509pop:
         wait_until("the second agent", lambda: f"{TD}/spire/agent/x509pop/host/7" in first_server.must(
             "agent", "list").out, 20, 0.2)
 
+    def test_mode_spiffe_refuses_other_paths_and_other_roots(self):
+        server = self.server_with(mode="spiffe")
+        stranger = self.server(self.server_impl, name="stranger")  # of the same name, not of the same keys
+        for name, home, path, words in (
+                ("path", server, "/elsewhere/7", "doesnt match SVID prefix"),
+                ("root", stranger, "/spire-exchange/host/7", "certificate verification failed")):
+            with self.subTest(name):
+                bootstrap = self.agent(self.agent_impl, home, {
+                    "agent": {"experimental": {"sync_interval": "1s"}}}, name=f"bootstrap-{name}")
+                home.create_entry(path, "/node", [f"unix:uid:{os.getuid()}"])
+                self.wait_ids(bootstrap, [TD + path])
+                agent = self.agent_with(server, name, start=False,
+                                        spiffe_endpoint_socket=f"unix://{bootstrap.socket}")
+                agent.start(token=None, wait=False)
+                agent.process.wait_log(words)
+                self.assertNotIn("/x509pop/", server.must("agent", "list").out)
+
+    def test_an_evicted_agent_attests_again_and_a_banned_one_does_not(self):
+        server = self.server_with()
+        agent = self.agent_with(server, "p256")
+        agent_id = f"{TD}/spire/agent/x509pop/{self.pki.fingerprint('p256')}"
+        server.must("agent", "evict", "-spiffeID", agent_id)
+        wait_until("it to attest again", lambda: agent_id in server.must("agent", "list").out, 30, 0.2)
+        self.assertTrue(agent.process.running())
+        server.must("agent", "ban", "-spiffeID", agent_id)
+        agent.process.wait_exit(30)
+        agent.start(token=None, wait=False)
+        agent.process.wait_log("banned")
+        self.assertNotEqual(agent.process.wait_exit(30), 0)
+
 
 @needs_root
 @unittest.skipUnless(paths.have_signet(), "signet is not built")
