@@ -69,15 +69,15 @@ class Place:
         return ["-database-pid", self.postgres.process.popen.pid] if self.postgres else []
 
 
-def idle(place):
-    """Resident KiB, 30 s after the start, with 10 entries and one agent."""
+def idle(place, seconds):
+    """Resident KiB, so long after the start, with 10 entries and one agent."""
     impl, folder = place.impl, place.folder
     server = place.server()
     agent = deploy.Agent(impl, folder / "agent", server).start()
     try:
         for n in range(10):
             server.create_entry(f"/idle/{n}", "/node", ["unix:uid:4000000"])
-        time.sleep(30)
+        time.sleep(seconds)
         return {"server_kib": server.process.rss_kib(), "agent_kib": agent.process.rss_kib()}
     finally:
         agent.kill()
@@ -123,6 +123,7 @@ def main():
     parser.add_argument("--many", type=int, default=50000,
                         help="entries in store for the second entry_create; 0: left out")
     parser.add_argument("--fill-seconds", type=int, default=90, help="the longest that creating those may take")
+    parser.add_argument("--idle-seconds", type=int, default=30)
     parser.add_argument("--json")
     args = parser.parse_args()
     cpu = next(x.split(":")[1].strip() for x in open("/proc/cpuinfo") if x.startswith("model name"))
@@ -138,7 +139,7 @@ def main():
                 result[impl] = {
                     "cases": server_cases(place[0], args.seconds, args.many, args.fill_seconds)
                     + agent_cases(place[1], args.seconds, args.streams),
-                    "idle": idle(place[2])}
+                    "idle": idle(place[2], args.idle_seconds)}
         finally:
             if postgres:
                 postgres.kill()
