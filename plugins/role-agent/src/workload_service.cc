@@ -75,6 +75,7 @@ void WorkloadService::open_stream(const std::shared_ptr<ServerCall>& call, Answe
 }
 
 void WorkloadService::end_streams() {
+  ending_ = true;
   std::vector<std::weak_ptr<WorkloadStream>> streams;
   {
     std::lock_guard lock(mutex_);
@@ -103,7 +104,9 @@ Status WorkloadService::register_jwt(RpcListener& listener) {
           } else if (Blob answer = cached_jwt_answer(host_, entries, wanted->audience, jwt_)) {
             call->finish_with(std::move(answer));
           } else {
-            on_worker(call, [this, call, entries, wanted] {
+            const Status begun = jwt_fetches_.run([this, call, entries, wanted] {
+              if (call->over()) return;
+              if (ending_) return call->finish(Status::unavailable("the agent is shutting down"));
               Result<Blob> fetched =
                   fetch_jwt_answer(host_, entries, wanted->audience, jwt_, call->deadline_ns());
               if (fetched) {
@@ -112,6 +115,7 @@ Status WorkloadService::register_jwt(RpcListener& listener) {
                 call->finish(fetched.status());
               }
             });
+            if (!begun.ok()) call->finish(Status::unavailable("the agent is overloaded"));
           }
         });
       },

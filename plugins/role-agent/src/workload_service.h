@@ -4,6 +4,7 @@
 // answered on the transport's thread; the others on a worker.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -13,6 +14,7 @@
 
 #include "caller_attestor.h"
 #include "identity_table.h"
+#include "lane.h"
 #include "workload_answer.h"
 #include "workload_endpoint.h"
 
@@ -24,13 +26,22 @@ class WorkloadService {
  public:
   WorkloadService(Host host, const WorkloadOptions& options, CallerAttestor& attestor,
                   IdentityTable& table, JwtSource& jwt)
-      : host_(std::move(host)), options_(options), attestor_(attestor), table_(table), jwt_(jwt) {}
+      : host_(std::move(host)),
+        options_(options),
+        attestor_(attestor),
+        table_(table),
+        jwt_(jwt),
+        jwt_fetches_(host_, kJwtFetchesAtOnce, kJwtFetchesWaiting) {}
 
   Status register_methods(RpcListener& listener);
   /// Ends every open stream, so that a drain need not wait for them.
   void end_streams();
 
  private:
+  // Of the role's 32 workers; a server that does not answer holds each for up to half a minute.
+  static constexpr std::size_t kJwtFetchesAtOnce = 16;
+  static constexpr std::size_t kJwtFetchesWaiting = 4096;
+
   using Serve = std::function<void(const SelectorSet&)>;
   /// Attests the caller and goes on with serve(), at once or on a worker; or ends the call.
   void with_selectors(const std::shared_ptr<ServerCall>& call, Serve serve);
@@ -47,6 +58,8 @@ class WorkloadService {
   CallerAttestor& attestor_;
   IdentityTable& table_;
   JwtSource& jwt_;
+  Lane jwt_fetches_;
+  std::atomic<bool> ending_{false};
   std::mutex mutex_;
   std::vector<std::weak_ptr<WorkloadStream>> streams_;
   std::size_t sweep_at_ = 64;  // how many streams_ may hold before the dead ones are swept out

@@ -1,0 +1,45 @@
+"""A server that answers nothing any more: what needs it waits, and what does not is served."""
+
+import concurrent.futures
+import os
+import signal
+import time
+import unittest
+
+from harness.case import OUR_UID, UID_A, TestCase, needs_root, needs_signet
+
+TD = "spiffe://example.org"
+
+
+@needs_signet
+@needs_root  # a caller that the agent has not seen yet
+class SilentServer(TestCase):
+    def test_tokens_that_wait_for_it_hold_up_nobody_else(self):
+        server = self.server("signet")
+        server.create_entry("/me", "/node", [OUR_UID])
+        server.create_entry("/other", "/node", [f"unix:uid:{UID_A}"])
+        agent = self.agent("signet", server)
+        self.wait_ids(agent, [f"{TD}/me"])
+        self.wait_ids(agent, [f"{TD}/other"], uid=UID_A)
+        os.kill(server.process.pid, signal.SIGSTOP)
+        try:
+            with concurrent.futures.ThreadPoolExecutor(60) as pool:  # more than the agent has workers
+                waiting = [pool.submit(self.probe, "fetch-jwt", "-socket", agent.socket, "-audience", f"a{n}",
+                                       "-timeout", "8s") for n in range(60)]
+                time.sleep(3)
+                self.assertFalse(any(call.done() for call in waiting))
+                for _ in range(3):
+                    began = time.monotonic()
+                    self.wait_ids(agent, [f"{TD}/other"], uid=UID_A, seconds=2)
+                    self.assertLess(time.monotonic() - began, 2.0)
+                    time.sleep(1.1)  # what was found out about a caller is kept for a second
+                for call in waiting:
+                    self.assertNotEqual(call.result()[0], 0)
+        finally:
+            os.kill(server.process.pid, signal.SIGCONT)
+        code, lines = self.probe("fetch-jwt", "-socket", agent.socket, "-audience", "after", "-timeout", "20s")
+        self.assertEqual(code, 0, lines)
+
+
+if __name__ == "__main__":
+    unittest.main()
