@@ -255,7 +255,7 @@ void Listener::ask_for(ConnectionPtr connection) {
 void Listener::judged(ConnectionPtr connection, Result<Verdict> verdict) {
   if (verdict) {
     connection->peer->accept(std::move(verdict->id), verdict->user);
-    {
+    if (!connection->peer->id.empty()) {
       std::lock_guard lock(mutex_);
       by_id_.emplace(connection->peer->id, connection);
     }
@@ -315,7 +315,7 @@ void Listener::connection_ended(const ConnectionPtr& connection) {
   std::lock_guard lock(mutex_);
   connections_.erase(connection->peer->abi.connection);
   discount(connection->counts_for);
-  if (!connection->peer->verified) return;
+  if (!connection->peer->verified || connection->peer->id.empty()) return;
   const auto [first, last] = by_id_.equal_range(connection->peer->id);
   const auto found =
       std::find_if(first, last, [&](const auto& e) { return e.second == connection; });
