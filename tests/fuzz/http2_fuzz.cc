@@ -56,6 +56,7 @@ class Service final : public H2Service {
     return path == "/a/b" ? &echo_ : path == "/a/w" ? &wait_ : nullptr;
   }
   std::string unknown_method_words(const std::string& path) const override { return path; }
+  bool identified(const ConnectionPtr&) override { return true; }
   void call_began() override {}
   void call_ended() override {}
   void connection_ended(const ConnectionPtr&) override {

@@ -13,7 +13,7 @@ Status Lane::run(std::function<void()> work) {
     }
     ++running_;
   }
-  const Status posted =
+  Status posted =
       host_.post([this, work = std::move(work)]() mutable { work_on(std::move(work)); });
   if (!posted.ok()) {
     const std::lock_guard lock(mutex_);
