@@ -5,8 +5,9 @@
 namespace signet::datastore_sql {
 namespace {
 
-// A caller without a deadline waits no longer than this for its turn.
-constexpr std::chrono::nanoseconds kLongestWait = std::chrono::seconds(10);
+// Nobody waits longer than this for a turn, and a writer without a deadline not even as long.
+constexpr std::chrono::nanoseconds kLongestWait = std::chrono::seconds(60);
+constexpr std::chrono::nanoseconds kWithoutDeadline = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -15,12 +16,14 @@ Status WriterTurn::take(std::chrono::nanoseconds wait) {
   if (taken_ && thread_ == std::this_thread::get_id()) {
     return Status::failed_precondition("this thread has a write transaction open already");
   }
-  const Clock::time_point end = Clock::now() + std::min(wait, kLongestWait);
+  const bool has_deadline = wait <= kLongestWait;
+  const Clock::time_point end = Clock::now() + (has_deadline ? wait : kWithoutDeadline);
   ++waiting_;
   while (taken_) {
     const Clock::time_point slow = since_ + kSlow;
     const Clock::time_point now = Clock::now();
-    if (now >= end || (now >= slow && waiting_ > kMostBehindASlowOne)) {
+    const bool crowded = !has_deadline && now >= slow && waiting_ > kMostBehindASlowOne;
+    if (now >= end || crowded) {
       --waiting_;
       return Status::unavailable(now >= end
                                      ? "no turn to write to the datastore within the time allowed"

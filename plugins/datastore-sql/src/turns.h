@@ -16,8 +16,8 @@ namespace signet::datastore_sql {
 // One writer at a time. The turn stays with the thread that took it.
 class WriterTurn {
  public:
-  // Behind a write that has taken this long, so many wait and the others fail: whoever waits is a
-  // worker of its role, and reads need some.
+  // Behind a write that has taken this long, so many of those without a deadline wait and the
+  // others fail: whoever waits is a worker of its role, and reads need some.
   static constexpr std::chrono::milliseconds kSlow{1000};
   static constexpr std::size_t kMostBehindASlowOne = 16;
 
