@@ -5,8 +5,8 @@
 #include <mutex>
 #include <thread>
 
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
