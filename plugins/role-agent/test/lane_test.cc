@@ -6,36 +6,15 @@
 
 #include <gtest/gtest.h>
 
-#include "signet/testing/fake_host.h"
+#include "signet/testing/thread_host.h"
 
 namespace signet::agent {
 namespace {
 
 using namespace std::chrono_literals;
 
-// A host whose workers are as many as the work.
-class ThreadHost {
- public:
-  ThreadHost() : host_(*quiet_.abi()) {
-    host_.get_service = [](const signet_host*, const char* id) -> const void* {
-      static constexpr signet_host_executor kExecutor = {
-          sizeof(signet_host_executor), 0,
-          [](const signet_host*, void (*fn)(void*), void* arg) -> signet_status {
-            std::thread(fn, arg).detach();
-            return SIGNET_OK;
-          }};
-      return std::string_view(id) == SIGNET_HOST_EXECUTOR ? &kExecutor : nullptr;
-    };
-  }
-  Host host() const { return Host(&host_); }
-
- private:
-  fakes::FakeHost quiet_;
-  signet_host host_;
-};
-
 TEST(Lane, RunsSoMuchAtOnceAndTheRestInOrder) {
-  ThreadHost host;
+  fakes::ThreadHost host;
   Lane lane(host.host(), 2, 3);
   std::atomic<bool> open{false};
   std::atomic<int> running{0};
@@ -61,7 +40,7 @@ TEST(Lane, RunsSoMuchAtOnceAndTheRestInOrder) {
 }
 
 TEST(Lane, WorkThatThrowsGivesItsPlaceBack) {
-  ThreadHost host;
+  fakes::ThreadHost host;
   Lane lane(host.host(), 1, 10);
   std::atomic<int> done{0};
   for (int i = 0; i < 3; ++i) {

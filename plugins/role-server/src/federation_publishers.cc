@@ -22,10 +22,11 @@ Status FederationPublishers::start() {
     found.push_back(std::make_unique<Publisher>(*this, std::move(name), std::move(client)));
   }
   if (found.empty()) return {};
-  for (const auto& publisher : found) publisher->work.start();
   {
+    // Known before they begin: a change from then on reaches them.
     const std::lock_guard lock(mutex_);
     publishers_ = std::move(found);
+    for (const auto& publisher : publishers_) publisher->work.start();
   }
   return retry_.start_every(host_, kRetry, [this] { own_changed(); });
 }

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "signet/testing/fake_host.h"
+#include "signet/testing/thread_host.h"
 
 namespace signet::server {
 namespace {
@@ -18,29 +18,8 @@ bool eventually(const std::function<bool()>& done) {
   return done();
 }
 
-// A host whose workers are as many as the work.
-class ThreadHost {
- public:
-  ThreadHost() : host_(*quiet_.abi()) {
-    host_.get_service = [](const signet_host*, const char* id) -> const void* {
-      static constexpr signet_host_executor kExecutor = {
-          sizeof(signet_host_executor), 0,
-          [](const signet_host*, void (*fn)(void*), void* arg) -> signet_status {
-            std::thread(fn, arg).detach();
-            return SIGNET_OK;
-          }};
-      return std::string_view(id) == SIGNET_HOST_EXECUTOR ? &kExecutor : nullptr;
-    };
-  }
-  Host host() const { return Host(&host_); }
-
- private:
-  fakes::FakeHost quiet_;
-  signet_host host_;
-};
-
 TEST(HandOver, WhatIsToldDuringARunBringsExactlyOneMore) {
-  ThreadHost host;
+  fakes::ThreadHost host;
   std::atomic<int> runs{0};
   std::atomic<int> at_once{0};
   std::atomic<bool> open{false};
@@ -63,7 +42,7 @@ TEST(HandOver, WhatIsToldDuringARunBringsExactlyOneMore) {
 }
 
 TEST(HandOver, OneThatHangsHoldsUpNoOther) {
-  ThreadHost host;
+  fakes::ThreadHost host;
   std::atomic<bool> open{false};
   std::atomic<int> hung{0};
   std::atomic<int> others{0};

@@ -28,7 +28,6 @@ constexpr int kTcpStreamWindow = 256 * 1024;
 constexpr int kTcpConnectionWindow = 1024 * 1024;
 // A peer that is gone, or takes nothing of what waits for it, for so long.
 constexpr unsigned kStuckMs = 60'000;
-constexpr int64_t kWarnEveryNs = 10'000'000'000;
 
 // What the limit of descriptors leaves for connections; an eighth is for files and databases. A
 // Unix socket's peer has a pidfd beside it.
@@ -174,9 +173,7 @@ void Listener::discount(const std::string& caller) {
 
 // Whoever is shut out finds the reason here, and a flood does not fill the log.
 void Listener::refused(const char* reason, const std::string& caller) {
-  const int64_t now = owner_.host.monotonic_ns();
-  int64_t due = next_warning_ns_;
-  const bool warn = now >= due && next_warning_ns_.compare_exchange_strong(due, now + kWarnEveryNs);
+  const bool warn = warning_.due(owner_.host.monotonic_ns());
   owner_.host.log(warn ? LogLevel::kWarn : LogLevel::kDebug, "Connection refused",
                   {{"reason", reason}, {"caller", caller}, {"address", address()}});
 }

@@ -4,7 +4,6 @@
 // -> H2Connection on one of the loops. The server is one for Unix sockets, TCP and TLS.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -14,6 +13,7 @@
 #include "acceptor_call.h"
 #include "connection.h"
 #include "h2_connection.h"
+#include "now_and_then.h"
 #include "options.h"
 #include "unix_listener.h"
 
@@ -96,7 +96,7 @@ class Listener final : public H2Service, public std::enable_shared_from_this<Lis
   std::unordered_map<uint64_t, ConnectionPtr> connections_;  // by their number
   std::unordered_map<std::string, std::size_t> per_caller_;  // by counts_for
   std::unordered_multimap<std::string, ConnectionPtr> by_id_;  // whose peer has one
-  std::atomic<int64_t> next_warning_ns_{0};
+  NowAndThen warning_{10'000'000'000};
 };
 
 }  // namespace signet::rpc_grpc

@@ -12,7 +12,6 @@ namespace signet::rpc_grpc {
 namespace {
 
 constexpr int64_t kAskTimeoutNs = 10'000'000'000;
-constexpr int64_t kLineEveryNs = 1'000'000'000;
 constexpr int kMaxSteps = 8;  // at once: handshakes may not take all of the owner's workers
 
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
@@ -142,9 +141,7 @@ bool TlsServer::judge(Peer* peer, std::vector<std::string> chain) {
                                             owner_.host.monotonic_ns() + kAskTimeoutNs);
   if (!verdict) {
     // Strangers may come as often as they like; one line a second says what there is to say.
-    const int64_t now = owner_.host.monotonic_ns();
-    int64_t due = next_line_ns_;
-    const bool say = now >= due && next_line_ns_.compare_exchange_strong(due, now + kLineEveryNs);
+    const bool say = refusal_.due(owner_.host.monotonic_ns());
     owner_.host.log(say ? LogLevel::kInfo : LogLevel::kDebug, "Caller refused in the handshake",
                     {{"caller_addr", peer->address}, {"error", verdict.status().message()}});
     return false;

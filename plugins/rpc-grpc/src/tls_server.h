@@ -5,7 +5,6 @@
 // A new certificate is a new SSL_CTX: handshakes that have begun end with the old one.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -16,6 +15,7 @@
 #include <openssl/ssl.h>
 
 #include "connection.h"
+#include "now_and_then.h"
 #include "options.h"
 #include "runtime.h"
 #include "tls_session.h"
@@ -70,7 +70,7 @@ class TlsServer : public std::enable_shared_from_this<TlsServer> {
   std::condition_variable quiet_;
   ContextPtr context_;
   uint64_t last_handshake_ = 0;
-  std::atomic<int64_t> next_line_ns_{0};
+  NowAndThen refusal_{1'000'000'000};
   std::map<uint64_t, std::function<void()>> handshakes_;
   std::deque<Step> waiting_;
   int running_ = 0;
