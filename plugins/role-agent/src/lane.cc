@@ -4,43 +4,44 @@ namespace signet::agent {
 
 Status Lane::run(std::function<void()> work) {
   {
-    const std::lock_guard lock(mutex_);
-    if (running_ == at_once_) {
-      if (waiting_.size() >= most_waiting_)
+    const std::lock_guard lock(queue_->mutex);
+    if (queue_->running == at_once_) {
+      if (queue_->waiting.size() >= most_waiting_)
         return Status::unavailable("too many calls are waiting");
-      waiting_.push_back(std::move(work));
+      queue_->waiting.push_back(std::move(work));
       return {};
     }
-    ++running_;
+    ++queue_->running;
   }
-  Status posted =
-      host_.post([this, work = std::move(work)]() mutable { work_on(std::move(work)); });
+  Status posted = host_.post([queue = queue_, work = std::move(work)]() mutable {
+    work_on(*queue, std::move(work));
+  });
   if (!posted.ok()) {
-    const std::lock_guard lock(mutex_);
-    --running_;
+    const std::lock_guard lock(queue_->mutex);
+    --queue_->running;
   }
   return posted;
 }
 
-void Lane::work_on(std::function<void()> work) {
+void Lane::work_on(Queue& queue, std::function<void()> work) {
   while (work) {
     try {
       work();
     } catch (...) {  // it is the work's own affair; the place must not be lost
     }
     work = nullptr;  // what it holds goes before another begins
-    work = next();
+    work = next(queue);
   }
 }
 
-std::function<void()> Lane::next() {
-  const std::lock_guard lock(mutex_);
-  if (waiting_.empty()) {
-    --running_;
+std::function<void()> Lane::next(Queue& queue) {
+  const std::lock_guard lock(queue.mutex);
+  if (queue.waiting.empty()) {
+    --queue.running;
     return nullptr;
   }
-  std::function<void()> work = std::move(waiting_.front());
-  waiting_.pop_front();
+  std::function<void()> work = std::move(queue.waiting.front());
+  queue.waiting.pop_front();
   return work;
 }
 

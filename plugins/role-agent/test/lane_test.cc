@@ -14,12 +14,12 @@ namespace {
 using namespace std::chrono_literals;
 
 TEST(Lane, RunsSoMuchAtOnceAndTheRestInOrder) {
-  fakes::ThreadHost host;
-  Lane lane(host.host(), 2, 3);
   std::atomic<bool> open{false};
   std::atomic<int> running{0};
   std::atomic<int> most{0};
   std::atomic<int> done{0};
+  fakes::ThreadHost host;
+  Lane lane(host.host(), 2, 3);
   const auto work = [&] {
     const int now = ++running;
     for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
@@ -30,6 +30,7 @@ TEST(Lane, RunsSoMuchAtOnceAndTheRestInOrder) {
   };
   for (int i = 0; i < 5; ++i) EXPECT_TRUE(lane.run(work).ok()) << i;
   EXPECT_EQ(lane.run(work).code(), Code::kUnavailable) << "two run and three wait";
+  for (int i = 0; i < 1000 && running < 2; ++i) std::this_thread::sleep_for(5ms);
   open = true;
   for (int i = 0; i < 1000 && done < 5; ++i) std::this_thread::sleep_for(5ms);
   EXPECT_EQ(done, 5);
@@ -40,9 +41,9 @@ TEST(Lane, RunsSoMuchAtOnceAndTheRestInOrder) {
 }
 
 TEST(Lane, WorkThatThrowsGivesItsPlaceBack) {
+  std::atomic<int> done{0};
   fakes::ThreadHost host;
   Lane lane(host.host(), 1, 10);
-  std::atomic<int> done{0};
   for (int i = 0; i < 3; ++i) {
     EXPECT_TRUE(lane.run([&] {
                       ++done;
@@ -50,6 +51,25 @@ TEST(Lane, WorkThatThrowsGivesItsPlaceBack) {
                     })
                     .ok());
   }
+  for (int i = 0; i < 1000 && done < 3; ++i) std::this_thread::sleep_for(5ms);
+  EXPECT_EQ(done, 3);
+}
+
+TEST(Lane, WhatRunsMayOutliveIt) {
+  std::atomic<bool> open{false};
+  std::atomic<int> done{0};
+  fakes::ThreadHost host;  // joins its threads when it goes, before what they touch
+  {
+    Lane lane(host.host(), 1, 10);
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_TRUE(lane.run([&] {
+                        while (!open) std::this_thread::sleep_for(1ms);
+                        ++done;
+                      })
+                      .ok());
+    }
+  }
+  open = true;
   for (int i = 0; i < 1000 && done < 3; ++i) std::this_thread::sleep_for(5ms);
   EXPECT_EQ(done, 3);
 }

@@ -19,10 +19,10 @@ bool eventually(const std::function<bool()>& done) {
 }
 
 TEST(HandOver, WhatIsToldDuringARunBringsExactlyOneMore) {
-  fakes::ThreadHost host;
   std::atomic<int> runs{0};
   std::atomic<int> at_once{0};
   std::atomic<bool> open{false};
+  fakes::ThreadHost host;
   HandOver work(host.host(), [&] {
     EXPECT_EQ(++at_once, 1);
     ++runs;
@@ -42,10 +42,10 @@ TEST(HandOver, WhatIsToldDuringARunBringsExactlyOneMore) {
 }
 
 TEST(HandOver, OneThatHangsHoldsUpNoOther) {
-  fakes::ThreadHost host;
   std::atomic<bool> open{false};
   std::atomic<int> hung{0};
   std::atomic<int> others{0};
+  fakes::ThreadHost host;
   HandOver slow(host.host(), [&] {
     ++hung;
     EXPECT_TRUE(eventually([&] { return open.load(); }));

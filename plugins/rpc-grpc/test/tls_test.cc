@@ -201,7 +201,9 @@ TEST_F(RpcTls, CallersWithAnIdCountForItAndNotForTheirAddress) {
     server_.peer_id = id;
     clients.emplace_back().mine = id.empty() ? Certified{} : client_.mine;
     connections.push_back(connect(listener->address(), R"({"tls":true})", &clients.back()));
-    return who(*connections.back()).ok();
+    const bool in = who(*connections.back()).ok();
+    if (!in) connections.pop_back();  // else it tries again by itself and takes another's place
+    return in;
   };
   for (const char* id : {"a", "b", "c", "d", "a"}) EXPECT_TRUE(let_in(id)) << id;
   EXPECT_FALSE(let_in("a"));
