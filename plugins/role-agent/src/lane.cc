@@ -13,9 +13,8 @@ Status Lane::run(std::function<void()> work) {
     }
     ++queue_->running;
   }
-  Status posted = host_.post([queue = queue_, work = std::move(work)]() mutable {
-    work_on(*queue, std::move(work));
-  });
+  Status posted = host_.post(
+      [queue = queue_, work = std::move(work)]() mutable { work_on(*queue, std::move(work)); });
   if (!posted.ok()) {
     const std::lock_guard lock(queue_->mutex);
     --queue_->running;
