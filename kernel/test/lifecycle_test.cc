@@ -19,8 +19,8 @@ using testing::HasSubstr;
 class Lifecycle : public testing::Test {
  protected:
   Lifecycle()
-      : prefix{"role-test",      "widget-good", "widget-needy",
-               "widget-looping", "base-one",    "loop-one"},
+      : prefix{"role-test",    "widget-good", "widget-needy", "widget-looping",
+               "widget-newer", "base-one",    "loop-one"},
         process(*new Process(prefix.library_dir(), prefix.plugin_dir(), LogOutput::Stream::kStderr,
                              SIGNET_LOG_FATAL)),
         supervisor(process),
@@ -96,6 +96,13 @@ Poked poke(const signet_host* host, const char* name, const std::string& how,
   }
   kHostServices.release(handle);
   return seen.result;
+}
+
+TEST_F(Lifecycle, APluginOfALaterMinorWorksWithWhatItHasAddedToTheEndsOfThings) {
+  ASSERT_TRUE(start("Widget \"newer\" {}").ok());
+  const signet_host* host = instance("test/role")->host();
+  EXPECT_EQ(poke(host, "newer", "echo").emitted, "echo");
+  EXPECT_EQ(load_plugin(prefix.plugin("widget-newer"), "").value()->note.abi_minor, 9);
 }
 
 TEST_F(Lifecycle, PluginsFindAndCallEachOther) {

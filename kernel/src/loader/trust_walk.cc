@@ -106,20 +106,6 @@ Result<Walked> walk(const std::string& path) {
 
 }  // namespace
 
-Fd& Fd::operator=(Fd&& other) noexcept {
-  if (this != &other) {
-    if (fd_ >= 0) close(fd_);
-    fd_ = other.release();
-  }
-  return *this;
-}
-
-Fd::~Fd() {
-  if (fd_ >= 0) close(fd_);
-}
-
-int Fd::release() { return std::exchange(fd_, -1); }
-
 Result<Fd> open_trusted_file(const std::string& path) {
   SIGNET_TRY(const Walked walked, walk(path));
   // O_NONBLOCK: opening a FIFO must not hang before fstat says what it is.

@@ -8,24 +8,10 @@
 
 #include <string>
 
+#include "signet/fd.h"
 #include "signet/status.h"
 
 namespace signet::kernel {
-
-// An owned descriptor.
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(other.release()) {}
-  Fd& operator=(Fd&& other) noexcept;
-  ~Fd();
-  int get() const { return fd_; }
-  int release();
-
- private:
-  int fd_ = -1;
-};
 
 /// Opens the regular file `path` for reading after the walk.
 /// path     absolute; "." and "//" are dropped, ".." is refused

@@ -21,11 +21,19 @@
 #ifndef PLUGIN_MAJOR
 #define PLUGIN_MAJOR 1
 #endif
+#ifndef PLUGIN_MINOR
+#define PLUGIN_MINOR 0
+#endif
 #ifndef NOTE_ABI
 #define NOTE_ABI "1.0"
 #endif
 #ifndef PLUGIN_SERVICE
 #define PLUGIN_SERVICE "test.widget/1"
+#endif
+#if PLUGIN_MINOR > 0
+#define NOTE_SERVICES PLUGIN_SERVICE ",test.later/1"
+#else
+#define NOTE_SERVICES PLUGIN_SERVICE
 #endif
 #ifdef PLUGIN_NEED
 #define NOTE_NEEDS "\0needs=" PLUGIN_NEED
@@ -36,7 +44,7 @@
 #include "widget.h"
 
 #ifndef NO_NOTE
-SIGNET_PLUGIN_NOTE("name=" NOTE_NAME "\0abi=" NOTE_ABI "\0services=" PLUGIN_SERVICE NOTE_NEEDS);
+SIGNET_PLUGIN_NOTE("name=" NOTE_NAME "\0abi=" NOTE_ABI "\0services=" NOTE_SERVICES NOTE_NEEDS);
 #endif
 
 struct signet_instance {
@@ -154,53 +162,79 @@ signet_status poke(signet_instance* self, signet_call* call, signet_str how) {
 
 const test_widget kWidget = {sizeof(test_widget), 0, poke};
 
+#if PLUGIN_MINOR > 0  // what a later minor has added to the ends of things
+struct ServiceRef {
+  signet_service_ref known;
+  const char* added = "a service's new field";
+};
+struct Plugin {
+  signet_plugin known;
+  const char* added = "the descriptor's new field";
+};
+#else
+struct ServiceRef {
+  signet_service_ref known;
+};
+struct Plugin {
+  signet_plugin known;
+};
+#endif
+
+const ServiceRef kServices[] = {
+    {{PLUGIN_SERVICE, 0, 0}},
+#if PLUGIN_MINOR > 0
+    {{"test.later/1", 0, 0}},
+#endif
+};
 const void* get_service(signet_instance*, const char* id) {
-  return std::strcmp(id, PLUGIN_SERVICE) == 0 ? &kWidget : nullptr;
+  for (const ServiceRef& ref : kServices) {
+    if (std::strcmp(id, ref.known.id) == 0) return &kWidget;
+  }
+  return nullptr;
 }
 
-const signet_service_ref kServices[] = {{PLUGIN_SERVICE, 0, 0}};
 #ifdef PLUGIN_NEED
 const char* const kNeeds[] = {PLUGIN_NEED, nullptr};
 #else
 const char* const* const kNeeds = nullptr;
 #endif
 
-const signet_plugin kPlugin = {sizeof(signet_plugin),
-                               PLUGIN_MAJOR,
-                               0,
-                               SIGNET_PLUGIN_MULTI_INSTANCE,
-                               1,
-                               sizeof(signet_service_ref),
-                               0,
-                               PLUGIN_NAME,
-                               "1.0.0",
-                               "test",
-                               "Apache-2.0",
-                               "",
-                               R"({"type": "object", "additionalProperties": false, "properties": {
+const Plugin kPlugin = {{sizeof(Plugin),
+                         PLUGIN_MAJOR,
+                         PLUGIN_MINOR,
+                         SIGNET_PLUGIN_MULTI_INSTANCE,
+                         sizeof(kServices) / sizeof(kServices[0]),
+                         sizeof(ServiceRef),
+                         0,
+                         PLUGIN_NAME,
+                         "1.0.0",
+                         "test",
+                         "Apache-2.0",
+                         "",
+                         R"({"type": "object", "additionalProperties": false, "properties": {
           "trace": {"type": "string"}, "fail_in": {"type": "string"}, "throw_in": {"type": "string"},
           "hang_in": {"type": "string"}, "colour": {"type": "string"}, "reject": {"type": "boolean"}}})",
-                               kServices,
-                               kNeeds,
-                               create,
-                               get_service,
-                               validate,
-                               configure,
-                               start,
-                               drain,
-                               stop,
-                               destroy};
+                         &kServices[0].known,
+                         kNeeds,
+                         create,
+                         get_service,
+                         validate,
+                         configure,
+                         start,
+                         drain,
+                         stop,
+                         destroy}};
 
 }  // namespace
 
 #ifdef NO_ENTRY
-extern "C" SIGNET_EXPORT const signet_plugin* other_entry() { return &kPlugin; }
+extern "C" SIGNET_EXPORT const signet_plugin* other_entry() { return &kPlugin.known; }
 #else
 extern "C" const signet_plugin* signet_plugin_entry(uint32_t, uint32_t) {
 #ifdef THROWING_ENTRY
   throw std::runtime_error("boom");
 #endif
-  return &kPlugin;
+  return &kPlugin.known;
 }
 #endif
 #ifdef EXTRA_EXPORT

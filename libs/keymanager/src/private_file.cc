@@ -5,29 +5,15 @@
 #include <string>
 #include <system_error>
 #include <unistd.h>
-#include <utility>
 
 #include <sys/stat.h>
+
+#include "signet/fd.h"
 
 namespace signet::keymanager {
 namespace {
 
 namespace fs = std::filesystem;
-
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 Status system_error(Code code, const std::string& what, const fs::path& path) {
   const std::string reason = std::generic_category().message(errno);

@@ -96,32 +96,24 @@ Result<std::string> sqlite_path(std::string_view connection_string) {
 }
 
 Result<DatabaseFile> DatabaseFile::open(const std::string& path) {
-  int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
-  if (fd >= 0) {
-    (void)::fchmod(fd, 0600);  // a strange umask may have taken bits from the owner
+  Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600));
+  if (fd) {
+    (void)::fchmod(fd.get(), 0600);  // a strange umask may have taken bits from the owner
   } else if (errno == EEXIST) {
-    fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    fd = Fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   }
-  if (fd < 0) return cannot_open(path, errno);
-  DatabaseFile file(path, fd);
+  if (!fd) return cannot_open(path, errno);
   struct stat info {};
-  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+  if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
     return Status::failed_precondition("datastore file \"" + path + "\" is not a regular file");
   }
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) {
       return Status::unavailable("datastore file \"" + path + "\" is in use by another process");
     }
     return cannot_open(path, errno);
   }
-  return file;
-}
-
-DatabaseFile::DatabaseFile(DatabaseFile&& other) noexcept
-    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
-
-DatabaseFile::~DatabaseFile() {
-  if (fd_ >= 0) ::close(fd_);
+  return DatabaseFile(path, std::move(fd));
 }
 
 }  // namespace signet::datastore_sql

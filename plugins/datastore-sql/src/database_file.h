@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "signet/fd.h"
 #include "signet/status.h"
 
 namespace signet::datastore_sql {
@@ -22,17 +23,14 @@ class DatabaseFile {
   /// Errors  kFailedPrecondition: the folder is missing, not writable, or not a folder;
   ///         kUnavailable: another process holds the file; kResourceExhausted: disk full.
   static Result<DatabaseFile> open(const std::string& path);
-  DatabaseFile(DatabaseFile&& other) noexcept;
-  DatabaseFile& operator=(DatabaseFile&&) = delete;
-  ~DatabaseFile();
 
   const std::string& path() const { return path_; }
 
  private:
-  DatabaseFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  DatabaseFile(std::string path, Fd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
 
   std::string path_;
-  int fd_;
+  Fd fd_;
 };
 
 }  // namespace signet::datastore_sql

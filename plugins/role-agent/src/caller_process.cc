@@ -17,10 +17,9 @@ Status gone() { return Status::unavailable("caller is no longer being watched");
 
 // Reads at most the buffer from a file below /proc/PID; "" when it is gone.
 std::string_view read_small(int proc, const char* name, std::array<char, 4096>& buffer) {
-  const int fd = openat(proc, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) return {};
-  const ssize_t n = read(fd, buffer.data(), buffer.size());
-  close(fd);
+  const Fd fd(openat(proc, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return {};
+  const ssize_t n = read(fd.get(), buffer.data(), buffer.size());
   return n > 0 ? std::string_view(buffer.data(), static_cast<std::size_t>(n)) : std::string_view();
 }
 
@@ -60,23 +59,23 @@ Result<std::shared_ptr<const CallerProcess>> CallerProcess::pin(const RpcPeer& p
   std::shared_ptr<CallerProcess> self(new CallerProcess);
   std::array<char, 32> path;
   std::snprintf(path.data(), path.size(), "/proc/%d", peer.pid);
-  self->proc_ = open(path.data(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (self->proc_ < 0) return gone();
-  int pidfd = -1;
-  if (peer.pidfd >= 0) pidfd = fcntl(peer.pidfd, F_DUPFD_CLOEXEC, 3);
-  self->peer_ = {
-      sizeof(signet_workload_peer), peer.pid, pidfd, peer.uid, peer.gid, 0, peer.start_time};
+  self->proc_ = Fd(open(path.data(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!self->proc_) return gone();
+  if (peer.pidfd >= 0) self->pidfd_ = Fd(fcntl(peer.pidfd, F_DUPFD_CLOEXEC, 3));
+  self->peer_ = {sizeof(signet_workload_peer),
+                 peer.pid,
+                 self->pidfd_.get(),
+                 peer.uid,
+                 peer.gid,
+                 0,
+                 peer.start_time};
   // Between accept() and here the ID may have passed to another process: the directory just
   // opened must be that of the process that connected.
   std::uint64_t start_time = 0;
-  if (!read_start_time(self->proc_, start_time) || start_time != peer.start_time || !self->alive())
+  if (!read_start_time(self->proc_.get(), start_time) || start_time != peer.start_time ||
+      !self->alive())
     return gone();
   return std::shared_ptr<const CallerProcess>(std::move(self));
-}
-
-CallerProcess::~CallerProcess() {
-  if (peer_.pidfd >= 0) close(peer_.pidfd);
-  if (proc_ >= 0) close(proc_);
 }
 
 bool CallerProcess::alive() const {
@@ -86,11 +85,11 @@ bool CallerProcess::alive() const {
   }
   // The directory answers only while its process exists, whatever happens to the number.
   struct stat owner {};
-  if (fstatat(proc_, "stat", &owner, 0) != 0 || fstat(proc_, &owner) != 0) return false;
+  if (fstatat(proc_.get(), "stat", &owner, 0) != 0 || fstat(proc_.get(), &owner) != 0) return false;
   if (owner.st_uid == peer_.uid && owner.st_gid == peer_.gid) return true;
   // The directory of a process that is not dumpable belongs to root; its status says who it is.
   std::array<char, 4096> buffer;
-  const std::string_view status = read_small(proc_, "status", buffer);
+  const std::string_view status = read_small(proc_.get(), "status", buffer);
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   return effective_id(status, "\nUid:", uid) && effective_id(status, "\nGid:", gid) &&
@@ -101,16 +100,16 @@ Result<ProcessFingerprint> CallerProcess::fingerprint() const {
   ProcessFingerprint print;
   struct stat exe {};
   struct stat owner {};
-  if (fstat(proc_, &owner) != 0) return gone();
+  if (fstat(proc_.get(), &owner) != 0) return gone();
   // A kernel thread or a process being torn down has no executable; that is a fingerprint too.
-  if (fstatat(proc_, "exe", &exe, 0) == 0) {
+  if (fstatat(proc_.get(), "exe", &exe, 0) == 0) {
     print.exe_device = exe.st_dev;
     print.exe_inode = exe.st_ino;
   }
   print.uid = owner.st_uid;
   print.gid = owner.st_gid;
   std::array<char, 4096> buffer;
-  print.cgroup_hash = std::hash<std::string_view>{}(read_small(proc_, "cgroup", buffer));
+  print.cgroup_hash = std::hash<std::string_view>{}(read_small(proc_.get(), "cgroup", buffer));
   return print;
 }
 

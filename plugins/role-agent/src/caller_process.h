@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "signet/abi/workload_attestor.h"
+#include "signet/fd.h"
 #include "signet/rpc/peer.h"
 #include "signet/status.h"
 
@@ -32,9 +33,6 @@ class CallerProcess {
   /// Duplicates the peer's pidfd and opens /proc/PID.
   /// Errors   kUnavailable: the process is gone, or is not the one that connected
   static Result<std::shared_ptr<const CallerProcess>> pin(const RpcPeer& peer);
-  CallerProcess(const CallerProcess&) = delete;
-  CallerProcess& operator=(const CallerProcess&) = delete;
-  ~CallerProcess();
 
   /// The same process still lives and still runs as the user that connected.
   bool alive() const;
@@ -46,7 +44,8 @@ class CallerProcess {
  private:
   CallerProcess() = default;
   signet_workload_peer peer_{};
-  int proc_ = -1;  // directory /proc/PID
+  Fd pidfd_;  // peer_'s
+  Fd proc_;   // directory /proc/PID
 };
 
 }  // namespace signet::agent

@@ -67,10 +67,6 @@ Result<std::uint32_t> effective_id(std::string_view status, std::string_view lab
 
 }  // namespace
 
-Fd::~Fd() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 Result<Credentials> parse_status(std::string_view status) {
   Credentials out;
   SIGNET_TRY(out.uid, effective_id(status, "Uid:"));

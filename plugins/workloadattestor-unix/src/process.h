@@ -11,26 +11,10 @@
 #include <vector>
 
 #include "signet/abi/workload_attestor.h"
+#include "signet/fd.h"
 #include "signet/status.h"
 
 namespace signet::unix_attestor {
-
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-  Fd(const Fd&) = delete;
-  Fd& operator=(Fd other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Fd();
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 // From /proc/PID/status.
 struct Credentials {

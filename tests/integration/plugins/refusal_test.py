@@ -1,7 +1,7 @@
 """A plugin that should not be loaded is refused by name with the reason, and nothing starts half."""
 
+import hashlib
 import os
-import pathlib
 import shutil
 import subprocess
 import unittest
@@ -11,20 +11,30 @@ from harness.case import TestCase, needs_signet
 from harness.process import Process
 
 PLUGIN = "keymanager-disk.so"
+TD = "spiffe://example.org"
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def copy_of_the_tree(to):
+    """What is installed, so that one of its plugins can be spoilt or exchanged."""
+    plugins = to / "lib" / "signet" / "plugins"
+    plugins.mkdir(parents=True)
+    (to / "bin").mkdir()
+    shutil.copy(paths.SIGNET, to / "bin" / "signet")
+    for library in paths.SIGNET.parent.parent.joinpath("lib").glob("libsignet-*"):
+        shutil.copy(library, to / "lib", follow_symlinks=False)
+    for plugin in paths.PLUGINS.glob("*.so"):
+        shutil.copy(plugin, plugins)
+    return to
 
 
 @needs_signet
 class Refusal(TestCase):
     def setUp(self):
-        # A copy of the installed tree, so that one of its plugins can be spoilt.
-        self.tree = self.folder / "tree"
-        (self.tree / "bin").mkdir(parents=True)
-        shutil.copy(paths.SIGNET, self.tree / "bin" / "signet")
-        (self.tree / "lib" / "signet" / "plugins").mkdir(parents=True)
-        for library in paths.SIGNET.parent.parent.joinpath("lib").glob("libsignet-*"):
-            shutil.copy(library, self.tree / "lib", follow_symlinks=False)
-        for plugin in paths.PLUGINS.glob("*.so"):
-            shutil.copy(plugin, self.tree / "lib" / "signet" / "plugins")
+        self.tree = copy_of_the_tree(self.folder / "tree")
         self.plugin = self.tree / "lib" / "signet" / "plugins" / PLUGIN
 
     def start(self, over=None):
@@ -61,7 +71,7 @@ class Refusal(TestCase):
 
     def test_missing(self):
         self.plugin.unlink()
-        self.refused()
+        self.refused(f"no {PLUGIN} in {self.plugin.parent}")
 
     def test_of_another_architecture(self):
         data = bytearray(self.plugin.read_bytes())
@@ -109,7 +119,7 @@ class Refusal(TestCase):
         real = self.plugin.with_suffix(".real")
         self.plugin.rename(real)
         self.plugin.symlink_to(real)
-        self.refused()
+        self.refused("symbolic link")
 
     def test_of_which_the_pin_fails(self):
         over = {"plugins": {"KeyManager disk": {"plugin_checksum": "00" * 32}}}
@@ -125,7 +135,7 @@ class Refusal(TestCase):
                             "KeyManager dsik": {"plugin_data": {"keys_path": "keys.json"}}}}
         _, process = self.start(over)
         self.assertNotEqual(process.wait_exit(20), 0)
-        self.assertIn("dsik", process.text())
+        self.assertIn("did you mean keymanager-disk.so", process.text())
 
 
 @needs_signet
@@ -133,18 +143,14 @@ class Exchange(TestCase):
     """Another plugin in a plugin's place: nothing else is compiled anew."""
 
     def test_a_key_manager_under_another_ones_name(self):
-        tree = self.folder / "tree"
-        shutil.copytree(paths.BUILD / "bin", tree / "bin", ignore=lambda d, n: [x for x in n if x != "signet"])
-        (tree / "lib" / "signet" / "plugins").mkdir(parents=True)
-        for library in paths.BUILD.joinpath("lib").glob("libsignet-*"):
-            shutil.copy(library, tree / "lib", follow_symlinks=False)
-        for plugin in paths.PLUGINS.glob("*.so"):
-            shutil.copy(plugin, tree / "lib" / "signet" / "plugins")
+        tree = copy_of_the_tree(self.folder / "tree")
         plugins = tree / "lib" / "signet" / "plugins"
         shutil.copy(plugins / "keymanager-disk.so", plugins / "keymanager-memory.so")
-        server = deploy.Server("signet", self.folder / "server", {"plugins": {
-            "KeyManager disk": None,
-            "KeyManager memory": {"plugin_data": {"keys_path": str(self.folder / "keys.json")}}}})
+        self.assertEqual(digest(tree / "bin" / "signet"), digest(paths.SIGNET))
+        self.assertEqual(digest(plugins / "role-server.so"), digest(paths.PLUGINS / "role-server.so"))
+        over = {"plugins": {"KeyManager disk": None,
+                            "KeyManager memory": {"plugin_data": {"keys_path": str(self.folder / "keys.json")}}}}
+        server = deploy.Server("signet", self.folder / "server", over)
         server.port = deploy.free_port()
         server.config.write_text(deploy.hcl(server.settings()))
         process = Process("server", [tree / "bin" / "signet", "server", "run", "-config", server.config],
@@ -153,6 +159,9 @@ class Exchange(TestCase):
         server.process = process
         server.wait_healthy()
         self.assertTrue((self.folder / "keys.json").exists(), "it is the other one's code that ran")
+        agent = self.agent("signet", server)
+        server.create_entry("/paid", "/node", [f"unix:uid:{os.geteuid()}"])
+        self.wait_ids(agent, [f"{TD}/paid"])
 
 
 if __name__ == "__main__":
