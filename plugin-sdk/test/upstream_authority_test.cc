@@ -22,10 +22,15 @@ class Upstream final : public Plugin, public UpstreamAuthority {
     return MintedX509Ca{{"ca for " + std::string(csr) + " " + std::to_string(ttl_s), "middle"},
                         roots};
   }
-  Result<UpstreamJwtKeys> publish_jwt_key(const UpstreamJwtKey& key) override {
+  Result<UpstreamKeys> publish_jwt_key(const UpstreamKey& key) override {
     if (!publishes) return UpstreamAuthority::publish_jwt_key(key);
     keys.push_back(key);
     return keys;
+  }
+  Result<UpstreamKeys> publish_wit_key(const UpstreamKey& key) override {
+    if (!publishes) return UpstreamAuthority::publish_wit_key(key);
+    wit_keys.push_back(key);
+    return wit_keys;
   }
   Status refresh() override {
     feed().set_roots(roots);
@@ -33,7 +38,8 @@ class Upstream final : public Plugin, public UpstreamAuthority {
   }
 
   UpstreamRoots roots = {{"root 1", false}};
-  UpstreamJwtKeys keys;
+  UpstreamKeys keys;
+  UpstreamKeys wit_keys;
   bool publishes = true;
 };
 
@@ -47,14 +53,16 @@ class UpstreamAuthoritySdk : public testing::Test {
   }
   UpstreamAuthorityClient::Listener listener() {
     return {[this](UpstreamRoots roots) { roots_.push_back(std::move(roots)); },
-            [this](UpstreamJwtKeys keys) { keys_.push_back(std::move(keys)); },
+            [this](UpstreamKeys keys) { keys_.push_back(std::move(keys)); },
+            [this](UpstreamKeys keys) { wit_keys_.push_back(std::move(keys)); },
             [this](const Status& status) { ends_.push_back(status.code()); }};
   }
 
   fakes::FakeHost host_;
   Upstream plugin_;
   std::vector<UpstreamRoots> roots_;  // what the listener was told
-  std::vector<UpstreamJwtKeys> keys_;
+  std::vector<UpstreamKeys> keys_;
+  std::vector<UpstreamKeys> wit_keys_;
   std::vector<Code> ends_;
   ServiceStream stream_;  // last: it ends before what it tells
 };
@@ -100,13 +108,30 @@ TEST_F(UpstreamAuthoritySdk, WhoSubscribesHearsOfRootsAndKeys) {
   const auto roots = client().subscribe(stream_, listener());
   ASSERT_TRUE(roots.ok()) << roots.status().to_string();
   EXPECT_THAT(*roots, ElementsAre(UpstreamRoot{"root 1", false}));
-  EXPECT_THAT(keys_, ElementsAre(UpstreamJwtKeys{{"a", "spki", 5, false}}));
+  EXPECT_THAT(keys_, ElementsAre(UpstreamKeys{{"a", "spki", 5, false}}));
 
   ServiceStream publishing;
   const auto keys = client().publish_jwt_key(publishing, {"b", "spki b", 7, true}, {});
   ASSERT_TRUE(keys.ok()) << keys.status().to_string();
-  EXPECT_THAT(*keys, ElementsAre(UpstreamJwtKey{"b", "spki b", 7, true}));
-  EXPECT_THAT(keys_.back(), ElementsAre(UpstreamJwtKey{"b", "spki b", 7, true}));
+  EXPECT_THAT(*keys, ElementsAre(UpstreamKey{"b", "spki b", 7, true}));
+  EXPECT_THAT(keys_.back(), ElementsAre(UpstreamKey{"b", "spki b", 7, true}));
+
+  EXPECT_TRUE(wit_keys_.empty());
+  ServiceStream wit;
+  const auto wit_keys = client().publish_wit_key(wit, {"w", "spki w", 9, false}, {});
+  ASSERT_TRUE(wit_keys.ok()) << wit_keys.status().to_string();
+  EXPECT_THAT(*wit_keys, ElementsAre(UpstreamKey{"w", "spki w", 9, false}));
+  EXPECT_THAT(wit_keys_, ElementsAre(UpstreamKeys{{"w", "spki w", 9, false}}));
+  EXPECT_EQ(keys_.size(), 2u) << "of WIT keys those of JWT-SVIDs hear nothing";
+}
+
+TEST_F(UpstreamAuthoritySdk, APluginOfTheFirstTableHasNoPlaceForWitKeys) {
+  signet_upstream_authority old = *upstream_authority_table<Upstream>();
+  old.struct_size = offsetof(signet_upstream_authority, publish_wit_key);
+  host_.offer(SIGNET_UPSTREAM_AUTHORITY, to_abi(&plugin_), &old);
+  EXPECT_EQ(client().publish_wit_key(stream_, {"w", "spki", 9, false}, {}).status().code(),
+            Code::kUnimplemented);
+  EXPECT_TRUE(client().publish_jwt_key(stream_, {"j", "spki", 9, false}, {}).ok());
 }
 
 TEST_F(UpstreamAuthoritySdk, ErrorsComeWithTheirWords) {
@@ -116,6 +141,8 @@ TEST_F(UpstreamAuthoritySdk, ErrorsComeWithTheirWords) {
   EXPECT_EQ(client().mint_x509(stream_, "odd", 0, listener()).status().code(), Code::kInternal);
   plugin_.publishes = false;
   EXPECT_EQ(client().publish_jwt_key(stream_, {}, listener()).status().code(),
+            Code::kUnimplemented);
+  EXPECT_EQ(client().publish_wit_key(stream_, {}, listener()).status().code(),
             Code::kUnimplemented);
   EXPECT_TRUE(ends_.empty());
   EXPECT_FALSE(plugin_.feed().followed());

@@ -27,15 +27,15 @@ struct UpstreamRoot {
   bool tainted = false;
   bool operator==(const UpstreamRoot&) const = default;
 };
-struct UpstreamJwtKey {
+struct UpstreamKey {  // of JWT-SVIDs or WIT-SVIDs
   std::string key_id;
   std::string public_key;       // SubjectPublicKeyInfo, DER
   std::int64_t expires_at = 0;  // Unix seconds; 0: not known
   bool tainted = false;
-  bool operator==(const UpstreamJwtKey&) const = default;
+  bool operator==(const UpstreamKey&) const = default;
 };
 using UpstreamRoots = std::vector<UpstreamRoot>;
-using UpstreamJwtKeys = std::vector<UpstreamJwtKey>;
+using UpstreamKeys = std::vector<UpstreamKey>;
 
 struct MintedX509Ca {
   std::vector<std::string> chain;  // DER: the CA certificate, then up to below the root
@@ -54,28 +54,28 @@ inline void emit_upstream_roots(const Call& call, const UpstreamRoots& roots) {
             signet_upstream_roots{sizeof(signet_upstream_roots), sizeof(signet_upstream_root),
                                   spans.data(), spans.size()});
 }
-inline signet_upstream_jwt_key to_abi(const UpstreamJwtKey& key) {
-  return {sizeof(signet_upstream_jwt_key), key.tainted ? 1u : 0u, to_abi(key.key_id),
+inline signet_upstream_key to_abi(const UpstreamKey& key) {
+  return {sizeof(signet_upstream_key), key.tainted ? 1u : 0u, to_abi(key.key_id),
           bytes_to_abi(key.public_key), key.expires_at};
 }
-inline UpstreamJwtKey from_abi(const signet_upstream_jwt_key& key) {
+inline UpstreamKey from_abi(const signet_upstream_key& key) {
   return {std::string(view(key.key_id)), std::string(view(key.public_key)), key.expires_at,
           key.tainted != 0};
 }
-inline void emit_upstream_jwt_keys(const Call& call, const UpstreamJwtKeys& keys) {
-  std::vector<signet_upstream_jwt_key> spans;
+/// kind   SIGNET_KIND_UPSTREAM_JWT_KEYS or SIGNET_KIND_UPSTREAM_WIT_KEYS
+inline void emit_upstream_keys(const Call& call, std::uint32_t kind, const UpstreamKeys& keys) {
+  std::vector<signet_upstream_key> spans;
   spans.reserve(keys.size());
-  for (const UpstreamJwtKey& key : keys) spans.push_back(to_abi(key));
-  call.emit(SIGNET_KIND_UPSTREAM_JWT_KEYS,
-            signet_upstream_jwt_keys{sizeof(signet_upstream_jwt_keys),
-                                     sizeof(signet_upstream_jwt_key), spans.data(), spans.size()});
+  for (const UpstreamKey& key : keys) spans.push_back(to_abi(key));
+  call.emit(kind, signet_upstream_keys{sizeof(signet_upstream_keys), sizeof(signet_upstream_key),
+                                       spans.data(), spans.size()});
 }
 
 // The calls that follow an upstream's roots and keys. Each is told of what it has not seen yet:
 // nothing is lost between an answer and the news after it. Thread-safe; emits without its lock.
 class UpstreamFeed {
  public:
-  enum What : unsigned { kRoots = 1, kJwtKeys = 2 };
+  enum What : unsigned { kRoots = 1, kJwtKeys = 2, kWitKeys = 4 };
 
   UpstreamFeed() = default;
   UpstreamFeed(const UpstreamFeed&) = delete;
@@ -83,7 +83,8 @@ class UpstreamFeed {
   ~UpstreamFeed() { close(); }
 
   void set_roots(UpstreamRoots roots) { set(roots_, std::move(roots)); }
-  void set_jwt_keys(UpstreamJwtKeys keys) { set(jwt_keys_, std::move(keys)); }
+  void set_jwt_keys(UpstreamKeys keys) { set(jwt_keys_, std::move(keys)); }
+  void set_wit_keys(UpstreamKeys keys) { set(wit_keys_, std::move(keys)); }
   /// Does anybody want to know? A plugin that polls may rest while nobody does.
   bool followed() const {
     const std::lock_guard lock(mutex_);
@@ -133,7 +134,7 @@ class UpstreamFeed {
     signet_call* const call;
     const unsigned what;
     // Under the feed's lock:
-    std::uint64_t roots_seen = 0, jwt_keys_seen = 0;
+    std::uint64_t roots_seen = 0, jwt_keys_seen = 0, wit_keys_seen = 0;
     bool telling = false;  // some thread emits; it looks again before it leaves
     bool ended = false;    // completed, or to be completed by the thread that emits
     signet_status code = SIGNET_OK;
@@ -153,25 +154,29 @@ class UpstreamFeed {
     for (const FollowerPtr& follower : all) tell(follower);
   }
 
+  // The list, unless it is not wanted or was seen in this version.
+  template <typename List>
+  static std::shared_ptr<const List> news(const Known<List>& known, unsigned wanted,
+                                          std::uint64_t& seen) {
+    if (wanted == 0 || seen == known.version) return nullptr;
+    seen = known.version;
+    return known.list;
+  }
+
   void tell(const FollowerPtr& follower) {
     std::unique_lock lock(mutex_);
     if (follower->telling || follower->ended) return;
     follower->telling = true;
     while (!follower->ended) {
-      std::shared_ptr<const UpstreamRoots> roots;
-      std::shared_ptr<const UpstreamJwtKeys> keys;
-      if ((follower->what & kRoots) != 0 && follower->roots_seen != roots_.version) {
-        follower->roots_seen = roots_.version;
-        roots = roots_.list;
-      }
-      if ((follower->what & kJwtKeys) != 0 && follower->jwt_keys_seen != jwt_keys_.version) {
-        follower->jwt_keys_seen = jwt_keys_.version;
-        keys = jwt_keys_.list;
-      }
-      if (!roots && !keys) break;
+      const auto roots = news(roots_, follower->what & kRoots, follower->roots_seen);
+      const auto jwt = news(jwt_keys_, follower->what & kJwtKeys, follower->jwt_keys_seen);
+      const auto wit = news(wit_keys_, follower->what & kWitKeys, follower->wit_keys_seen);
+      if (!roots && !jwt && !wit) break;
       lock.unlock();
-      if (roots) emit_upstream_roots(Call(follower->call), *roots);
-      if (keys) emit_upstream_jwt_keys(Call(follower->call), *keys);
+      const Call call(follower->call);
+      if (roots) emit_upstream_roots(call, *roots);
+      if (jwt) emit_upstream_keys(call, SIGNET_KIND_UPSTREAM_JWT_KEYS, *jwt);
+      if (wit) emit_upstream_keys(call, SIGNET_KIND_UPSTREAM_WIT_KEYS, *wit);
       lock.lock();
     }
     follower->telling = false;
@@ -200,7 +205,8 @@ class UpstreamFeed {
   mutable std::mutex mutex_;
   bool closed_ = false;
   Known<UpstreamRoots> roots_;
-  Known<UpstreamJwtKeys> jwt_keys_;
+  Known<UpstreamKeys> jwt_keys_;
+  Known<UpstreamKeys> wit_keys_;
   std::vector<FollowerPtr> followers_;
 };
 
@@ -212,8 +218,11 @@ class UpstreamAuthority {
   /// csr   DER; ttl_s   seconds, 0: the upstream's own
   virtual Result<MintedX509Ca> mint_x509(std::string_view csr, std::int64_t ttl_s) = 0;
   /// All keys there are, the new one among them.
-  virtual Result<UpstreamJwtKeys> publish_jwt_key(const UpstreamJwtKey&) {
+  virtual Result<UpstreamKeys> publish_jwt_key(const UpstreamKey&) {
     return Status::unimplemented("this upstream authority does not publish JWT keys");
+  }
+  virtual Result<UpstreamKeys> publish_wit_key(const UpstreamKey&) {
+    return Status::unimplemented("this upstream authority does not publish WIT keys");
   }
   /// Asks what there is and tells feed().
   virtual Status refresh() = 0;
@@ -239,7 +248,8 @@ const signet_upstream_authority* upstream_authority_table() {
     }
   };
   static const signet_upstream_authority kTable = {
-      sizeof(signet_upstream_authority), 0,
+      sizeof(signet_upstream_authority),
+      0,
       [](signet_instance* i, signet_call* c, const signet_mint_x509_req* request) {
         return kThenFollow(i, c, UpstreamFeed::kRoots, [&]() -> Status {
           T& plugin = plugin_cast<T>(i);
@@ -254,17 +264,26 @@ const signet_upstream_authority* upstream_authority_table() {
           return {};
         });
       },
-      [](signet_instance* i, signet_call* c, const signet_upstream_jwt_key* key) {
+      [](signet_instance* i, signet_call* c, const signet_upstream_key* key) {
         return kThenFollow(i, c, UpstreamFeed::kJwtKeys, [&]() -> Status {
           T& plugin = plugin_cast<T>(i);
-          SIGNET_TRY(UpstreamJwtKeys keys, plugin.publish_jwt_key(from_abi(*key)));
+          SIGNET_TRY(UpstreamKeys keys, plugin.publish_jwt_key(from_abi(*key)));
           plugin.feed().set_jwt_keys(std::move(keys));
           return {};
         });
       },
       [](signet_instance* i, signet_call* c) {
-        return kThenFollow(i, c, UpstreamFeed::kRoots | UpstreamFeed::kJwtKeys,
+        return kThenFollow(i, c,
+                           UpstreamFeed::kRoots | UpstreamFeed::kJwtKeys | UpstreamFeed::kWitKeys,
                            [&]() -> Status { return plugin_cast<T>(i).refresh(); });
+      },
+      [](signet_instance* i, signet_call* c, const signet_upstream_key* key) {
+        return kThenFollow(i, c, UpstreamFeed::kWitKeys, [&]() -> Status {
+          T& plugin = plugin_cast<T>(i);
+          SIGNET_TRY(UpstreamKeys keys, plugin.publish_wit_key(from_abi(*key)));
+          plugin.feed().set_wit_keys(std::move(keys));
+          return {};
+        });
       }};
   return &kTable;
 }
@@ -273,11 +292,12 @@ const signet_upstream_authority* upstream_authority_table() {
 class UpstreamAuthorityClient {
  public:
   using OnRoots = std::function<void(UpstreamRoots)>;
-  using OnJwtKeys = std::function<void(UpstreamJwtKeys)>;
+  using OnKeys = std::function<void(UpstreamKeys)>;
   // What a stream tells of. Called one at a time, on the plugin's threads. Any may be empty.
   struct Listener {
     OnRoots on_roots;
-    OnJwtKeys on_jwt_keys;
+    OnKeys on_jwt_keys;
+    OnKeys on_wit_keys;
     std::function<void(const Status&)> on_end;  // not for an error that the call itself returned
   };
 
@@ -299,9 +319,9 @@ class UpstreamAuthorityClient {
     return MintedX509Ca{answer.chain, answer.roots};
   }
   /// All keys there are; after it `stream` tells of every change.
-  Result<UpstreamJwtKeys> publish_jwt_key(ServiceStream& stream, const UpstreamJwtKey& key,
-                                          Listener listener) const {
-    const signet_upstream_jwt_key request = to_abi(key);
+  Result<UpstreamKeys> publish_jwt_key(ServiceStream& stream, const UpstreamKey& key,
+                                       Listener listener) const {
+    const signet_upstream_key request = to_abi(key);
     SIGNET_TRY(const Answer answer,
                run(stream, SIGNET_KIND_UPSTREAM_JWT_KEYS, SIGNET_KIND_UPSTREAM_JWT_KEYS,
                    std::move(listener), [&](const auto& api, auto* i, auto* c) {
@@ -310,10 +330,23 @@ class UpstreamAuthorityClient {
                      }
                      return api.publish_jwt_key(i, c, &request);
                    }));
-    return answer.jwt_keys;
+    return answer.keys;
   }
-  /// The roots; after it `stream` tells of every change of roots and JWT keys. JWT keys that are
-  /// known already come to the listener, too.
+  Result<UpstreamKeys> publish_wit_key(ServiceStream& stream, const UpstreamKey& key,
+                                       Listener listener) const {
+    const signet_upstream_key request = to_abi(key);
+    SIGNET_TRY(const Answer answer,
+               run(stream, SIGNET_KIND_UPSTREAM_WIT_KEYS, SIGNET_KIND_UPSTREAM_WIT_KEYS,
+                   std::move(listener), [&](const auto& api, auto* i, auto* c) {
+                     if (!SIGNET_HAS(&api, signet_upstream_authority, publish_wit_key)) {
+                       return SIGNET_UNIMPLEMENTED;
+                     }
+                     return api.publish_wit_key(i, c, &request);
+                   }));
+    return answer.keys;
+  }
+  /// The roots; after it `stream` tells of every change of roots and keys. Keys that are known
+  /// already come to the listener, too.
   Result<UpstreamRoots> subscribe(ServiceStream& stream, Listener listener) const {
     SIGNET_TRY(
         const Answer answer,
@@ -326,7 +359,7 @@ class UpstreamAuthorityClient {
   struct Answer {
     std::vector<std::string> chain;
     UpstreamRoots roots;
-    UpstreamJwtKeys jwt_keys;
+    UpstreamKeys keys;
   };
   struct State {  // shared with the stream's callbacks
     std::mutex mutex;
@@ -370,14 +403,16 @@ class UpstreamAuthorityClient {
       }
       if (answers(state, kind, [&](Answer& answer) { answer.roots = std::move(roots); })) return;
       if (state.listener.on_roots) state.listener.on_roots(std::move(roots));
-    } else if (kind == SIGNET_KIND_UPSTREAM_JWT_KEYS) {
-      const auto& list = *static_cast<const signet_upstream_jwt_keys*>(msg);
-      UpstreamJwtKeys keys;
+    } else if (kind == SIGNET_KIND_UPSTREAM_JWT_KEYS || kind == SIGNET_KIND_UPSTREAM_WIT_KEYS) {
+      const auto& list = *static_cast<const signet_upstream_keys*>(msg);
+      UpstreamKeys keys;
       for (std::size_t n = 0; n < list.count; ++n) {
         keys.push_back(from_abi(*at(list.keys, n, list.key_size)));
       }
-      if (answers(state, kind, [&](Answer& answer) { answer.jwt_keys = std::move(keys); })) return;
-      if (state.listener.on_jwt_keys) state.listener.on_jwt_keys(std::move(keys));
+      if (answers(state, kind, [&](Answer& answer) { answer.keys = std::move(keys); })) return;
+      const auto& tell = kind == SIGNET_KIND_UPSTREAM_JWT_KEYS ? state.listener.on_jwt_keys
+                                                               : state.listener.on_wit_keys;
+      if (tell) tell(std::move(keys));
     }
   }
   template <typename T>

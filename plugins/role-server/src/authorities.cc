@@ -51,7 +51,7 @@ Authorities::Authorities(const Host& host, const ServerConfig& config, const Dat
       tools_{host_, config, bundles, journal_, nullptr},
       x509_kind_(tools_, *ca_),
       jwt_kind_(tools_, *ca_),
-      wit_kind_(tools_) {}
+      wit_kind_(tools_, *ca_) {}
 
 Authorities::~Authorities() { stop(); }
 

@@ -90,12 +90,14 @@ class Authorities {
   /// All its X.509 roots. New ones are added; one that is newly tainted makes an authority below it
   /// give way at once; a tainted one that is not named any more is removed.
   Status upstream_roots(const std::vector<UpstreamRoot>& roots);
-  /// All JWT keys that are published there; new ones are added.
+  /// All keys of a kind that are published there, likewise.
   Status upstream_jwt_keys(const JwtAuthorities& keys);
+  Status upstream_wit_keys(const WitAuthorities& keys);
 
-  /// A JWT key of a server below this one: goes upstream when there is one that takes it, else
-  /// into the bundle. Gives all JWT keys. Blocks.
+  /// A key of a server below this one: goes upstream when there is one that takes it, else into the
+  /// bundle. Gives all keys of its kind. Blocks.
   Result<JwtAuthorities> publish_jwt(const spire::api::types::JWTKey& key);
+  Result<WitAuthorities> publish_wit(const spire::api::types::WITKey& key);
 
  private:
   AuthorityKind& kind(AuthorityType type);

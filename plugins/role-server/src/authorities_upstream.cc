@@ -1,7 +1,9 @@
-// Authorities, continued: what an upstream authority tells of its roots and keys, and JWT keys of
+// Authorities, continued: what an upstream authority tells of its roots and keys, and keys of
 // servers below this one.
 #include <algorithm>
+#include <map>
 #include <set>
+#include <string_view>
 
 #include "authorities.h"
 
@@ -50,16 +52,32 @@ bool taint_and_remove(types::Bundle& bundle, const Roots& roots) {
   return changed;
 }
 
-bool add_keys(types::Bundle& bundle, const JwtAuthorities& keys) {
-  std::set<std::string> known;
-  for (const auto& key : bundle.jwt_authorities()) known.insert(key.key_id());
-  bool added = false;
-  for (const auto& key : keys) {
-    if (!known.insert(key.key_id()).second) continue;
-    *bundle.add_jwt_authorities() = key;
-    added = true;
+// As with roots: new keys go in, a taint is taken over, and a tainted key that is not named any
+// more goes. An untainted one that is not named stays until it ends.
+template <typename Keys>
+bool follow_keys(Keys& known, const Keys& told) {
+  std::map<std::string_view, const typename Keys::value_type*> named;
+  for (const auto& key : told) named.emplace(key.key_id(), &key);
+  bool changed = false;
+  std::set<std::string_view> ids;
+  for (auto& key : known) {
+    ids.insert(key.key_id());
+    const auto at = named.find(key.key_id());
+    if (at == named.end() || !at->second->tainted() || key.tainted()) continue;
+    key.set_tainted(true);
+    changed = true;
   }
-  return added;
+  Keys added;
+  for (const auto& [id, key] : named) {
+    if (!ids.contains(id)) *added.Add() = *key;
+  }
+  const auto kept = std::remove_if(known.begin(), known.end(), [&](const auto& key) {
+    return key.tainted() && !named.contains(key.key_id());
+  });
+  changed |= kept != known.end() || !added.empty();
+  known.erase(kept, known.end());
+  known.MergeFrom(added);
+  return changed;
 }
 
 }  // namespace
@@ -91,8 +109,15 @@ Status Authorities::upstream_roots(const Roots& roots) {
 }
 
 Status Authorities::upstream_jwt_keys(const JwtAuthorities& keys) {
-  return bundles_.change_own(
-      [&](types::Bundle& bundle) -> Result<bool> { return add_keys(bundle, keys); });
+  return bundles_.change_own([&](types::Bundle& bundle) -> Result<bool> {
+    return follow_keys(*bundle.mutable_jwt_authorities(), keys);
+  });
+}
+
+Status Authorities::upstream_wit_keys(const WitAuthorities& keys) {
+  return bundles_.change_own([&](types::Bundle& bundle) -> Result<bool> {
+    return follow_keys(*bundle.mutable_wit_authorities(), keys);
+  });
 }
 
 Result<JwtAuthorities> Authorities::publish_jwt(const types::JWTKey& key) {
@@ -102,11 +127,24 @@ Result<JwtAuthorities> Authorities::publish_jwt(const types::JWTKey& key) {
     return *upstream;
   }
   JwtAuthorities all;
-  JwtAuthorities one;
-  *one.Add() = key;
   SIGNET_RETURN_IF_ERROR(bundles_.change_own([&](types::Bundle& bundle) -> Result<bool> {
-    const bool added = append_authorities(bundle, {}, one);
+    const bool added = append_authorities(bundle, {}, only(key), {});
     all = bundle.jwt_authorities();
+    return added;
+  }));
+  return all;
+}
+
+Result<WitAuthorities> Authorities::publish_wit(const types::WITKey& key) {
+  SIGNET_TRY(const std::optional<WitAuthorities> upstream, ca_->publish_wit(key));
+  if (upstream) {
+    SIGNET_RETURN_IF_ERROR(upstream_wit_keys(*upstream));
+    return *upstream;
+  }
+  WitAuthorities all;
+  SIGNET_RETURN_IF_ERROR(bundles_.change_own([&](types::Bundle& bundle) -> Result<bool> {
+    const bool added = append_authorities(bundle, {}, {}, only(key));
+    all = bundle.wit_authorities();
     return added;
   }));
   return all;

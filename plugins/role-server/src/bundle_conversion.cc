@@ -16,7 +16,8 @@ namespace types = spire::api::types;
 bool same(const types::X509Certificate& a, const types::X509Certificate& b) {
   return a.asn1() == b.asn1() && a.tainted() == b.tainted();
 }
-bool same(const types::JWTKey& a, const types::JWTKey& b) {
+template <typename Key>  // JWTKey or WITKey
+bool same(const Key& a, const Key& b) {
   return a.key_id() == b.key_id() && a.public_key() == b.public_key() &&
          a.expires_at() == b.expires_at() && a.tainted() == b.tainted();
 }
@@ -31,6 +32,21 @@ bool append_missing(List& list, const List& more) {
     added = true;
   }
   return added;
+}
+
+template <typename Keys>
+Result<Keys> keys_from_api(const Keys& authorities) {
+  Keys out;
+  for (const auto& authority : authorities) {
+    const auto key = crypto::PublicKey::from_spki(crypto::as_bytes(authority.public_key()));
+    if (!key) return key.status();
+    if (authority.key_id().empty()) return Status::invalid_argument("missing key ID");
+    auto* added = out.Add();
+    added->set_public_key(authority.public_key());
+    added->set_key_id(authority.key_id());
+    added->set_expires_at(authority.expires_at());
+  }
+  return out;
 }
 
 }  // namespace
@@ -48,17 +64,11 @@ Result<X509Authorities> x509_authorities_from_api(const X509Authorities& authori
 }
 
 Result<JwtAuthorities> jwt_authorities_from_api(const JwtAuthorities& authorities) {
-  JwtAuthorities out;
-  for (const auto& authority : authorities) {
-    const auto key = crypto::PublicKey::from_spki(crypto::as_bytes(authority.public_key()));
-    if (!key) return key.status();
-    if (authority.key_id().empty()) return Status::invalid_argument("missing key ID");
-    auto* added = out.Add();
-    added->set_public_key(authority.public_key());
-    added->set_key_id(authority.key_id());
-    added->set_expires_at(authority.expires_at());
-  }
-  return out;
+  return keys_from_api(authorities);
+}
+
+Result<WitAuthorities> wit_authorities_from_api(const WitAuthorities& authorities) {
+  return keys_from_api(authorities);
 }
 
 Result<types::Bundle> bundle_from_client(const types::Bundle& bundle) {
@@ -78,9 +88,11 @@ Result<types::Bundle> bundle_from_client(const types::Bundle& bundle) {
 }
 
 bool append_authorities(types::Bundle& bundle, const X509Authorities& x509,
-                        const JwtAuthorities& jwt) {
-  const bool added = append_missing(*bundle.mutable_x509_authorities(), x509);
-  return append_missing(*bundle.mutable_jwt_authorities(), jwt) || added;
+                        const JwtAuthorities& jwt, const WitAuthorities& wit) {
+  bool added = append_missing(*bundle.mutable_x509_authorities(), x509);
+  added |= append_missing(*bundle.mutable_jwt_authorities(), jwt);
+  added |= append_missing(*bundle.mutable_wit_authorities(), wit);
+  return added;
 }
 
 void apply_mask(types::Bundle& bundle, const types::BundleMask* mask) {

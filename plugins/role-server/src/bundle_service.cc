@@ -49,7 +49,12 @@ class BundleService {
 
   Status append(CallContext& call, const api::AppendBundleRequest& request,
                 types::Bundle& response) {
-    if (request.x509_authorities().empty() && request.jwt_authorities().empty()) {
+    // Without WIT-SVIDs such authorities are not looked at, as in SPIRE.
+    const WitAuthorities none;
+    const WitAuthorities& wit_given =
+        call.services().config->wit_svids ? request.wit_authorities() : none;
+    if (request.x509_authorities().empty() && request.jwt_authorities().empty() &&
+        wit_given.empty()) {
       return api_error(call.host(), Code::kInvalidArgument, "no authorities to append");
     }
     const auto jwt = jwt_authorities_from_api(request.jwt_authorities());
@@ -62,8 +67,13 @@ class BundleService {
       return api_error(call.host(), Code::kInvalidArgument, "failed to convert X.509 authority",
                        x509.status());
     }
+    const auto wit = wit_authorities_from_api(wit_given);
+    if (!wit) {
+      return api_error(call.host(), Code::kInvalidArgument, "failed to convert WIT authority",
+                       wit.status());
+    }
     const Status changed = context_.bundles->change_own([&](types::Bundle& bundle) -> Result<bool> {
-      const bool added = append_authorities(bundle, *x509, *jwt);
+      const bool added = append_authorities(bundle, *x509, *jwt, *wit);
       response = bundle;
       if (added) response.set_sequence_number(bundle.sequence_number() + 1);
       return added;
@@ -79,9 +89,7 @@ class BundleService {
       return api_error(call.host(), Code::kInvalidArgument, "missing JWT authority");
     }
     call.audit("jwt_authority_key_id", request.jwt_authority().key_id());
-    JwtAuthorities one;
-    *one.Add() = request.jwt_authority();
-    const auto key = jwt_authorities_from_api(one);
+    const auto key = jwt_authorities_from_api(only(request.jwt_authority()));
     if (!key)
       return api_error(call.host(), Code::kInvalidArgument, "invalid JWT authority", key.status());
     auto all = context_.authorities->publish_jwt(key->Get(0));
@@ -92,10 +100,25 @@ class BundleService {
     return {};
   }
 
-  Status publish_wit(CallContext& call, const api::PublishWITAuthorityRequest&,
-                     api::PublishWITAuthorityResponse&) {
-    return api_error(call.host(), Code::kUnimplemented,
-                     "WIT-SVID functionality is not yet implemented");
+  Status publish_wit(CallContext& call, const api::PublishWITAuthorityRequest& request,
+                     api::PublishWITAuthorityResponse& response) {
+    if (!call.services().config->wit_svids) {  // in SPIRE's words, which never implements it
+      return api_error(call.host(), Code::kUnimplemented,
+                       "WIT-SVID functionality is not yet implemented");
+    }
+    if (!request.has_wit_authority()) {
+      return api_error(call.host(), Code::kInvalidArgument, "missing WIT authority");
+    }
+    call.audit("wit_authority_key_id", request.wit_authority().key_id());
+    const auto key = wit_authorities_from_api(only(request.wit_authority()));
+    if (!key)
+      return api_error(call.host(), Code::kInvalidArgument, "invalid WIT authority", key.status());
+    auto all = context_.authorities->publish_wit(key->Get(0));
+    if (!all) {
+      return api_error(call.host(), Code::kInternal, "failed to publish WIT key", all.status());
+    }
+    *response.mutable_wit_authorities() = *std::move(all);
+    return {};
   }
 
   Status list(CallContext& call, const api::ListFederatedBundlesRequest& request,

@@ -27,10 +27,12 @@ class CaSource {
   virtual bool upstream() const = 0;
   /// A CA certificate for this key. Blocks.
   virtual Result<CaGrant> issue(const crypto::Signer& key, x509::Time now) = 0;
-  /// Hands a JWT key upstream and gives all keys that are published there; nothing when keys stay
-  /// with this server. Blocks.
+  /// Hands a key upstream and gives all keys of its kind that are published there; nothing when
+  /// keys stay with this server. Blocks.
   virtual Result<std::optional<JwtAuthorities>> publish_jwt(
       const spire::api::types::JWTKey& key) = 0;
+  virtual Result<std::optional<WitAuthorities>> publish_wit(
+      const spire::api::types::WITKey& key) = 0;
 };
 
 // The server's own: each authority is a root.
@@ -48,6 +50,9 @@ class SelfSignedCa final : public CaSource {
   }
   Result<std::optional<JwtAuthorities>> publish_jwt(const spire::api::types::JWTKey&) override {
     return std::optional<JwtAuthorities>();
+  }
+  Result<std::optional<WitAuthorities>> publish_wit(const spire::api::types::WITKey&) override {
+    return std::optional<WitAuthorities>();
   }
 
  private:

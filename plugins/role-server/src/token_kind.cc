@@ -89,17 +89,13 @@ bool TokenKind<Key>::withdraw_from(Bundle& bundle, const Entry& entry) const {
 }
 
 Result<JwtKind::Keys> JwtKind::to_publish(const types::JWTKey& key) {
-  SIGNET_TRY(std::optional<JwtAuthorities> upstream, source_.publish_jwt(key));
-  if (upstream) return *std::move(upstream);
-  Keys keys;
-  *keys.Add() = key;
-  return keys;
+  SIGNET_TRY(std::optional<Keys> upstream, source_.publish_jwt(key));
+  return upstream ? *std::move(upstream) : only(key);
 }
 
 Result<WitKind::Keys> WitKind::to_publish(const types::WITKey& key) {
-  Keys keys;
-  *keys.Add() = key;
-  return keys;
+  SIGNET_TRY(std::optional<Keys> upstream, source_.publish_wit(key));
+  return upstream ? *std::move(upstream) : only(key);
 }
 
 template class TokenKind<types::JWTKey>;

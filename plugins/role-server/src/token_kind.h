@@ -56,9 +56,10 @@ class JwtKind final : public TokenKind<spire::api::types::JWTKey> {
 
 class WitKind final : public TokenKind<spire::api::types::WITKey> {
  public:
-  explicit WitKind(AuthorityTools& tools)
-      : TokenKind(tools, {"WIT", "WIT-Signer-", "ca.manager.wit_key.prepare",
-                          "manager.wit_key.activate"}) {}
+  WitKind(AuthorityTools& tools, CaSource& source)
+      : TokenKind(tools,
+                  {"WIT", "WIT-Signer-", "ca.manager.wit_key.prepare", "manager.wit_key.activate"}),
+        source_(source) {}
 
  protected:
   crypto::KeyType key_type() const override { return tools().config.wit_key_type; }
@@ -66,6 +67,9 @@ class WitKind final : public TokenKind<spire::api::types::WITKey> {
   Keys& keys_of(Bundle& bundle) const override { return *bundle.mutable_wit_authorities(); }
   const Keys& keys_of(const Bundle& bundle) const override { return bundle.wit_authorities(); }
   Result<Keys> to_publish(const spire::api::types::WITKey& key) override;
+
+ private:
+  CaSource& source_;
 };
 
 }  // namespace signet::server

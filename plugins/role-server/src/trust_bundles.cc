@@ -1,5 +1,8 @@
 #include "trust_bundles.h"
 
+#include <algorithm>
+#include <set>
+
 #include "signet/store/v1/store.pb.h"
 
 namespace signet::server {
@@ -10,6 +13,61 @@ namespace {
 
 // GetBundle's answer must fit into a message, of which agents take 4 MiB.
 constexpr std::size_t kMaxBundleBytes = 4 * 1024 * 1024 - 64 * 1024;
+constexpr int kMaxRevokedKeys = 1000;  // the oldest are forgotten
+
+using Stored = signet::store::v1::Bundle;
+using KeyIds = std::set<std::string, std::less<>>;
+
+Result<Stored> stored_from_record(const Record& record) {
+  Stored stored;
+  if (!stored.ParseFromString(record.body)) {
+    return Status::internal("stored bundle is malformed").with("trust_domain_id", record.id);
+  }
+  return stored;
+}
+
+template <typename Keys>
+KeyIds ids_of(const Keys& keys) {
+  KeyIds ids;
+  for (const auto& key : keys) ids.insert(key.key_id());
+  return ids;
+}
+
+// Tainted keys that an edit took away are noted as revoked.
+template <typename Keys>
+void note_revoked(const Keys& before, const Keys& after, Stored& stored) {
+  const KeyIds left = ids_of(after);
+  for (const auto& key : before) {
+    if (!key.tainted() || left.contains(key.key_id())) continue;
+    auto* revoked = stored.add_revoked_keys();
+    revoked->set_key_id(key.key_id());
+    revoked->set_expires_at(key.expires_at());
+  }
+}
+
+void forget_ended(Stored& stored, std::int64_t now) {
+  auto& all = *stored.mutable_revoked_keys();
+  all.erase(std::remove_if(
+                all.begin(), all.end(),
+                [&](const auto& key) { return key.expires_at() != 0 && key.expires_at() <= now; }),
+            all.end());
+  if (all.size() > kMaxRevokedKeys) all.erase(all.begin(), all.end() - kMaxRevokedKeys);
+}
+
+Record record_of(const Stored& stored) {
+  Record record;
+  record.kind = "bundle";
+  record.id = stored.bundle().trust_domain();
+  record.body = stored.SerializeAsString();
+  return record;
+}
+
+template <typename Keys>
+void take_out(Keys& keys, const KeyIds& ids) {
+  keys.erase(std::remove_if(keys.begin(), keys.end(),
+                            [&](const auto& key) { return ids.contains(key.key_id()); }),
+             keys.end());
+}
 
 }  // namespace
 
@@ -38,23 +96,15 @@ x509::Bundle bundle_from_api(const TrustDomain& trust_domain, const types::Bundl
 }
 
 Result<types::Bundle> bundle_from_record(const Record& record) {
-  signet::store::v1::Bundle stored;
-  if (!stored.ParseFromString(record.body)) {
-    return Status::internal("stored bundle is malformed").with("trust_domain_id", record.id);
-  }
+  SIGNET_TRY(Stored stored, stored_from_record(record));
   return std::move(*stored.mutable_bundle());
 }
 
 Record bundle_to_record(const types::Bundle& bundle) {
-  signet::store::v1::Bundle stored;
+  Stored stored;
   *stored.mutable_bundle() = bundle;
-  Record record;
-  record.kind = "bundle";
-  record.id = bundle.trust_domain();
-  record.body = stored.SerializeAsString();
-  return record;
+  return record_of(stored);
 }
-
 BundlePtr TrustBundles::find(std::string_view trust_domain) const {
   if (trust_domain == trust_domain_.name()) return own();
   std::shared_lock lock(mutex_);
@@ -69,25 +119,35 @@ std::size_t TrustBundles::count() const {
 
 Result<std::optional<Record>> TrustBundles::change_own_in(
     Transaction& tx, const std::function<Result<bool>(types::Bundle&)>& edit) {
-  types::Bundle bundle;
-  auto stored = tx.get("bundle", trust_domain_.name());
-  const bool is_new = !stored && stored.status().code() == Code::kNotFound;
-  if (stored) {
-    SIGNET_TRY(bundle, bundle_from_record(*stored));
+  Stored stored;
+  auto record = tx.get("bundle", trust_domain_.name());
+  const bool is_new = !record && record.status().code() == Code::kNotFound;
+  if (record) {
+    SIGNET_TRY(stored, stored_from_record(*record));
   } else if (!is_new) {
-    return stored.status();
+    return record.status();
   }
+  types::Bundle& bundle = *stored.mutable_bundle();
+  const types::Bundle before = bundle;
   bundle.set_trust_domain(trust_domain_.name());
-  const std::size_t size_before = bundle.ByteSizeLong();
   SIGNET_TRY(const bool changed, edit(bundle));
   if (!changed) return std::optional<Record>();
-  if (bundle.ByteSizeLong() > kMaxBundleBytes && bundle.ByteSizeLong() > size_before) {
+  if (stored.revoked_keys_size() > 0) {
+    const KeyIds revoked = ids_of(stored.revoked_keys());
+    take_out(*bundle.mutable_jwt_authorities(), revoked);
+    take_out(*bundle.mutable_wit_authorities(), revoked);
+    if (bundle.SerializeAsString() == before.SerializeAsString()) return std::optional<Record>();
+  }
+  note_revoked(before.jwt_authorities(), bundle.jwt_authorities(), stored);
+  note_revoked(before.wit_authorities(), bundle.wit_authorities(), stored);
+  forget_ended(stored, host_.unix_seconds());
+  if (bundle.ByteSizeLong() > kMaxBundleBytes && bundle.ByteSizeLong() > before.ByteSizeLong()) {
     return Status::resource_exhausted("the bundle would be larger than agents can receive");
   }
   if (!is_new) bundle.set_sequence_number(bundle.sequence_number() + 1);
-  Record record = bundle_to_record(bundle);
-  SIGNET_RETURN_IF_ERROR(tx.put(record));
-  return std::optional<Record>(std::move(record));
+  Record changed_record = record_of(stored);
+  SIGNET_RETURN_IF_ERROR(tx.put(changed_record));
+  return std::optional<Record>(std::move(changed_record));
 }
 
 Status TrustBundles::change_own(const std::function<Result<bool>(types::Bundle&)>& edit) {

@@ -43,7 +43,8 @@ class TrustBundles final : public ChangeSubscriber {
   std::size_t count() const;
 
   /// Edits our own bundle: `edit` says whether it changed something. A change makes the sequence
-  /// number grow by one (a new bundle begins with 0). Blocks.
+  /// number grow by one (a new bundle begins with 0). A JWT or WIT key that was tainted and taken
+  /// away does not come back. Blocks.
   Status change_own(const std::function<Result<bool>(spire::api::types::Bundle&)>& edit);
   /// The same inside a transaction of the caller's, who after its commit calls committed() with
   /// what this returned. Nothing when nothing changed.

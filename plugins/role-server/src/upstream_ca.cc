@@ -32,18 +32,48 @@ Status prove(const TrustDomain& trust_domain, const std::vector<x509::Certificat
   return x509::verify_svid(presented, trust_domain, x509::RootPool(roots), {now}).status();
 }
 
-}  // namespace
-
-JwtAuthorities jwt_authorities_of(const UpstreamJwtKeys& keys) {
-  JwtAuthorities out;
-  for (const UpstreamJwtKey& key : keys) {
-    types::JWTKey& added = *out.Add();
+template <typename Authorities>
+Authorities authorities_of(const UpstreamKeys& keys) {
+  Authorities out;
+  for (const UpstreamKey& key : keys) {
+    auto& added = *out.Add();
     added.set_key_id(key.key_id);
     added.set_public_key(key.public_key);
     added.set_expires_at(key.expires_at);
     added.set_tainted(key.tainted);
   }
   return out;
+}
+
+template <typename Key>
+UpstreamKey upstream_key(const Key& key) {
+  return {key.key_id(), key.public_key(), key.expires_at(), key.tainted()};
+}
+
+// What the plugin answered; nothing when it has no place for keys of this kind.
+template <typename Authorities>
+Result<std::optional<Authorities>> published(const Result<UpstreamKeys>& keys) {
+  if (keys) return std::optional<Authorities>(authorities_of<Authorities>(*keys));
+  if (keys.status().code() == Code::kUnimplemented) return std::optional<Authorities>();
+  return keys.status().prefixed("upstream authority");
+}
+
+void warn_of_local_keys(const Host& host, std::string_view kind) {
+  const std::string svids = std::string(kind) + "-SVIDs";
+  host.warn("UpstreamAuthority plugin does not support " + svids +
+            ". Workloads managed by this server may have trouble communicating with workloads "
+            "outside of this cluster when using " +
+            svids + ".");
+}
+
+}  // namespace
+
+JwtAuthorities jwt_authorities_of(const UpstreamKeys& keys) {
+  return authorities_of<JwtAuthorities>(keys);
+}
+
+WitAuthorities wit_authorities_of(const UpstreamKeys& keys) {
+  return authorities_of<WitAuthorities>(keys);
 }
 
 Result<std::unique_ptr<CaSource>> UpstreamCa::find(const Host& host, const ServerConfig& config) {
@@ -85,19 +115,16 @@ Result<CaGrant> UpstreamCa::issue(const crypto::Signer& key, x509::Time now) {
 
 Result<std::optional<JwtAuthorities>> UpstreamCa::publish_jwt(const types::JWTKey& key) {
   ServiceStream stream;
-  const auto keys = client_.publish_jwt_key(
-      stream, {key.key_id(), key.public_key(), key.expires_at(), key.tainted()}, {});
-  if (keys) return std::optional<JwtAuthorities>(jwt_authorities_of(*keys));
-  if (keys.status().code() != Code::kUnimplemented) {
-    return keys.status().prefixed("upstream authority");
-  }
-  if (!told_of_jwt_.exchange(true)) {
-    host_.warn(
-        "UpstreamAuthority plugin does not support JWT-SVIDs. Workloads managed by this server "
-        "may have trouble communicating with workloads outside of this cluster when using "
-        "JWT-SVIDs.");
-  }
-  return std::optional<JwtAuthorities>();
+  auto keys = published<JwtAuthorities>(client_.publish_jwt_key(stream, upstream_key(key), {}));
+  if (keys && !*keys && !told_of_jwt_.exchange(true)) warn_of_local_keys(host_, "JWT");
+  return keys;
+}
+
+Result<std::optional<WitAuthorities>> UpstreamCa::publish_wit(const types::WITKey& key) {
+  ServiceStream stream;
+  auto keys = published<WitAuthorities>(client_.publish_wit_key(stream, upstream_key(key), {}));
+  if (keys && !*keys && !told_of_wit_.exchange(true)) warn_of_local_keys(host_, "WIT");
+  return keys;
 }
 
 }  // namespace signet::server

@@ -1,5 +1,5 @@
-// UpstreamCa: X.509 authorities signed by the UpstreamAuthority plugin, and JWT keys published
-// through it.
+// UpstreamCa: X.509 authorities signed by the UpstreamAuthority plugin, and JWT and WIT keys
+// published through it.
 #pragma once
 
 #include <atomic>
@@ -21,17 +21,20 @@ class UpstreamCa final : public CaSource {
   bool upstream() const override { return true; }
   /// Besides what every CA must be, an SVID below it must verify against the upstream's roots.
   Result<CaGrant> issue(const crypto::Signer& key, x509::Time now) override;
-  /// Nothing, after one warning, when the plugin has no place for JWT keys.
+  /// Nothing, after one warning, when the plugin has no place for such keys.
   Result<std::optional<JwtAuthorities>> publish_jwt(const spire::api::types::JWTKey& key) override;
+  Result<std::optional<WitAuthorities>> publish_wit(const spire::api::types::WITKey& key) override;
 
  private:
   const Host host_;
   const ServerConfig& config_;
   const UpstreamAuthorityClient client_;
   std::atomic<bool> told_of_jwt_{false};
+  std::atomic<bool> told_of_wit_{false};
 };
 
 /// As the API has them.
-JwtAuthorities jwt_authorities_of(const UpstreamJwtKeys& keys);
+JwtAuthorities jwt_authorities_of(const UpstreamKeys& keys);
+WitAuthorities wit_authorities_of(const UpstreamKeys& keys);
 
 }  // namespace signet::server

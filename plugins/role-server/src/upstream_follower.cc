@@ -23,8 +23,11 @@ UpstreamFollower::UpstreamFollower(const Host& host, Authorities& authorities)
                                 }
                                 return authorities.upstream_roots(roots);
                               },
-                              [&authorities](const UpstreamJwtKeys& keys) {
+                              [&authorities](const UpstreamKeys& keys) {
                                 return authorities.upstream_jwt_keys(jwt_authorities_of(keys));
+                              },
+                              [&authorities](const UpstreamKeys& keys) {
+                                return authorities.upstream_wit_keys(wit_authorities_of(keys));
                               }}) {}
 
 Status UpstreamFollower::start() {
@@ -57,18 +60,11 @@ void UpstreamFollower::look() {
   wake();
 }
 
-void UpstreamFollower::note_roots(UpstreamRoots roots) {
+template <typename List>
+void UpstreamFollower::note(std::optional<List> News::*part, List list) {
   {
     const std::lock_guard lock(mutex_);
-    news_.roots = std::move(roots);
-  }
-  wake();
-}
-
-void UpstreamFollower::note_keys(UpstreamJwtKeys keys) {
-  {
-    const std::lock_guard lock(mutex_);
-    news_.jwt_keys = std::move(keys);
+    news_.*part = std::move(list);
   }
   wake();
 }
@@ -103,6 +99,7 @@ void UpstreamFollower::work() {
     // What is newer counts.
     if (!news_.roots) news_.roots = std::move(news.roots);
     if (!news_.jwt_keys) news_.jwt_keys = std::move(news.jwt_keys);
+    if (!news_.wit_keys) news_.wit_keys = std::move(news.wit_keys);
     pause_ns_ = std::clamp(2 * pause_ns_, kFirstPause, kLongestPause);
     not_before_ns_ = host_.monotonic_ns() + pause_ns_;
     break;
@@ -117,13 +114,14 @@ Status UpstreamFollower::subscribe() {
     subscribed_ = subscribed;
   };
   set(true);  // before it can end again
-  auto roots =
-      client_->subscribe(stream_, {[this](UpstreamRoots news) { note_roots(std::move(news)); },
-                                   [this](UpstreamJwtKeys news) { note_keys(std::move(news)); },
-                                   [this, set](const Status&) {
-                                     set(false);
-                                     wake();
-                                   }});
+  auto roots = client_->subscribe(
+      stream_, {[this](UpstreamRoots news) { note(&News::roots, std::move(news)); },
+                [this](UpstreamKeys news) { note(&News::jwt_keys, std::move(news)); },
+                [this](UpstreamKeys news) { note(&News::wit_keys, std::move(news)); },
+                [this, set](const Status&) {
+                  set(false);
+                  wake();
+                }});
   if (!roots) {
     set(false);
     return roots.status();
@@ -135,6 +133,7 @@ Status UpstreamFollower::subscribe() {
 
 Status UpstreamFollower::apply(const News& news) {
   if (news.jwt_keys) SIGNET_RETURN_IF_ERROR(sink_.on_jwt_keys(*news.jwt_keys));
+  if (news.wit_keys) SIGNET_RETURN_IF_ERROR(sink_.on_wit_keys(*news.wit_keys));
   if (news.roots) SIGNET_RETURN_IF_ERROR(sink_.on_roots(*news.roots));
   return {};
 }

@@ -1,4 +1,4 @@
-// UpstreamFollower: keeps our bundle in step with the upstream authority's roots and JWT keys, and
+// UpstreamFollower: keeps our bundle in step with the upstream authority's roots and keys, and
 // lets our X.509 authority give way when its root is tainted there.
 //
 // What the plugin tells is noted on its thread and worked off on a worker, the latest only: working
@@ -23,7 +23,8 @@ class UpstreamFollower {
   // Who acts on the news. Blocks; what fails comes again.
   struct Sink {
     std::function<Status(const UpstreamRoots&)> on_roots;
-    std::function<Status(const UpstreamJwtKeys&)> on_jwt_keys;
+    std::function<Status(const UpstreamKeys&)> on_jwt_keys;
+    std::function<Status(const UpstreamKeys&)> on_wit_keys;
   };
 
   UpstreamFollower(const Host& host, Authorities& authorities);
@@ -40,12 +41,14 @@ class UpstreamFollower {
  private:
   struct News {
     std::optional<UpstreamRoots> roots;
-    std::optional<UpstreamJwtKeys> jwt_keys;
-    bool empty() const { return !roots && !jwt_keys; }
+    std::optional<UpstreamKeys> jwt_keys;
+    std::optional<UpstreamKeys> wit_keys;
+    bool empty() const { return !roots && !jwt_keys && !wit_keys; }
   };
   void look();  // the timer's
-  void note_roots(UpstreamRoots roots);
-  void note_keys(UpstreamJwtKeys keys);
+  /// part   what of the news this is
+  template <typename List>
+  void note(std::optional<List> News::*part, List list);
   void wake();  // has work() run on a worker, once
   void work();
   Status subscribe();

@@ -36,6 +36,11 @@ class FakeUpstream final : public CaSource {
     *jwt.Add() = key;
     return std::optional<JwtAuthorities>(jwt);
   }
+  Result<std::optional<WitAuthorities>> publish_wit(const spire::api::types::WITKey& key) override {
+    if (!takes_wit) return std::optional<WitAuthorities>();
+    *wit.Add() = key;
+    return std::optional<WitAuthorities>(wit);
+  }
   std::vector<Authorities::UpstreamRoot> told(const std::string& tainted = {}) const {
     std::vector<Authorities::UpstreamRoot> out;
     for (const auto& root : roots) {
@@ -50,7 +55,8 @@ class FakeUpstream final : public CaSource {
 
   std::vector<x509::Certificate> roots;
   JwtAuthorities jwt;
-  bool takes_jwt = false;
+  WitAuthorities wit;
+  bool takes_jwt = false, takes_wit = false;
   int issued = 0;
 
  private:
@@ -167,6 +173,100 @@ TEST_F(AuthoritiesUpstreamTest, JwtKeysStayHereWhereTheUpstreamTakesNone) {
   boot_below();
   EXPECT_EQ(bundle().jwt_authorities_size(), 1);
   EXPECT_EQ(upstream_->jwt.size(), 0);
+}
+
+TEST_F(AuthoritiesUpstreamTest, AKeyTaintedUpstreamIsTaintedHereAndGoesWhenItIsRevokedThere) {
+  auto source = std::make_unique<FakeUpstream>(host_);
+  upstream_ = source.get();
+  upstream_->takes_jwt = true;
+  spire::api::types::JWTKey other;
+  other.set_key_id("of-the-upstream");
+  *upstream_->jwt.Add() = other;
+  boot({}, std::move(source));
+  const auto key = [&]() -> const spire::api::types::JWTKey* {
+    for (const auto& one : bundle().jwt_authorities()) {
+      if (one.key_id() == other.key_id()) return &one;
+    }
+    return nullptr;
+  };
+  ASSERT_NE(key(), nullptr);
+  EXPECT_FALSE(key()->tainted());
+  upstream_->jwt.Mutable(0)->set_tainted(true);
+  ASSERT_TRUE(authorities().upstream_jwt_keys(upstream_->jwt).ok());
+  ASSERT_NE(key(), nullptr);
+  EXPECT_TRUE(key()->tainted());
+  const auto sequence = bundle().sequence_number();
+  ASSERT_TRUE(authorities().upstream_jwt_keys(upstream_->jwt).ok());
+  EXPECT_EQ(bundle().sequence_number(), sequence) << "told again, nothing changes";
+  upstream_->jwt.erase(upstream_->jwt.begin());
+  ASSERT_TRUE(authorities().upstream_jwt_keys(upstream_->jwt).ok());
+  EXPECT_EQ(key(), nullptr);
+  ASSERT_TRUE(authorities().upstream_jwt_keys({}).ok());
+  EXPECT_EQ(bundle().jwt_authorities_size(), 1) << "one that was never tainted stays until it ends";
+}
+
+TEST_F(AuthoritiesUpstreamTest, AKeyRevokedHereDoesNotComeBackWhileTheUpstreamGoesOnNamingIt) {
+  auto source = std::make_unique<FakeUpstream>(host_);
+  upstream_ = source.get();
+  upstream_->takes_jwt = true;
+  boot({}, std::move(source));
+  const std::string first = jwt();
+  const auto prepared = authorities().prepare(AuthorityType::kJwt);
+  ASSERT_TRUE(prepared);
+  ASSERT_TRUE(authorities().activate(AuthorityType::kJwt, prepared->authority_id));
+  ASSERT_TRUE(authorities().taint(AuthorityType::kJwt, first));
+  ASSERT_TRUE(authorities().revoke(AuthorityType::kJwt, first));
+  const auto ids = [&] {
+    std::vector<std::string> out;
+    for (const auto& key : bundle().jwt_authorities()) out.push_back(key.key_id());
+    return out;
+  };
+  EXPECT_EQ(ids(), std::vector{prepared->authority_id});
+  const auto sequence = bundle().sequence_number();
+  ASSERT_EQ(upstream_->jwt.size(), 2);
+  ASSERT_TRUE(authorities().upstream_jwt_keys(upstream_->jwt).ok());
+  EXPECT_EQ(ids(), std::vector{prepared->authority_id});
+  EXPECT_EQ(bundle().sequence_number(), sequence);
+  spire::api::types::JWTKey other;
+  other.set_key_id("of-another-server");
+  *upstream_->jwt.Add() = other;
+  ASSERT_TRUE(authorities().upstream_jwt_keys(upstream_->jwt).ok());
+  EXPECT_EQ(ids(), (std::vector{prepared->authority_id, other.key_id()}));
+}
+
+TEST_F(AuthoritiesUpstreamTest, WitKeysGoUpstreamWhereTheyAreTaken) {
+  auto source = std::make_unique<FakeUpstream>(host_);
+  upstream_ = source.get();
+  upstream_->takes_wit = true;
+  spire::api::types::WITKey other;
+  other.set_key_id("of-another-server");
+  *upstream_->wit.Add() = other;
+  boot([](ServerConfig& config) { config.wit_svids = true; }, std::move(source));
+  EXPECT_EQ(upstream_->wit.size(), 2);
+  EXPECT_EQ(bundle().wit_authorities_size(), 2);
+  spire::api::types::WITKey below;
+  below.set_key_id("of-a-server-below");
+  const auto all = authorities().publish_wit(below);
+  ASSERT_TRUE(all);
+  EXPECT_EQ(all->size(), 3);
+  EXPECT_EQ(bundle().wit_authorities_size(), 3);
+  spire::api::types::WITKey later;
+  later.set_key_id("published-at-the-upstream");
+  *upstream_->wit.Add() = later;
+  ASSERT_TRUE(authorities().upstream_wit_keys(upstream_->wit).ok());
+  EXPECT_EQ(bundle().wit_authorities_size(), 4);
+}
+
+TEST_F(AuthoritiesUpstreamTest, WitKeysStayHereWhereTheUpstreamTakesNone) {
+  auto source = std::make_unique<FakeUpstream>(host_);
+  upstream_ = source.get();
+  boot([](ServerConfig& config) { config.wit_svids = true; }, std::move(source));
+  EXPECT_EQ(bundle().wit_authorities_size(), 1);
+  spire::api::types::WITKey below;
+  below.set_key_id("of-a-server-below");
+  EXPECT_EQ(authorities().publish_wit(below)->size(), 2);
+  EXPECT_EQ(bundle().wit_authorities_size(), 2);
+  EXPECT_EQ(upstream_->wit.size(), 0);
 }
 
 TEST_F(AuthoritiesUpstreamTest, RestartKeepsTheAuthorityWithoutAskingTheUpstream) {

@@ -44,10 +44,15 @@ class FakeUpstream final : public Plugin, public UpstreamAuthority {
                                              root.certificate, *root.signer);
     return MintedX509Ca{{crypto::to_string(ca->der())}, roots};
   }
-  Result<UpstreamJwtKeys> publish_jwt_key(const UpstreamJwtKey& key) override {
+  Result<UpstreamKeys> publish_jwt_key(const UpstreamKey& key) override {
     if (!failure.ok()) return failure;
     keys.push_back(key);
     return keys;
+  }
+  Result<UpstreamKeys> publish_wit_key(const UpstreamKey& key) override {
+    if (!failure.ok()) return failure;
+    wit_keys.push_back(key);
+    return wit_keys;
   }
   Status refresh() override {
     if (!failure.ok()) return failure;
@@ -57,7 +62,8 @@ class FakeUpstream final : public Plugin, public UpstreamAuthority {
 
   Ca root;
   UpstreamRoots roots = {{root.der(), false}};
-  UpstreamJwtKeys keys;
+  UpstreamKeys keys;
+  UpstreamKeys wit_keys;
   TrustDomain signs_for = domain();
   Status failure;
 };
@@ -173,6 +179,26 @@ TEST_F(UpstreamTest, JwtKeysGoUpstreamOrStayWhereThereIsNoPlaceForThem) {
   EXPECT_EQ((*source)->publish_jwt(key).status().code(), Code::kUnavailable);
 }
 
+TEST_F(UpstreamTest, WitKeysDoAsJwtKeysDo) {
+  auto source = UpstreamCa::find(host(), config_);
+  spire::api::types::WITKey key;
+  key.set_key_id("kid");
+  key.set_public_key("spki");
+  key.set_expires_at(7);
+  const auto published = (*source)->publish_wit(key);
+  ASSERT_TRUE(published.ok() && published->has_value());
+  ASSERT_EQ((*published)->size(), 1);
+  EXPECT_EQ((*published)->Get(0).SerializeAsString(), key.SerializeAsString());
+  EXPECT_TRUE(plugin_.keys.empty());
+
+  plugin_.failure = Status::unimplemented("no WIT keys");
+  const auto kept = (*source)->publish_wit(key);
+  ASSERT_TRUE(kept.ok()) << kept.status().to_string();
+  EXPECT_FALSE(kept->has_value());
+  plugin_.failure = Status::unavailable("away");
+  EXPECT_EQ((*source)->publish_wit(key).status().code(), Code::kUnavailable);
+}
+
 class UpstreamFollowerTest : public UpstreamTest {
  protected:
   UpstreamFollower::Sink sink() {
@@ -180,8 +206,12 @@ class UpstreamFollowerTest : public UpstreamTest {
               roots_.push_back(roots);
               return answer_;
             },
-            [this](const UpstreamJwtKeys& keys) {
+            [this](const UpstreamKeys& keys) {
               keys_.push_back(keys);
+              return answer_;
+            },
+            [this](const UpstreamKeys& keys) {
+              wit_keys_.push_back(keys);
               return answer_;
             }};
   }
@@ -195,7 +225,8 @@ class UpstreamFollowerTest : public UpstreamTest {
   std::int64_t clock_ = 1;
   Status answer_;
   std::vector<UpstreamRoots> roots_;
-  std::vector<UpstreamJwtKeys> keys_;
+  std::vector<UpstreamKeys> keys_;
+  std::vector<UpstreamKeys> wit_keys_;
   UpstreamFollower follower_{host(), sink()};
 };
 
@@ -210,6 +241,13 @@ TEST_F(UpstreamFollowerTest, HandsOnWhatThereIsAndWhatIsNew) {
   plugin_.feed().set_jwt_keys({{"kid", "spki", 7, false}});
   HandWork::settle();
   EXPECT_EQ(keys_.size(), 1u);
+  answer_ = Status::unavailable("the datastore is away");
+  plugin_.feed().set_wit_keys({{"wit", "spki", 7, false}});
+  HandWork::settle();
+  EXPECT_EQ(wit_keys_.size(), 1u);
+  answer_ = {};
+  pass(std::chrono::seconds(5));
+  EXPECT_EQ(wit_keys_.size(), 2u) << "what failed comes again";
   follower_.stop();
   plugin_.feed().set_roots(plugin_.roots);
   EXPECT_EQ(roots_.size(), 2u);

@@ -52,6 +52,10 @@ class UpstreamAuthoritySuite : public testing::Test {
   static crypto::PrivateKey new_key() {
     return crypto::PrivateKey::generate(crypto::KeyType::kEcP256).value();
   }
+  static UpstreamKey a_key() {
+    return {crypto::random_alphanumeric(32), crypto::to_string(new_key().public_key().spki()),
+            scope().host().unix_seconds() + 600, false};
+  }
   static std::vector<x509::Certificate> parse(const std::vector<std::string>& all) {
     std::vector<x509::Certificate> out;
     for (const std::string& der : all) {
@@ -153,7 +157,7 @@ TEST_F(UpstreamAuthoritySuite, MintsConcurrently) {
 TEST_F(UpstreamAuthoritySuite, AStreamEndsWhenItIsCancelledAndNotBefore) {
   std::atomic<int> ends{0};
   ServiceStream stream;
-  ASSERT_TRUE(mint(stream, new_key(), 60, {{}, {}, [&](const Status&) { ++ends; }}).ok());
+  ASSERT_TRUE(mint(stream, new_key(), 60, {.on_end = [&](const Status&) { ++ends; }}).ok());
   // Another whole call goes by meanwhile.
   ServiceStream other;
   ASSERT_TRUE(mint(other, new_key()).ok());
@@ -172,9 +176,7 @@ TEST_F(UpstreamAuthoritySuite, WhoSubscribesGetsTheRootsOfTheMinted) {
 }
 
 TEST_F(UpstreamAuthoritySuite, PublishesAJwtKeyOnceOrSaysThatItCannot) {
-  const UpstreamJwtKey key = {crypto::random_alphanumeric(32),
-                              crypto::to_string(new_key().public_key().spki()),
-                              scope().host().unix_seconds() + 600, false};
+  const UpstreamKey key = a_key();
   ServiceStream first, again;
   const auto keys = client_->publish_jwt_key(first, key, {});
   if (keys.status().code() == Code::kUnimplemented) GTEST_SKIP() << "no JWT keys";
@@ -185,11 +187,23 @@ TEST_F(UpstreamAuthoritySuite, PublishesAJwtKeyOnceOrSaysThatItCannot) {
   EXPECT_EQ(std::count(once_more->begin(), once_more->end(), key), 1);
 }
 
+TEST_F(UpstreamAuthoritySuite, PublishesAWitKeyOnceOrSaysThatItCannot) {
+  const UpstreamKey key = a_key();
+  ServiceStream first, again;
+  const auto keys = client_->publish_wit_key(first, key, {});
+  if (keys.status().code() == Code::kUnimplemented) GTEST_SKIP() << "no WIT keys";
+  ASSERT_TRUE(keys.ok()) << keys.status().to_string();
+  EXPECT_EQ(std::count(keys->begin(), keys->end(), key), 1);
+  const auto once_more = client_->publish_wit_key(again, key, {});
+  ASSERT_TRUE(once_more.ok()) << once_more.status().to_string();
+  EXPECT_EQ(std::count(once_more->begin(), once_more->end(), key), 1);
+}
+
 // The last one: it stops the plugin.
 TEST_F(UpstreamAuthoritySuite, ZzDrainEndsItsStreams) {
   std::atomic<int> ends{0};
   ServiceStream stream;
-  ASSERT_TRUE(mint(stream, new_key(), 60, {{}, {}, [&](const Status&) { ++ends; }}).ok());
+  ASSERT_TRUE(mint(stream, new_key(), 60, {.on_end = [&](const Status&) { ++ends; }}).ok());
   client_.reset();
   scope().stop();
   EXPECT_EQ(ends, 1);

@@ -14,6 +14,7 @@ from harness.case import TestCase, UID_A, UID_B, needs_root
 from harness.process import wait_until
 
 TD = "spiffe://example.org"
+WIT = {"server": {"experimental": {"feature_flags": ["wit-svid"]}}}
 QUICK = {"agent": {"experimental": {"sync_interval": "1s"}}}
 
 
@@ -22,13 +23,13 @@ class Nested:
 
     upper_impl = lower_impl = None
 
-    def deploy(self):
-        self.upper = self.server(self.upper_impl, name="upper")
+    def deploy(self, upper_over=None, lower_over=None):
+        self.upper = self.server(self.upper_impl, upper_over, name="upper")
         self.above = self.agent(self.upper_impl, self.upper, QUICK, name="above")
         self.upper.create_entry("/downstream", "/node", [f"unix:uid:{os.getuid()}"], "-downstream")
         self.upper.create_entry("/up", "/node", [f"unix:uid:{UID_A}"])
         self.wait_ids(self.above, [f"{TD}/downstream"])
-        self.lower = self.server(self.lower_impl, {"plugins": {"UpstreamAuthority spire": {
+        self.lower = self.server(self.lower_impl, {**(lower_over or {}), "plugins": {"UpstreamAuthority spire": {
             "plugin_data": {"server_address": "127.0.0.1", "server_port": self.upper.port,
                             "workload_api_socket": str(self.above.socket)}}}}, name="lower")
         self.below = self.agent(self.lower_impl, self.lower, QUICK, name="below")
@@ -47,6 +48,13 @@ class Nested:
     def authority(self, server, what):
         shown = json.loads(server.must("localauthority", "x509", "show", "-output", "json").out)
         return (shown.get(what) or {})
+
+    def wit_authority(self, server, what):
+        return json.loads(server.must("localauthority", "wit", "show", "-output", "json").out)[what]["authority_id"]
+
+    def wit_keys(self, server, tainted=False):
+        shown = json.loads(server.must("bundle", "show", "-output", "json").out)
+        return {key["key_id"] for key in shown["wit_authorities"] if key.get("tainted", False) or not tainted}
 
     def tokens(self, when):
         """A token of each side, signed now, is taken by the other."""
@@ -156,11 +164,35 @@ class SpireBelowSignet(Nested, TestCase):
 class SignetBelowSpire(Nested, TestCase):
     upper_impl, lower_impl = "spire", "signet"
 
+    def test_wit_keys_stay_with_a_server_whose_upstream_takes_none(self):
+        self.deploy(lower_over=WIT)
+        self.assertEqual(self.wit_keys(self.lower), {self.wit_authority(self.lower, "active")})
+        self.assertEqual(self.lower.log.read_text().count("UpstreamAuthority plugin does not support WIT-SVIDs"), 1)
+
 
 @needs_root
 @unittest.skipUnless(paths.have_signet(), "signet is not built")
 class SignetBelowSignet(Nested, TestCase):
     upper_impl, lower_impl = "signet", "signet"
+
+    def test_wit_keys_go_up_and_down(self):
+        self.deploy(WIT, WIT)
+
+        def same(*keys):
+            wait_until("both bundles to have the WIT keys of both servers", lambda: self.wit_keys(self.upper) ==
+                       self.wit_keys(self.lower) == set(keys), 30, 0.5)
+        up, low = (self.wit_authority(server, "active") for server in (self.upper, self.lower))
+        same(up, low)
+        self.upper.must("localauthority", "wit", "prepare")
+        self.lower.must("localauthority", "wit", "prepare")
+        next_up, next_low = (self.wit_authority(server, "prepared") for server in (self.upper, self.lower))
+        same(up, low, next_up, next_low)
+        # Tainted and revoked above, it is so below.
+        self.upper.must("localauthority", "wit", "activate", "-authorityID", next_up)
+        self.upper.must("localauthority", "wit", "taint", "-authorityID", up)
+        wait_until("the taint to come down", lambda: up in self.wit_keys(self.lower, tainted=True), 30, 0.5)
+        self.upper.must("localauthority", "wit", "revoke", "-authorityID", up)
+        same(low, next_up, next_low)
 
 
 @needs_root

@@ -1,7 +1,7 @@
 /* upstream_authority.h: "signet.upstream_authority/1", the authority above a server's own: it signs
- * the server's CA certificate and says which roots and JWT keys the trust domain has.
+ * the server's CA certificate and says which roots, JWT keys and WIT keys the trust domain has.
  *
- * All three functions are streams: they emit their answer, return PENDING, and from then on emit
+ * All functions are streams: they emit their answer, return PENDING, and from then on emit
  * what changed, until the call is cancelled or the plugin drains. What is emitted is always the
  * whole list; the latest one counts. Of one and the same change every stream is told.
  * A caller that only wants the answer cancels the call once it has it.
@@ -20,7 +20,8 @@ extern "C" {
 
 #define SIGNET_KIND_X509_CA_CHAIN 1u      /* signet_upstream_x509_chain; by mint_x509, once, first */
 #define SIGNET_KIND_UPSTREAM_ROOTS 2u     /* signet_upstream_roots */
-#define SIGNET_KIND_UPSTREAM_JWT_KEYS 3u  /* signet_upstream_jwt_keys */
+#define SIGNET_KIND_UPSTREAM_JWT_KEYS 3u  /* signet_upstream_keys */
+#define SIGNET_KIND_UPSTREAM_WIT_KEYS 4u  /* signet_upstream_keys */
 
 typedef struct signet_mint_x509_req {
   uint32_t struct_size;
@@ -49,20 +50,20 @@ typedef struct signet_upstream_roots {
   size_t count; /* never 0 */
 } signet_upstream_roots;
 
-typedef struct signet_upstream_jwt_key {
+typedef struct signet_upstream_key {
   uint32_t struct_size;
   uint32_t tainted;
   signet_str key_id;       /* the "kid" of a token */
   signet_bytes public_key; /* SubjectPublicKeyInfo, DER */
   int64_t expires_at;      /* Unix seconds; 0: not known */
-} signet_upstream_jwt_key;
+} signet_upstream_key;
 
-typedef struct signet_upstream_jwt_keys {
+typedef struct signet_upstream_keys {
   uint32_t struct_size;
   uint32_t key_size; /* stride of the array */
-  const signet_upstream_jwt_key *keys;
+  const signet_upstream_key *keys;
   size_t count;
-} signet_upstream_jwt_keys;
+} signet_upstream_keys;
 
 typedef struct signet_upstream_authority {
   uint32_t struct_size;
@@ -76,12 +77,15 @@ typedef struct signet_upstream_authority {
    *   emits    UPSTREAM_JWT_KEYS, all there are, the new one among them; again when they change
    *   errors   as above; UNIMPLEMENTED: this upstream has no place for JWT keys, and the caller
    *            keeps its keys local */
-  signet_status (*publish_jwt_key)(signet_instance *, signet_call *, const signet_upstream_jwt_key *); /* [worker] */
+  signet_status (*publish_jwt_key)(signet_instance *, signet_call *, const signet_upstream_key *); /* [worker] */
   /* What there is, without asking for anything: how a server follows its upstream.
-   *   emits    UPSTREAM_ROOTS and, if this upstream has them, UPSTREAM_JWT_KEYS, as soon as they
-   *            are known; each again when it changes
+   *   emits    UPSTREAM_ROOTS and, if this upstream has them, UPSTREAM_JWT_KEYS and
+   *            UPSTREAM_WIT_KEYS, as soon as they are known; each again when it changes
    *   errors   UNAVAILABLE (safe to try again) */
   signet_status (*subscribe)(signet_instance *, signet_call *); /* [worker] */
+  /* As publish_jwt_key, of a WIT key. NULL: as UNIMPLEMENTED.
+   *   emits    UPSTREAM_WIT_KEYS, all there are, the new one among them; again when they change */
+  signet_status (*publish_wit_key)(signet_instance *, signet_call *, const signet_upstream_key *); /* [worker] */
 } signet_upstream_authority;
 
 #ifdef __cplusplus

@@ -82,10 +82,9 @@ Result<UpstreamRoots> SpireUpstream::follow(UpstreamServer& server) {
   }
   UpstreamRoots roots;
   for (const auto& root : bundle.x509_authorities()) roots.push_back({root.asn1(), root.tainted()});
-  UpstreamJwtKeys keys;
-  for (const auto& key : bundle.jwt_authorities()) keys.push_back(jwt_key_from_api(key));
   feed().set_roots(roots);
-  feed().set_jwt_keys(std::move(keys));
+  feed().set_jwt_keys(keys_from_api(bundle.jwt_authorities()));
+  feed().set_wit_keys(keys_from_api(bundle.wit_authorities()));
   return roots;
 }
 
@@ -109,10 +108,16 @@ Result<MintedX509Ca> SpireUpstream::mint_x509(std::string_view csr, std::int64_t
   return minted;
 }
 
-Result<UpstreamJwtKeys> SpireUpstream::publish_jwt_key(const UpstreamJwtKey& key) {
+Result<UpstreamKeys> SpireUpstream::publish_jwt_key(const UpstreamKey& key) {
   SIGNET_TRY(const auto link, this->link());
   SIGNET_TRY(UpstreamServer* const server, link->server(kIdentityWait));
   return server->publish_jwt_key(key);
+}
+
+Result<UpstreamKeys> SpireUpstream::publish_wit_key(const UpstreamKey& key) {
+  SIGNET_TRY(const auto link, this->link());
+  SIGNET_TRY(UpstreamServer* const server, link->server(kIdentityWait));
+  return server->publish_wit_key(key);
 }
 
 Status SpireUpstream::refresh() { return ask(kIdentityWait); }

@@ -1,7 +1,7 @@
 // SpireUpstream: another server of the same trust domain as the upstream authority.
 //
 // We are a downstream server of it: a workload whose entry there says so. It is asked for roots and
-// JWT keys every five seconds while our server follows them.
+// keys every five seconds while our server follows them.
 #pragma once
 
 #include <memory>
@@ -26,7 +26,8 @@ class SpireUpstream final : public Plugin, public UpstreamAuthority {
   Status stop(Call& call) override;
 
   Result<MintedX509Ca> mint_x509(std::string_view csr, std::int64_t ttl_s) override;
-  Result<UpstreamJwtKeys> publish_jwt_key(const UpstreamJwtKey& key) override;
+  Result<UpstreamKeys> publish_jwt_key(const UpstreamKey& key) override;
+  Result<UpstreamKeys> publish_wit_key(const UpstreamKey& key) override;
   Status refresh() override;
 
  private:

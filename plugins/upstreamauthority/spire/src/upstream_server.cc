@@ -15,11 +15,14 @@ constexpr std::chrono::seconds kTimeout{30};
 constexpr std::chrono::seconds kBundleTimeout{
     5};  // it is asked for again soon; a stop waits for it
 
-}  // namespace
-
-UpstreamJwtKey jwt_key_from_api(const types::JWTKey& key) {
-  return {key.key_id(), key.public_key(), key.expires_at(), key.tainted()};
+template <typename Key>
+void fill(Key& authority, const UpstreamKey& key) {
+  authority.set_key_id(key.key_id);
+  authority.set_public_key(key.public_key);
+  authority.set_expires_at(key.expires_at);
 }
+
+}  // namespace
 
 void UpstreamServer::renew_connection() {
   std::shared_ptr<RpcConnection> gone;  // hung up without the lock, when its last call has ended
@@ -59,18 +62,22 @@ Result<svid_v1::NewDownstreamX509CAResponse> UpstreamServer::new_downstream_ca(s
       "/spire.api.server.svid.v1.SVID/NewDownstreamX509CA", request, kTimeout);
 }
 
-Result<UpstreamJwtKeys> UpstreamServer::publish_jwt_key(const UpstreamJwtKey& key) {
+Result<UpstreamKeys> UpstreamServer::publish_jwt_key(const UpstreamKey& key) {
   bundle_v1::PublishJWTAuthorityRequest request;
-  types::JWTKey& authority = *request.mutable_jwt_authority();
-  authority.set_key_id(key.key_id);
-  authority.set_public_key(key.public_key);
-  authority.set_expires_at(key.expires_at);
+  fill(*request.mutable_jwt_authority(), key);
   SIGNET_TRY(const auto answer,
              call<bundle_v1::PublishJWTAuthorityResponse>(
                  "/spire.api.server.bundle.v1.Bundle/PublishJWTAuthority", request, kTimeout));
-  UpstreamJwtKeys keys;
-  for (const types::JWTKey& each : answer.jwt_authorities()) keys.push_back(jwt_key_from_api(each));
-  return keys;
+  return keys_from_api(answer.jwt_authorities());
+}
+
+Result<UpstreamKeys> UpstreamServer::publish_wit_key(const UpstreamKey& key) {
+  bundle_v1::PublishWITAuthorityRequest request;
+  fill(*request.mutable_wit_authority(), key);
+  SIGNET_TRY(const auto answer,
+             call<bundle_v1::PublishWITAuthorityResponse>(
+                 "/spire.api.server.bundle.v1.Bundle/PublishWITAuthority", request, kTimeout));
+  return keys_from_api(answer.wit_authorities());
 }
 
 Result<types::Bundle> UpstreamServer::bundle() {

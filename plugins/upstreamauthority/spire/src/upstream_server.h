@@ -1,4 +1,4 @@
-// UpstreamServer: the three calls to the upstream server, over one connection with our SVID.
+// UpstreamServer: the four calls to the upstream server, over one connection with our SVID.
 //
 // The connection is dropped when the SVID is another one, and after a failure, so that the next
 // call begins anew. Calls block: from a worker only.
@@ -25,7 +25,8 @@ class UpstreamServer {
 
   Result<spire::api::server::svid::v1::NewDownstreamX509CAResponse> new_downstream_ca(
       std::string_view csr, std::int64_t ttl_s);
-  Result<UpstreamJwtKeys> publish_jwt_key(const UpstreamJwtKey& key);
+  Result<UpstreamKeys> publish_jwt_key(const UpstreamKey& key);
+  Result<UpstreamKeys> publish_wit_key(const UpstreamKey& key);
   Result<spire::api::types::Bundle> bundle();
 
   /// Our SVID is another one now.
@@ -42,6 +43,12 @@ class UpstreamServer {
   std::shared_ptr<RpcConnection> connection_;
 };
 
-UpstreamJwtKey jwt_key_from_api(const spire::api::types::JWTKey& key);
+template <typename Key>  // types::JWTKey or types::WITKey
+UpstreamKeys keys_from_api(const google::protobuf::RepeatedPtrField<Key>& keys) {
+  UpstreamKeys out;
+  for (const Key& key : keys)
+    out.push_back({key.key_id(), key.public_key(), key.expires_at(), key.tainted()});
+  return out;
+}
 
 }  // namespace signet::spire_upstream
