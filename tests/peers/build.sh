@@ -13,12 +13,12 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=../../scripts/lib/go.sh
 . "$HERE/../../scripts/lib/go.sh"
 PEER=${SIGNET_PEER:-$HOME/.cache/signet-peer}
-ALL="spiffe-probe svidload python spire-server spire-agent"
+ALL="spiffe-probe svidload python spire-server spire-agent path-template"
 
 # source_of NAME: the folder a peer is made from.
 source_of() {
   case $1 in
-  spire-server | spire-agent) echo "$HERE/spire" ;;
+  spire-server | spire-agent | path-template) echo "$HERE/spire" ;;
   spiffe-probe) echo "$HERE/go" ;;
   svidload) echo "$HERE/../load/svidload" ;;
   python) echo "$HERE/python" ;;
@@ -32,6 +32,9 @@ inputs_of() {
   folder=$(source_of "$1")
   case $1 in
   python) echo "$folder/requirements.txt" ;;
+  spire-server | spire-agent)
+    find "$folder" -path "$folder/cmd/path-template" -prune -o -type f \( -name '*.go' -o -name go.mod -o -name go.sum \) -print
+    ;;
   *) find "$folder" -type f \( -name '*.go' -o -name go.mod -o -name go.sum \) ;;
   esac
 }
@@ -54,7 +57,7 @@ build() {
   local out
   out=$(path_of "$1")
   case $1 in
-  spire-server | spire-agent) go_build "$1" "./cmd/$1" ;;
+  spire-server | spire-agent | path-template) go_build "$1" "./cmd/$1" ;;
   spiffe-probe | svidload) go_build "$1" . ;;
   python)
     # A virtual environment cannot be moved; the mark says that it is whole.

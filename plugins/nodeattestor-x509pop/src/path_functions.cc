@@ -13,7 +13,19 @@ using Json = nlohmann::json;
 
 Status wrong(const char* text) { return Status::invalid_argument(text); }
 
-Result<std::string> text(const Json& value) { return print_value(value); }
+// As Go's calls: nothing is made into a text by itself.
+Result<std::string> text(const Json& value) {
+  if (!value.is_string()) return wrong("a string is expected");
+  return value.get<std::string>();
+}
+// For functions that know all of Unicode in Go and ASCII here.
+Result<std::string> ascii(const Json& value) {
+  SIGNET_TRY(std::string s, text(value));
+  const bool plain =
+      std::none_of(s.begin(), s.end(), [](char c) { return static_cast<unsigned char>(c) > 127; });
+  if (!plain) return wrong("only ASCII text is taken here");
+  return s;
+}
 Result<std::int64_t> number(const Json& value) {
   if (!value.is_number_integer()) return wrong("a number is expected");
   return value.get<std::int64_t>();
@@ -25,7 +37,7 @@ Result<Json> list(const Json& value) {
 
 template <typename Change>
 Result<Json> each_char(const Arguments& a, Change&& change) {
-  SIGNET_TRY(std::string s, text(a[0]));
+  SIGNET_TRY(std::string s, ascii(a[0]));
   std::transform(s.begin(), s.end(), s.begin(), change);
   return Json(std::move(s));
 }
@@ -66,8 +78,10 @@ Result<Json> substr(const Arguments& a) {
   SIGNET_TRY(const std::int64_t end, number(a[1]));
   SIGNET_TRY(const std::string s, text(a[2]));
   const auto size = static_cast<std::int64_t>(s.size());
-  const std::int64_t from = std::clamp<std::int64_t>(start, 0, size);
-  const std::int64_t to = end < 0 ? size : std::clamp(end, from, size);
+  // A start below 0 is the beginning; only otherwise may the end be left open or too large.
+  const std::int64_t from = std::max<std::int64_t>(start, 0);
+  const std::int64_t to = start >= 0 && (end < 0 || end > size) ? size : end;
+  if (from > to || to > size) return wrong("substr: no such part");
   return Json(s.substr(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from)));
 }
 
@@ -90,7 +104,7 @@ Result<Json> join(const Arguments& a) {
   SIGNET_TRY(const Json items, list(a[1]));
   std::string out;
   for (const Json& item : items) {
-    SIGNET_TRY(const std::string s, text(item));
+    SIGNET_TRY(const std::string s, print_value(item));
     if (&item != &items.front()) out += separator;
     out += s;
     if (out.size() > kMaxValueBytes) return wrong("a value is too large");
@@ -136,7 +150,7 @@ Result<Json> printf_(const Arguments& a) {
     const bool fits = format[n] == 'v' || (format[n] == 's' && value.is_string()) ||
                       (format[n] == 'd' && value.is_number_integer());
     if (!fits) return wrong("printf: only %s, %d and %v, with arguments of that kind");
-    SIGNET_TRY(const std::string s, text(value));
+    SIGNET_TRY(const std::string s, print_value(value));
     out += s;
     if (out.size() > kMaxValueBytes) return wrong("a value is too large");
   }
@@ -157,6 +171,22 @@ Result<Json> trim_end(const Arguments& a, bool prefix) {
     s.erase(prefix ? 0 : s.size() - part.size(), part.size());
   }
   return Json(std::move(s));
+}
+
+// Of two strings, two numbers or two booleans.
+Result<bool> equal(const Json& a, const Json& b) {
+  const bool comparable = (a.is_string() && b.is_string()) || (a.is_boolean() && b.is_boolean()) ||
+                          (a.is_number_integer() && b.is_number_integer());
+  if (!comparable) return wrong("these values cannot be compared");
+  return a == b;
+}
+
+Result<Json> equals_any(const Arguments& a) {
+  for (std::size_t n = 1; n < a.size(); ++n) {
+    SIGNET_TRY(const bool same, equal(a[0], a[n]));
+    if (same) return Json(true);
+  }
+  return Json(false);
 }
 
 template <typename Test>
@@ -197,10 +227,7 @@ constexpr std::array kFunctions = {
         [](const Arguments& a) -> Result<Json> { return is_true(a[1]) ? a[1] : a[0]; }},
     PathFunctionInfo{"empty", 1, 1,
                      [](const Arguments& a) -> Result<Json> { return Json(!is_true(a[0])); }},
-    PathFunctionInfo{"eq", 2, kAny,
-                     [](const Arguments& a) -> Result<Json> {
-                       return Json(std::find(a.begin() + 1, a.end(), a[0]) != a.end());
-                     }},
+    PathFunctionInfo{"eq", 2, kAny, &equals_any},
     PathFunctionInfo{"first", 1, 1, [](const Arguments& a) { return end_of(a, true); }},
     PathFunctionInfo{"hasPrefix", 2, 2,
                      [](const Arguments& a) {
@@ -227,10 +254,13 @@ constexpr std::array kFunctions = {
                      }},
     PathFunctionInfo{"lower", 1, 1, [](const Arguments& a) { return each_char(a, lower); }},
     PathFunctionInfo{"ne", 2, 2,
-                     [](const Arguments& a) -> Result<Json> { return Json(a[0] != a[1]); }},
+                     [](const Arguments& a) -> Result<Json> {
+                       SIGNET_TRY(const bool same, equal(a[0], a[1]));
+                       return Json(!same);
+                     }},
     PathFunctionInfo{"nospace", 1, 1,
                      [](const Arguments& a) -> Result<Json> {
-                       SIGNET_TRY(std::string s, text(a[0]));
+                       SIGNET_TRY(std::string s, ascii(a[0]));
                        std::erase_if(s, [](char c) { return kSpace.find(c) != kSpace.npos; });
                        return Json(std::move(s));
                      }},
@@ -249,22 +279,24 @@ constexpr std::array kFunctions = {
                      [](const Arguments& a) { return hash_hex(a, crypto::Hash::kSha256); }},
     PathFunctionInfo{"splitList", 2, 2, &split_list},
     PathFunctionInfo{"substr", 3, 3, &substr},
-    PathFunctionInfo{
-        "ternary", 3, 3,
-        [](const Arguments& a) -> Result<Json> { return is_true(a[2]) ? a[0] : a[1]; }},
+    PathFunctionInfo{"ternary", 3, 3,
+                     [](const Arguments& a) -> Result<Json> {
+                       if (!a[2].is_boolean()) return wrong("a boolean is expected");
+                       return is_true(a[2]) ? a[0] : a[1];
+                     }},
     PathFunctionInfo{"toString", 1, 1,
                      [](const Arguments& a) -> Result<Json> {
-                       SIGNET_TRY(std::string s, text(a[0]));
+                       SIGNET_TRY(std::string s, print_value(a[0]));
                        return Json(std::move(s));
                      }},
     PathFunctionInfo{"trim", 1, 1,
                      [](const Arguments& a) -> Result<Json> {
-                       SIGNET_TRY(const std::string s, text(a[0]));
+                       SIGNET_TRY(const std::string s, ascii(a[0]));
                        return Json(trimmed(s, kSpace));
                      }},
     PathFunctionInfo{"trimAll", 2, 2,
                      [](const Arguments& a) -> Result<Json> {
-                       SIGNET_TRY(const std::string cut, text(a[0]));
+                       SIGNET_TRY(const std::string cut, ascii(a[0]));
                        SIGNET_TRY(const std::string s, text(a[1]));
                        return Json(trimmed(s, cut));
                      }},

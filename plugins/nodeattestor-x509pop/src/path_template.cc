@@ -84,13 +84,14 @@ class Parser {
         continue;
       }
       open_action();
-      if (looking_at("/*")) {
+      if (looking_at("/*")) {  // nowhere else
         const std::size_t end = source_.find("*/", at_);
         if (end == std::string_view::npos) return wrong("unclosed comment");
         at_ = end + 2;
         SIGNET_RETURN_IF_ERROR(close_action());
         continue;
       }
+      skip_space();
       const std::string word = keyword();
       if (word == "if") {
         SIGNET_TRY(Block::If branch, if_action(depth));
@@ -112,8 +113,7 @@ class Parser {
   void open_action() {
     at_ += 2;
     trim_next_ = false;
-    if (at_ + 1 < source_.size() && source_[at_] == '-' && is_space(source_[at_ + 1])) ++at_;
-    skip_space();
+    if (at_ + 1 < source_.size() && source_[at_] == '-' && is_space(source_[at_ + 1])) at_ += 2;
   }
   Status close_action() {
     skip_space();
@@ -192,11 +192,14 @@ class Parser {
       at_ = end;
     }
     while (true) {
+      const std::size_t before = at_;
       skip_space();
       if (at_ == source_.size() || looking_at("}}") || looking_at("-}}") || looking_at("|") ||
           looking_at(")")) {
         break;
       }
+      const bool is_first = command.function == nullptr && command.operands.empty();
+      if (at_ == before && !is_first) return wrong("white space is expected between values");
       SIGNET_TRY(Operand operand, this->operand(depth));
       command.operands.push_back(std::move(operand));
     }
@@ -232,7 +235,8 @@ class Parser {
       return Operand{Json(word == "true")};
     }
     const std::size_t digits = word.starts_with('-') ? 1 : 0;
-    if (word.size() > digits && word.size() < 18 &&
+    const bool octal = word.size() > digits + 1 && word[digits] == '0';  // to Go
+    if (word.size() > digits && word.size() < 18 && !octal &&
         word.find_first_not_of("0123456789", digits) == std::string::npos) {
       at_ = end;
       return Operand{Json(std::stoll(word))};
