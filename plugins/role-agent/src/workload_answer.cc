@@ -78,8 +78,9 @@ Blob x509_svid_answer(const Host& host, const WorkloadUpdate& update) {
     ::X509SVID* svid = response.add_svids();
     svid->set_spiffe_id(identity.entry->spiffe_id.to_string());
     svid->set_x509_svid(identity.svid->chain);
-    identity.svid->key.open(
-        [&](std::string_view key) { svid->set_x509_svid_key(key.data(), key.size()); });
+    // Not by the setter, which copies through a string of its own that nobody wipes.
+    std::string& place = *svid->mutable_x509_svid_key();
+    identity.svid->key.open([&](std::string_view key) { place.assign(key); });
     svid->set_bundle(update.bundle->x509_der);
     svid->set_hint(identity.entry->hint);
   }
