@@ -78,6 +78,10 @@ def problem(case):
         return f"the record's verdict is {record['verdict']}"
     if record["script_sha256"] != script_hash(case):
         return "the record is of another version of its script"
+    # A shallow clone may lack the commit.
+    there = subprocess.run(["git", "show", f"{record['commit']}:{record['script']}"], cwd=ROOT, capture_output=True)
+    if there.returncode == 0 and hashlib.sha256(there.stdout).hexdigest() != record["script_sha256"]:
+        return f"its commit {record['commit'][:7]} has another version of its script"
     return None
 
 

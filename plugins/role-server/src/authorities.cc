@@ -63,12 +63,33 @@ Status Authorities::start() {
   x509_kind_.load();
   if (!config_.disable_jwt_svids) jwt_kind_.load();
   if (config_.wit_svids) wit_kind_.load();
-  began_anew_ = !x509_kind_.active() && !x509_kind_.state().prepared;
+  const auto has_none = [](AuthorityKind& kind) {
+    return !kind.active() && !kind.state().prepared;
+  };
+  began_anew_ = has_none(x509_kind_);
+  // On record before the authorities are: a start that is cut off is still one that joins.
+  if (began_anew_ || (!config_.disable_jwt_svids && has_none(jwt_kind_)) ||
+      (config_.wit_svids && has_none(wit_kind_))) {
+    SIGNET_RETURN_IF_ERROR(set_joining(true));
+  }
   SIGNET_RETURN_IF_ERROR(rotate());
   return timer_.start_every(host_, kCheckPeriod, [this] { report(rotate()); });
 }
 
 void Authorities::stop() { timer_.stop(); }
+
+Status Authorities::set_joining(bool joining) {
+  std::lock_guard lock(mutex_);
+  if (journal_.content().joining() == joining) return {};
+  AuthorityJournal::Content content = journal_.content();
+  content.set_joining(joining);
+  return journal_.commit(std::move(content), {});
+}
+
+bool Authorities::joining() const {
+  std::lock_guard lock(mutex_);
+  return journal_.content().joining();
+}
 
 void Authorities::report(const Status& rotation) {
   if (rotation.ok()) return;

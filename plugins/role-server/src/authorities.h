@@ -47,6 +47,10 @@ class Authorities {
   TokenAuthorityPtr wit() const { return wit_.load(); }
   /// True when this start found no X.509 authority of its own that could go on.
   bool began_anew() const { return began_anew_; }
+  /// True from a start that made an authority of any kind, over restarts, until it is set to false:
+  /// others may not know yet what this server signs with. Blocks.
+  bool joining() const;
+  Status set_joining(bool joining);
   const std::string& journal_id() const { return journal_.id(); }
   /// The bundle revision from which on everybody knows all that this server signs with.
   std::uint64_t published() const;

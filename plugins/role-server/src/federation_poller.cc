@@ -14,10 +14,10 @@ using std::chrono::seconds;
 
 namespace types = ::spire::api::types;
 
-constexpr seconds kTick{1};
+constexpr std::chrono::milliseconds kTick{500};
 constexpr seconds kHealthPeriod{5};
 constexpr seconds kFetchTime{10};
-constexpr seconds kLeastInterval{1};  // also between two refreshes by hand
+constexpr seconds kLeastInterval{1};  // between two fetches of a domain, whatever asks for them
 constexpr seconds kDefaultInterval{300};
 constexpr seconds kMostInterval{24 * 3600};
 constexpr seconds kRetryCap{60};
@@ -49,6 +49,10 @@ Status FederationPoller::start() {
   }
   relationships_changed();
   return timer_.start_every(host_, kTick, [this] { tick(); });
+}
+
+std::int64_t FederationPoller::Peer::wait_ns(std::int64_t now) const {
+  return asked ? asked_ns + ns(kLeastInterval) - now : 0;
 }
 
 void FederationPoller::begin_stop() {
@@ -107,9 +111,19 @@ void FederationPoller::reconcile() {
         PeerState{{relationship.trust_domain(), relationship.bundle_endpoint_url(), id}});
   }
   std::unique_lock lock(mutex_);
-  std::erase_if(peers_, [&](const auto& item) { return !wanted.contains(item.first); });
+  std::erase_if(peers_, [&](const auto& item) {
+    if (wanted.contains(item.first)) return false;
+    if (item.second.asked) left_[item.first] = item.second.asked_ns;
+    return true;
+  });
+  const std::int64_t forgotten = host_.monotonic_ns() - ns(kLeastInterval);
+  std::erase_if(left_, [&](const auto& item) { return item.second < forgotten; });
   for (auto& [name, state] : wanted) {
     Peer& peer = peers_[name];
+    if (const auto left = left_.extract(name)) {
+      peer.asked = true;
+      peer.asked_ns = left.mapped();
+    }
     if (peer.state.domain == state.domain && peer.state.is_static == state.is_static) continue;
     const bool busy = peer.busy;  // what is under way is about the old one
     peer = {std::move(state), busy, host_.monotonic_ns(), peer.asked_ns, peer.asked};
@@ -140,9 +154,8 @@ void FederationPoller::begin_due(std::unique_lock<std::mutex>& lock) {
     const std::int64_t now = host_.monotonic_ns();
     Peer* due = nullptr;
     for (auto& [name, peer] : peers_) {
-      if (!peer.busy && peer.next_ns <= now && (due == nullptr || peer.next_ns < due->next_ns)) {
-        due = &peer;
-      }
+      if (peer.busy || peer.next_ns > now || peer.wait_ns(now) > 0) continue;
+      if (due == nullptr || peer.next_ns < due->next_ns) due = &peer;
     }
     if (due == nullptr) return;
     due->busy = true;
@@ -189,8 +202,7 @@ Result<bool> FederationPoller::refresh(const std::string& trust_domain) {
     const auto at = find();
     if (at == peers_.end()) return false;
     if (stopping_) return Status::unavailable("the server is stopping");
-    const std::int64_t wait =
-        at->second.asked ? at->second.asked_ns + ns(kLeastInterval) - host_.monotonic_ns() : 0;
+    const std::int64_t wait = at->second.wait_ns(host_.monotonic_ns());
     if (!at->second.busy && wait <= 0) break;
     changed_.wait_for(lock, at->second.busy ? std::chrono::nanoseconds(kFetchTime)
                                             : std::chrono::nanoseconds(wait));
@@ -294,7 +306,7 @@ Status FederationPoller::finish(const std::string& trust_domain, const Federated
     const seconds next =
         outcome.ok() ? interval : retry_interval(interval, peer.state.failures, have_bundle);
     // A little early, so that a tick that comes late does not make it a second more.
-    peer.next_ns = peer.asked_ns + ns(next) - ns(kTick) / 4;
+    peer.next_ns = peer.asked_ns + ns(next) - std::chrono::nanoseconds(kTick).count() / 4;
     state = peer.state;
     health_stale_ = true;
   }

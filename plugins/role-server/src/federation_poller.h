@@ -74,6 +74,7 @@ class FederationPoller {
     std::int64_t next_ns = 0;   // monotonic; when it is due
     std::int64_t asked_ns = 0;  // the last fetch's end
     bool asked = false;
+    std::int64_t wait_ns(std::int64_t now) const;  // until it may be asked again
   };
   using Peers = std::map<std::string, Peer, std::less<>>;
 
@@ -102,6 +103,8 @@ class FederationPoller {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Peers peers_;
+  std::map<std::string, std::int64_t, std::less<>>
+      left_;               // peers no more: when they were asked last
   unsigned fetching_ = 0;  // polls under way
   unsigned tasks_ = 0;     // those, refreshes and reconciliations
   bool started_ = false, stopping_ = false;

@@ -94,7 +94,7 @@ Status RunningServer::open() {
   SIGNET_RETURN_IF_ERROR(api_.start_local());
   SIGNET_RETURN_IF_ERROR(group_.start(authorities_.journal_id()));
   const bool agents = agents_.count_live(host_.unix_seconds()) > 0;
-  if (authorities_.began_anew() && agents && group_.others() > 0) {
+  if (authorities_.joining() && agents && group_.others() > 0) {
     // An agent that meets an authority it does not know ends, or starts from nothing.
     host_.info("Joining the other servers: agents are served when everybody has our authorities");
     host_.set_health("server", true, false);
@@ -118,6 +118,9 @@ Status RunningServer::open_network() {
   SIGNET_RETURN_IF_ERROR(api_.start_network());
   serving_ = true;
   host_.set_health("server", true, true);
+  if (const Status noted = authorities_.set_joining(false); !noted.ok()) {
+    host_.log_status(LogLevel::kWarn, "The next start will join the other servers anew", noted);
+  }
   return {};
 }
 

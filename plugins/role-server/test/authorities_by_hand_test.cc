@@ -168,6 +168,20 @@ TEST_F(ByHandTest, AServerThatLeavesSignsNoMoreAndTakesBackWhatNeverSigned) {
 
 // ---- published before used
 
+TEST_F(ByHandTest, AServerThatMadeAnAuthorityJoinsUntilItServes) {
+  boot([](ServerConfig& config) { config.disable_jwt_svids = true; });
+  EXPECT_TRUE(authorities().joining());
+  boot([](ServerConfig& config) { config.disable_jwt_svids = true; });
+  EXPECT_FALSE(authorities().began_anew());
+  EXPECT_TRUE(authorities().joining()) << "a restart does not end it";
+  ASSERT_TRUE(authorities().set_joining(false).ok());
+  boot([](ServerConfig& config) { config.disable_jwt_svids = true; });
+  EXPECT_FALSE(authorities().joining());
+  boot();
+  EXPECT_FALSE(authorities().began_anew());
+  EXPECT_TRUE(authorities().joining()) << "nobody has the JWT key that it signs with";
+}
+
 TEST_F(ByHandTest, TheScheduleWaitsForThoseWhoLackTheAuthority) {
   FakePublication publication;
   publication_ = &publication;

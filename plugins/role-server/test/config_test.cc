@@ -51,6 +51,24 @@ TEST(ServerConfig, RefusesALifeBelowOneSecond) {
   EXPECT_EQ(config.status().message(), "server.ca_ttl: must be at least 1s");
 }
 
+TEST(ServerConfig, WhatRestrictsIsReadAndNotMerelyTaken) {
+  auto config = ServerConfig::from_json(server(""));
+  ASSERT_TRUE(config);
+  EXPECT_FALSE(config->downstream_max_path);
+  EXPECT_FALSE(config->downstream_name_constraints);
+  EXPECT_EQ(config->redact_selectors,
+            (std::vector<std::string>{"docker:env", "k8s:pod-annotation"}));
+  EXPECT_EQ(config->activation_wait, std::chrono::minutes(10));
+  config = ServerConfig::from_json(
+      server(R"(,"downstream_max_path":0,"downstream_name_constraints":true,)"
+             R"("redact_selectors":["unix:path"],"activation_wait":"90s")"));
+  ASSERT_TRUE(config) << config.status().message();
+  EXPECT_EQ(config->downstream_max_path, 0u);
+  EXPECT_TRUE(config->downstream_name_constraints);
+  EXPECT_EQ(config->redact_selectors, std::vector<std::string>{"unix:path"});
+  EXPECT_EQ(config->activation_wait, std::chrono::seconds(90));
+}
+
 TEST(ServerConfig, PruningAndOfflineIssuance) {
   auto config = ServerConfig::from_json(server(""));
   ASSERT_TRUE(config);

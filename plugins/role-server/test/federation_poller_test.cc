@@ -46,8 +46,11 @@ class WorkingHost {
   void pass(std::int64_t time) {  // a tick each second
     for (; time > 0; --time) {
       quiet_.advance(1);
-      if (timer_.first != nullptr) timer_.first(timer_.second);
+      tick();
     }
+  }
+  void tick() {
+    if (timer_.first != nullptr) timer_.first(timer_.second);
   }
   bool no_workers = false;
 
@@ -352,6 +355,25 @@ TEST_F(FederationPollerTest, RefreshAsksNowAndTellsTheOutcome) {
   host_.quiet().advance(1);
   EXPECT_EQ(poller_.refresh("peer.org").status().message(), "nobody answers");
   EXPECT_EQ(sequence_of("peer.org"), 2u);
+}
+
+TEST_F(FederationPollerTest, ADomainIsAskedOnceASecondWhateverChanges) {
+  source_.answer = document(1, 1);
+  start();
+  federate("peer.org");
+  ASSERT_EQ(asked(), 1u);
+  // Taken away, made again and changed, it is due at once; but not within the second.
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(relationships_.remove("peer.org").ok());
+    federate("peer.org", i % 2 == 0 ? "spiffe://peer.org/one" : "");
+    host_.tick();
+  }
+  EXPECT_EQ(asked(), 1u);
+  host_.pass(1);
+  EXPECT_EQ(asked(), 2u);
+  EXPECT_EQ(source_.asked.back().endpoint_id, "spiffe://peer.org/one");
+  for (int i = 0; i < 5; ++i) host_.tick();
+  EXPECT_EQ(asked(), 2u);
 }
 
 TEST_F(FederationPollerTest, WithoutAFreeWorkerTheNextTickDoesIt) {

@@ -30,7 +30,7 @@ Status failed(const std::string& path, const std::string& what, int error) {
 bool ours(uid_t uid) { return uid == 0 || uid == geteuid(); }
 
 // A folder others can write to is no place for a socket: they could rename ours away. A sticky
-// folder of root's is the exception when the next part of the path is root's or ours.
+// folder of root's may lie on the way to it, since the next part of the path is root's or ours.
 Status check_folder(const std::string& path, const std::string& part, const struct stat& st,
                     bool* sticky) {
   const bool writable = (st.st_mode & 0022) != 0;
@@ -98,7 +98,7 @@ Result<Fd> open_folder(const std::string& path, mode_t folder_mode, bool* sticky
 
 // A socket file that is there already: refuse a living one, remove a dead one.
 Status clear_path(int folder, const std::string& path, const std::string& leaf,
-                  const sockaddr_un& address, socklen_t size, bool sticky) {
+                  const sockaddr_un& address, socklen_t size) {
   struct stat st {};
   if (fstatat(folder, leaf.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
     return errno == ENOENT ? Status() : failed(path, "stat", errno);
@@ -106,11 +106,6 @@ Status clear_path(int folder, const std::string& path, const std::string& leaf,
   if (!S_ISSOCK(st.st_mode)) {
     return Status::failed_precondition("cannot listen on " + path +
                                        ": a file that is no socket is in the way");
-  }
-  if (sticky && !ours(st.st_uid)) {
-    return Status::permission_denied("cannot listen on " + path +
-                                     ": the socket there belongs to uid " +
-                                     std::to_string(st.st_uid));
   }
   const Fd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (probe.get() < 0) return failed(path, "socket", errno);
@@ -135,6 +130,13 @@ Result<BoundSocket> bind_unix(const std::string& path, mode_t socket_mode, mode_
     return Status::invalid_argument("cannot listen on " + path + ": no file name");
   bool sticky = false;
   SIGNET_TRY(const Fd folder, open_folder(path, folder_mode, &sticky));
+  if (sticky) {
+    const std::string name = path.substr(0, path.rfind('/'));
+    return Status::permission_denied("cannot listen on " + path +
+                                     ": anybody may put a socket into " + name +
+                                     " and be taken for us while we are away; name " + name +
+                                     "/signet/" + leaf + " or another folder of its own");
+  }
 
   // Addressed through the open folder, so that nothing on the way can change any more and the
   // length limit of a socket address concerns only the last part.
@@ -150,7 +152,7 @@ Result<BoundSocket> bind_unix(const std::string& path, mode_t socket_mode, mode_
   std::memcpy(address.sun_path, name.data(), name.size());
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size() + 1);
 
-  SIGNET_RETURN_IF_ERROR(clear_path(folder.get(), path, leaf, address, size, sticky));
+  SIGNET_RETURN_IF_ERROR(clear_path(folder.get(), path, leaf, address, size));
   Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd.get() < 0) return failed(path, "socket", errno);
   // Nobody can connect before listen(), so the moment between bind and chmod is harmless.

@@ -73,17 +73,35 @@ TEST_F(RpcUnix, AFileInTheWayIsKept) {
 
 TEST_F(RpcUnix, AFolderThatOthersCanWriteIsRefused) {
   std::filesystem::create_directories(folder_ + "/run");
-  ASSERT_EQ(chmod((folder_ + "/run").c_str(), 0777), 0);
-  const Status s = listen()->serve();
-  EXPECT_EQ(s.code(), Code::kPermissionDenied);
-  EXPECT_NE(s.message().find("chmod go-w"), std::string::npos) << s.message();
+  for (const mode_t mode : {0777, 0775, 0757}) {
+    ASSERT_EQ(chmod((folder_ + "/run").c_str(), mode), 0);
+    const Status s = listen()->serve();
+    EXPECT_EQ(s.code(), Code::kPermissionDenied) << mode;
+    EXPECT_NE(s.message().find("chmod go-w"), std::string::npos) << s.message();
+  }
 }
 
-TEST_F(RpcUnix, AStickyFolderOfRootsIsFine) {
+TEST_F(RpcUnix, AFolderOfAnotherUserIsRefused) {
+  if (geteuid() != 0) GTEST_SKIP() << "gives a folder away";
+  std::filesystem::create_directories(folder_ + "/run");
+  ASSERT_EQ(chown((folder_ + "/run").c_str(), 4242, 4242), 0);
+  const Status s = listen()->serve();
+  EXPECT_EQ(s.code(), Code::kPermissionDenied);
+  EXPECT_NE(s.message().find("belongs to uid 4242"), std::string::npos) << s.message();
+}
+
+TEST_F(RpcUnix, AStickyFolderOfRootsIsFineOnTheWayAndNotAtTheEnd) {
   if (geteuid() != 0) GTEST_SKIP() << "makes a folder of root's";
   std::filesystem::create_directories(folder_ + "/run");
   ASSERT_EQ(chmod((folder_ + "/run").c_str(), 01777), 0);
-  EXPECT_TRUE(listen()->serve().ok());
+  const Status s = listen()->serve();
+  EXPECT_EQ(s.code(), Code::kPermissionDenied);
+  EXPECT_NE(s.message().find("be taken for us while we are away"), std::string::npos)
+      << s.message();
+  auto below =
+      RpcListener::create(host_, "unix:" + folder_ + "/run/signet/api.sock", "{}", nullptr);
+  ASSERT_TRUE(below.ok());
+  EXPECT_TRUE((*below)->serve().ok());
 }
 
 TEST_F(RpcUnix, ASymlinkInThePathIsRefused) {

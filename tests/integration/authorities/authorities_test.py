@@ -38,9 +38,11 @@ class Authorities(TestCase):
         return lines[0].get("svids", [None])[0]
 
     def key_id(self, agent):
-        """The key that signs the JWT-SVIDs a caller gets now."""
-        _, lines = self.probe("fetch-jwt", "-socket", agent.socket, "-audience", f"a{time.time()}")
-        return lines[0]["svids"][0]
+        """The key of the JWT-SVID that a caller gets for an audience it asked for before. go-spiffe has
+        judged the token."""
+        _, lines = self.probe("fetch-jwt", "-socket", agent.socket, "-audience", "a")
+        header = lines[0]["svids"][0]["token"].split(".")[0]
+        return json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"]
 
     def check_stream(self, impl, stream):
         """It goes on. SPIRE's agent takes a tainted SVID out of its cache before it has another: what
@@ -62,11 +64,14 @@ class Authorities(TestCase):
                 wait_until("the first message", lambda: self.json_lines(stream))
                 first = self.leaf(agent)
                 old = self.turn(server, "x509")
+                self.key_id(agent)
                 old_key = self.turn(server, "jwt")
                 self.assertEqual(self.leaf(agent), first, "activation alone replaces nothing")
+                self.assertEqual(self.key_id(agent), old_key, "the cached token is good still")
                 server.must("localauthority", "x509", "taint", "-authorityID", old)
                 server.must("localauthority", "jwt", "taint", "-authorityID", old_key)
                 wait_until("another X509-SVID", lambda: self.leaf(agent) not in (first, None), 20, 0.3)
+                wait_until("a token of another key", lambda: self.key_id(agent) != old_key, 20, 0.3)
                 self.check_stream(impl, stream)
                 # The agent's own SVID and the server's are replaced too: with the old authority
                 # gone, both still believe each other.
@@ -75,7 +80,7 @@ class Authorities(TestCase):
                 server.must("localauthority", "jwt", "revoke", "-authorityID", old_key)
                 server.create_entry("/me2", "/node", [f"unix:uid:{os.geteuid()}"])
                 self.wait_ids(agent, [f"{TD}/me", f"{TD}/me2"], seconds=30)
-                self.probe("fetch-jwt", "-socket", agent.socket, "-audience", "a")
+                self.assertNotEqual(self.key_id(agent), old_key)
                 self.check_stream(impl, stream)
                 bundle = json.loads(server.must("bundle", "show", "-format", "spiffe").out)
                 self.assertEqual(len(bundle["keys"]), 2)
@@ -143,11 +148,24 @@ class Authorities(TestCase):
         server.create_entry("/me", "/node", [f"unix:uid:{os.geteuid()}"])
         agent = self.agent("signet", server, QUICK)
         self.wait_ids(agent, [f"{TD}/me"])
-        first = self.authority(server, "x509", "show")["active"]["authority_id"]
-        wait_until("the successor to sign",
-                   lambda: self.authority(server, "x509", "show")["active"]["authority_id"] != first, 75, 1)
+        listener = self.watch("listener", "mtls-server", "-socket", agent.socket, "-authorize", f"{TD}/me")
+        address = wait_until("the listener", lambda: self.json_lines(listener))[0]["listening"]
+        client = self.watch("client", "mtls-client", "-socket", agent.socket, "-addr", address,
+                            "-authorize", f"{TD}/me", "-rate", "10")
+        first = {kind: self.authority(server, kind, "show")["active"]["authority_id"] for kind in ("x509", "jwt")}
+        for kind, authority in first.items():
+            wait_until(f"the successor to sign: {kind}",
+                       lambda k=kind, a=authority: self.authority(server, k, "show")["active"]["authority_id"] != a,
+                       75, 1)
         time.sleep(12)  # everything was issued anew below it
         self.wait_ids(agent, [f"{TD}/me"])
+        self.assertNotEqual(self.key_id(agent), first["jwt"])
+        for process in (client, listener):
+            process.popen.send_signal(signal.SIGTERM)
+            process.wait_exit()
+            tally = self.json_lines(process)[-1]
+            self.assertEqual(tally["failed"], 0, tally)
+            self.assertGreater(tally["ok"], 100, tally)
         self.assertNotIn("Failed to sync", agent.process.text())
         self.assertNotIn("although not everybody", server.process.text())
 
@@ -164,6 +182,21 @@ class Authorities(TestCase):
         server.must("x509", "mint", "-spiffeID", f"{TD}/x")
         keys = json.loads(server.must("bundle", "show", "-format", "spiffe").out)["keys"]
         self.assertEqual(len(keys), 4, "it came back as a newcomer")
+
+    def test_what_restricts_downstream_cas_does(self):
+        server = self.server("signet", {"server": {"downstream_max_path": 0, "downstream_name_constraints": True}})
+        server.create_entry("/down", "/node", ["unix:uid:9"], "-downstream")
+        down = self.folder / "down"
+        down.mkdir()
+        server.must("x509", "mint", "-spiffeID", f"{TD}/down", "-write", down)
+        csr = self.probe("csr", "-spiffe-id", TD)[1][0]["csr"]
+        _, lines = self.probe("call", "-addr", f"127.0.0.1:{server.port}", "-dir", down, "-method",
+                              "spire.api.server.svid.v1.SVID/NewDownstreamX509CA", stdin=json.dumps({"csr": csr}))
+        self.assertEqual(lines[-1]["code"], "OK", lines)
+        shown = subprocess.run(["openssl", "x509", "-inform", "DER", "-noout", "-text"], capture_output=True,
+                               input=base64.b64decode(lines[0]["answer"]["caCertChain"][0]), check=True).stdout.decode()
+        self.assertIn("CA:TRUE, pathlen:0", shown)
+        self.assertRegex(shown, r"Name Constraints: critical\s+Permitted:\s+URI:example.org")
 
     def test_fifty_authorities_are_warned_about(self):
         server = self.server("signet")

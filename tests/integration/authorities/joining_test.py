@@ -129,10 +129,19 @@ class Joining(TestCase):
             time.sleep(3)
             self.assertFalse(second.healthy())
             self.assertNotIn("network=tcp", second.process.text())
+            # Killed meanwhile and started again, it is still one that joins.
+            second.kill()
+            second.start(wait=False)
+            second.process.wait_log("Joining the other servers")
+            time.sleep(3)
+            self.assertFalse(second.healthy())
         finally:
             os.kill(agent.process.pid, 18)
         second.process.wait_log("Joined: everybody has our authorities", 60)
         second.wait_healthy()
+        self.assertEqual(second.stop(), 0)
+        second.start()
+        self.assertNotIn("Joining", second.process.text().split("Joined: everybody")[-1], "once is enough")
 
     def test_one_that_lost_its_keys_joins_anew(self):
         first = self.server("signet", self.over, name="first")

@@ -21,7 +21,7 @@ from harness.several import ADDRESSES, ME, SeveralServers, write_figures
 
 KILLS = 100 if paths.long_run() else 12
 DATABASE_KILLS = 10 if paths.long_run() else 2
-SAME_BUNDLE = 1.0 if paths.long_run() else 5 * 1.0  # seconds after a server is ready
+SAME_BUNDLE = 1.0 if paths.long_run() else 5 * 1.0  # seconds after a change, or after a server is ready
 RATE = 240  # those whose agent's only server is away are refused; this many are issued all the same:
 ISSUED = 200 if paths.long_run() else 40
 SHORT = {"server": {"ca_ttl": "120s", "default_x509_svid_ttl": "15s", "default_jwt_svid_ttl": "15s",
@@ -53,6 +53,14 @@ class Kills(SeveralServers):
         self.servers[0].must(*base, "activate", "-wait", "-authorityID",
                              prepared["prepared_authority"]["authority_id"])
 
+    def change_bundle(self, when):
+        """Another authority is prepared at a server; gives how long until each that lives shows it."""
+        server = self.random.choice([s for s in self.servers if s.process.running()])
+        kind = self.random.choice(["x509", "jwt"])
+        began = time.monotonic()
+        server.must("localauthority", kind, "prepare")
+        return time.monotonic() - began + self.wait_same_bundle(when, SAME_BUNDLE)
+
     def end(self, server):
         """An orderly end or a power cut."""
         if self.random.random() < 0.5:
@@ -62,7 +70,7 @@ class Kills(SeveralServers):
         return "killed"
 
     def test_servers_that_end_at_random(self):
-        ready, level, most = [], [], 0
+        ready, level, changed, most, two = [], [], [], 0, 0
         self.turn()
         for n in range(KILLS):
             time.sleep(self.random.uniform(0.0, 0.6))
@@ -72,6 +80,13 @@ class Kills(SeveralServers):
                 server.start(wait=False)
                 time.sleep(self.random.uniform(0.0, 0.5))
                 server.kill()
+            changed.append(self.change_bundle(f"{when}, then another authority"))
+            if self.random.random() < 0.2:  # and a second one, so that a single one is left
+                other = self.random.choice([s for s in self.servers if s is not server])
+                when += f", {other.name} {self.end(other)}"
+                two += 1
+                time.sleep(self.random.uniform(0.0, 0.5))
+                other.start()
             began = time.monotonic()
             server.start()
             ready.append(time.monotonic() - began)
@@ -83,9 +98,10 @@ class Kills(SeveralServers):
         verified = self.finish_verifier()  # refused: by agents whose only server was away
         self.assertGreaterEqual(verified["jwt_svids_per_second"], ISSUED)
         self.assertLessEqual(most, 9)
-        write_figures({"restarts": KILLS, **verified, "acknowledged": acknowledged, "lost": 0,
+        write_figures({"restarts": KILLS, "of_them_with_a_second_one_down": two, **verified, "acknowledged": acknowledged, "lost": 0,
                        "x509_authorities_max": most, "ready_seconds_max": round(max(ready), 2),
-                       "same_bundle_seconds_max": round(max(level), 2)})
+                       "same_bundle_seconds_max": round(max(level), 2),
+                       "changed_bundle_everywhere_seconds_max": round(max(changed), 2)})
 
     def writes(self, server):
         return server.cli("entry", "create", "-spiffeID", "spiffe://example.org/late", "-parentID",

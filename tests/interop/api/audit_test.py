@@ -70,6 +70,17 @@ class Audit(TestCase):
         self.assertEqual(len(theirs), len(ours))
         print(f"    {len(theirs)} lines")
 
+    def test_secrets_in_selectors_are_in_no_line(self):
+        side = Side(self, "signet", {"server": {"audit_log_enabled": True, "log_level": "DEBUG"}})
+        secret = [{"type": "docker", "value": "env:PASSWORD=hunter2"},
+                  {"type": "k8s", "value": "pod-annotation:token:hunter2"}]
+        for request in (Call("-", "Entry/BatchCreateEntry", {"entries": [entry(1, selectors=secret)]}),
+                        Call("-", "Entry/BatchUpdateEntry", {"entries": [entry(1, selectors=secret, hint="new")]})):
+            side.call(request, side.request_of(request))
+        lines = audited(side, Masker(port=side.server.port))
+        self.assertTrue([line for line in lines if "docker:env" in line.get("selectors", "")], lines)
+        self.assertNotIn("hunter2", side.server.process.text())
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -106,6 +106,10 @@ class Import(ImportCase):
         self.compare(before, after)
         count = json.loads(signet.must("entry", "count", "-output", "json", impl="spire").out)["count"]
         self.assertEqual(count, len(before["entries"]["entries"]) + MANY)
+        many = [entry for entry in listed(signet)["entries"]["entries"] if entry["id"].startswith("many-")]
+        self.assertEqual({(e["id"], e["spiffe_id"]["path"], e["parent_id"]["path"], e["selectors"][0]["value"],
+                           len(e["selectors"])) for e in many},
+                         {(f"many-{i}", f"/many/{i}", "/elsewhere", f"uid:{100_000 + i}", 1) for i in range(MANY)})
         # The agent attested with a token that is used up: attested again it could not have been.
         wait_until("two rotations under Signet", lambda: len(set(serials())) >= seen + 2, 60, 0.2)
         self.assertEqual([a["id"] for a in listed(signet)["agents"]["agents"]],
@@ -124,6 +128,29 @@ class Import(ImportCase):
         self.assertTrue(watcher.running())
         print(f"    {MANY} entries, the rest of them in {took:.1f} s; "
               f"{len(set(serials()))} certificates on one stream")
+
+    def test_an_agent_renews_its_own_svid_under_signet(self):
+        """It attested under SPIRE with a token that is used up; nothing but its SVID speaks for it."""
+        short = {"server": {"default_x509_svid_ttl": "20s", "agent_ttl": "20s"}}
+        spire = self.server("spire", short, name="spire")
+        agent = self.agent("spire", spire, {"agent": {"experimental": {"sync_interval": "1s"}}})
+        spire.create_entry("/a", "/node", [f"unix:uid:{UID_A}"])
+        self.wait_ids(agent, [f"{TD}/a"], uid=UID_A)
+        signet = self.signet_at(spire, short)
+        spire.stop()
+        done = import_spire(signet, spire)
+        self.assertEqual(done.code, 0, done)
+        signet.start()
+
+        def serial():
+            return listed(signet)["agents"]["agents"][0]["x509svid_serial_number"]
+        seen = {serial()}
+        for which in ("first", "second"):
+            wait_until(f"the {which} renewal under Signet", lambda: serial() not in seen, 40, 0.3)
+            seen.add(serial())
+        self.wait_ids(agent, [f"{TD}/a"], uid=UID_A)
+        self.assertTrue(agent.process.running())
+        self.assertNotIn("AttestAgent", signet.process.text())
 
     @staticmethod
     def newest_agent(server):
