@@ -126,7 +126,7 @@ def main():
     parser.add_argument("case", nargs="*")
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--summary")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     cases = args.case or (REQUIRED if args.what == "check" else list(CASES))
     for case in cases:
         if case not in CASES:
