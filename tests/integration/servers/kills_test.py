@@ -22,7 +22,7 @@ from harness.several import ADDRESSES, ME, SeveralServers, write_figures
 KILLS = 100 if paths.long_run() else 12
 DATABASE_KILLS = 10 if paths.long_run() else 2
 SAME_BUNDLE = 1.0 if paths.long_run() else 5 * 1.0  # seconds after a change, or after a server is ready
-RATE = 240  # those whose agent's only server is away are refused; this many are issued all the same:
+RATE = 320  # those whose agent's only server is away are refused; this many are issued all the same:
 ISSUED = 200 if paths.long_run() else 40
 SHORT = {"server": {"ca_ttl": "120s", "default_x509_svid_ttl": "15s", "default_jwt_svid_ttl": "15s",
                     "agent_ttl": "60s",
