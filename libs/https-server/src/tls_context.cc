@@ -41,6 +41,7 @@ Result<TlsContext> make_tls_context(const Identity& identity) {
                                          SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                          SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_num_tickets(context.get(), 0);  // of TLS 1.3, where the option above leaves some
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
   if (SSL_CTX_set_cipher_list(context.get(), kTls12Ciphers) != 1) return refuse("no TLS cipher");

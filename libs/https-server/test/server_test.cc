@@ -83,6 +83,7 @@ class Client {
     return out;
   }
   int fd() const { return fd_; }
+  SSL* tls() { return ssl_; }
 
  private:
   SSL_CTX* context_;
@@ -136,6 +137,53 @@ TEST(HttpsServer, SpeaksTls12AndNothingOlder) {
   Client good(server->port(), TLS1_2_VERSION), bad(server->port(), TLS1_1_VERSION);
   EXPECT_TRUE(good.handshake());
   EXPECT_FALSE(bad.handshake());
+}
+
+TEST(HttpsServer, SpeaksOnlyCiphersWithForwardSecrecyAndAuthenticatedEncryption) {
+  const auto server = serve();
+  for (const char* bad : {"ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES256-SHA",
+                          "ECDHE-ECDSA-AES128-CCM", "AECDH-AES128-SHA", "ECDHE-ECDSA-NULL-SHA"}) {
+    Client client(server->port(), TLS1_2_VERSION);
+    ASSERT_EQ(SSL_set_cipher_list(client.tls(), bad), 1) << bad;
+    EXPECT_FALSE(client.handshake()) << bad;
+  }
+  for (const char* good : {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"}) {
+    Client client(server->port(), TLS1_2_VERSION);
+    ASSERT_EQ(SSL_set_cipher_list(client.tls(), good), 1) << good;
+    EXPECT_TRUE(client.handshake()) << good;
+  }
+}
+
+TEST(HttpsServer, ResumesNothingAndNegotiatesOnce) {
+  const auto server = serve();
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    Client first(server->port(), version);
+    ASSERT_TRUE(first.handshake());
+    first.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_TRUE(first.receive().starts_with("HTTP/1.1 200"));  // a ticket would have come by now
+    SSL_SESSION* const session = SSL_get1_session(first.tls());
+    EXPECT_EQ(SSL_SESSION_has_ticket(session), 0) << version;
+    Client second(server->port(), version);
+    SSL_set_session(second.tls(), session);
+    EXPECT_TRUE(second.handshake());
+    EXPECT_EQ(SSL_session_reused(second.tls()), 0) << version;
+    SSL_SESSION_free(session);
+  }
+  Client again(server->port(), TLS1_2_VERSION);
+  ASSERT_TRUE(again.handshake());
+  ASSERT_EQ(SSL_renegotiate(again.tls()), 1);
+  EXPECT_NE(SSL_do_handshake(again.tls()), 1);
+}
+
+TEST(HttpsServer, ClosesConnectionsBeyondItsOwnLimit) {
+  Options options;
+  options.max_connections = 2;
+  const auto server = serve(options);
+  Client one(server->port()), two(server->port());
+  ASSERT_TRUE(one.handshake());
+  ASSERT_TRUE(two.handshake());
+  Client three(server->port());
+  EXPECT_FALSE(three.handshake());
 }
 
 TEST(HttpsServer, ShowsTheNewCertificateFromTheNextConnectionOn) {
