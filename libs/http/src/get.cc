@@ -60,27 +60,10 @@ int progress(void* arg, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return cancelled && cancelled() ? 1 : 0;
 }
 
-bool is_public(const sockaddr* address) {
-  if (address->sa_family == AF_INET) {
-    const auto* in = reinterpret_cast<const sockaddr_in*>(address);
-    const std::uint32_t ip = ntohl(in->sin_addr.s_addr);
-    return ip >> 24 != 127 && ip >> 24 != 0 && ip >> 16 != 0xa9fe;  // 127/8, 0/8, 169.254/16
-  }
-  if (address->sa_family != AF_INET6) return false;
-  const in6_addr& ip = reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr;
-  if (IN6_IS_ADDR_V4MAPPED(&ip) || IN6_IS_ADDR_V4COMPAT(&ip)) {
-    sockaddr_in in{};
-    in.sin_family = AF_INET;
-    std::memcpy(&in.sin_addr, ip.s6_addr + 12, 4);
-    return is_public(reinterpret_cast<const sockaddr*>(&in));
-  }
-  return !IN6_IS_ADDR_LOOPBACK(&ip) && !IN6_IS_ADDR_UNSPECIFIED(&ip) && !IN6_IS_ADDR_LINKLOCAL(&ip);
-}
-
 // Asked with the address that is really connected to, so no name server can lead around it.
 curl_socket_t open_socket(void* arg, curlsocktype, curl_sockaddr* address) {
   auto& transfer = *static_cast<Transfer*>(arg);
-  if (transfer.request.public_addresses_only && !is_public(&address->addr)) {
+  if (transfer.request.may_connect && !transfer.request.may_connect(address->addr)) {
     transfer.not_public = true;
     return CURL_SOCKET_BAD;
   }
@@ -214,6 +197,23 @@ Result<std::string> get(const GetRequest& request) {
       return Status::unavailable("the URL of a redirect " + good.message());
     }
   }
+}
+
+bool is_public(const sockaddr& address) {
+  if (address.sa_family == AF_INET) {
+    const auto* in = reinterpret_cast<const sockaddr_in*>(&address);
+    const std::uint32_t ip = ntohl(in->sin_addr.s_addr);
+    return ip >> 24 != 127 && ip >> 24 != 0 && ip >> 16 != 0xa9fe;  // 127/8, 0/8, 169.254/16
+  }
+  if (address.sa_family != AF_INET6) return false;
+  const in6_addr& ip = reinterpret_cast<const sockaddr_in6*>(&address)->sin6_addr;
+  if (IN6_IS_ADDR_V4MAPPED(&ip) || IN6_IS_ADDR_V4COMPAT(&ip)) {
+    sockaddr_in in{};
+    in.sin_family = AF_INET;
+    std::memcpy(&in.sin_addr, ip.s6_addr + 12, 4);
+    return is_public(reinterpret_cast<const sockaddr&>(in));
+  }
+  return !IN6_IS_ADDR_LOOPBACK(&ip) && !IN6_IS_ADDR_UNSPECIFIED(&ip) && !IN6_IS_ADDR_LINKLOCAL(&ip);
 }
 
 }  // namespace signet::http

@@ -51,7 +51,7 @@ Result<std::string> HttpsFederation::fetch(const BundleFetch& fetch, std::int64_
   request.url = fetch.url;
   request.max_bytes = fetch.max_bytes;
   request.max_redirects = fetch.max_redirects;
-  request.public_addresses_only = !fetch.allow_private;
+  if (!fetch.allow_private) request.may_connect = &http::is_public;
   request.cancelled = [&] { return stopping_ || cancelled(); };
   const std::chrono::nanoseconds left(deadline_ns - host().monotonic_ns());
   request.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(

@@ -115,23 +115,27 @@ Status ServerGroup::write(const ServerRecord& record) {
   return {};
 }
 
-bool ServerGroup::alive(const Other& other) const {
-  return !other.told.stopped() && host_.monotonic_ns() - other.heard_ns <= kLately;
+bool ServerGroup::heard_lately(const Other& other) const {
+  return host_.monotonic_ns() - other.heard_ns <= kLately;
 }
 
 std::size_t ServerGroup::others() const {
   std::lock_guard lock(mutex_);
   return static_cast<std::size_t>(
-      std::count_if(others_.begin(), others_.end(),
-                    [&](const auto& entry) { return entry.first != id_ && alive(entry.second); }));
+      std::count_if(others_.begin(), others_.end(), [&](const auto& entry) {
+        return entry.first != id_ && !entry.second.told.stopped() && heard_lately(entry.second);
+      }));
 }
 
 Publication::Lacking ServerGroup::lacking_elsewhere(std::uint64_t revision) const {
   Lacking lacking;
   std::lock_guard lock(mutex_);
   for (const auto& [id, other] : others_) {
-    if (id == id_ || !alive(other)) continue;
-    if (other.told.bundle_revision() < revision) {
+    if (id == id_ || !heard_lately(other)) continue;
+    if (other.told.stopped()) {
+      // Its agents may still be on their way to another server, or have none but this one.
+      if (other.told.agents_have() < revision) lacking.agents += other.told.agents();
+    } else if (other.told.bundle_revision() < revision) {
       ++lacking.servers;
       lacking.agents += other.told.agents();
     } else if (other.told.agents_have() < revision) {

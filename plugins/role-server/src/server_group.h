@@ -67,7 +67,7 @@ class ServerGroup final : public ChangeSubscriber, public Publication {
     std::uint64_t revision = 0;
     std::int64_t heard_ns = 0;  // by our own clock
   };
-  bool alive(const Other& other) const;
+  bool heard_lately(const Other& other) const;
   Status write(const ServerRecord& record);
   void take(std::string_view id, const ServerRecord& told, std::uint64_t revision,
             std::int64_t heard_ns);

@@ -164,6 +164,29 @@ TEST(ServerGroup, LearnsFromTheOthersWhatTheyAndTheirAgentsLack) {
   EXPECT_TRUE(one.group().lacking(one.revision()).nobody());
 }
 
+TEST(ServerGroup, WaitsForTheAgentsOfAServerThatStoppedForTwoMinutes) {
+  testing::MemoryDatastore shared;
+  Member one(&shared), two(&shared);
+  const auto pass = [&](std::int64_t seconds) {
+    for (Member* member : {&two, &one, &two, &one}) member->pass(seconds);
+  };
+  one.change_bundle("first");
+  two.pass(kSettle);
+  two.agent("a");
+  two.gets_bundle("a");
+  pass(kSettle);
+  ASSERT_TRUE(one.group().lacking(one.revision()).nobody());
+  two.calls("a");
+  two.shut();
+  one.pass(kSettle);
+  EXPECT_TRUE(one.group().lacking(one.revision()).nobody()) << "they have what there is";
+  one.change_bundle("second");
+  EXPECT_EQ(one.group().lacking(one.revision()).servers, 0u);
+  EXPECT_EQ(one.group().lacking(one.revision()).agents, 1u);
+  one.pass(121);
+  EXPECT_TRUE(one.group().lacking(one.revision()).nobody());
+}
+
 TEST(ServerGroup, DoesNotWaitForAServerThatStoppedOrDied) {
   testing::MemoryDatastore shared;
   Member one(&shared);

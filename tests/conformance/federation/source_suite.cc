@@ -163,14 +163,6 @@ TEST_F(BundleSourceSuite, RefusesLoopbackAndLinkLocalUnlessAllowed) {
   EXPECT_TRUE(peer.paths().empty());
 }
 
-TEST_F(BundleSourceSuite, ARedirectToAPrivateAddressIsRefusedToo) {
-  // What is asked first would have to be public; the judge is the same for every connection.
-  TlsPeer peer(Svid(ca_, kId), say(redirect("https://169.254.169.254/latest/meta-data")));
-  auto request = to(peer);
-  request.max_redirects = 1;
-  EXPECT_FALSE(fetch(request, 1s).ok());
-}
-
 TEST_F(BundleSourceSuite, StopsReadingAtTheLimitWhateverTheLengthSays) {
   const std::string mebibyte(1024 * 1024, 'x');
   std::atomic<int> written{0};

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include <sys/socket.h>
+
 #include "signet/status.h"
 
 namespace signet::http {
@@ -23,8 +25,9 @@ struct GetRequest {
   std::size_t max_bytes = 4 * 1024 * 1024;
   std::chrono::milliseconds timeout{10'000};  // in all
   unsigned max_redirects = 0;                 // each to what check_https_url() takes
-  // Loopback, link-local and unspecified addresses are not connected to, whatever name leads there.
-  bool public_addresses_only = false;
+  // Asked of each address that is about to be connected to, whatever name or redirect leads there;
+  // null: all are taken.
+  std::function<bool(const sockaddr&)> may_connect;
   // Called with OpenSSL's SSL_CTX* before each handshake: the caller sets its own verification,
   // and neither the system's authorities nor the host's name count.
   std::function<void(void* ssl_ctx)> judge_tls;
@@ -35,9 +38,12 @@ struct GetRequest {
 /// Errors   kInvalidArgument: the URL is not allowed
 ///          kUnavailable: no answer, or another status than 200
 ///          kUnauthenticated: the server's certificate is not good
-///          kPermissionDenied: its address is not public
+///          kPermissionDenied: may_connect refused its address
 ///          kDeadlineExceeded, kCancelled
 ///          kResourceExhausted: more than max_bytes
 Result<std::string> get(const GetRequest& request);
+
+/// For may_connect: neither loopback nor link-local nor unspecified.
+bool is_public(const sockaddr& address);
 
 }  // namespace signet::http
