@@ -15,6 +15,7 @@ the X.509 path could do: one verification and one signature each.
 import argparse
 import json
 import os
+import os
 import pathlib
 import platform
 import re
@@ -104,7 +105,7 @@ def agent_cases(place, seconds, streams):
     server = place.server({"server": {"log_level": "WARN"}})
     agent = deploy.Agent(place.impl, place.folder / "agent", server, {"agent": {"log_level": "WARN"}}).start()
     try:
-        server.create_entry("/me", "/node", ["unix:uid:0"])
+        server.create_entry("/me", "/node", [f"unix:uid:{os.getuid()}"])
         wait_until("the identity", lambda: agent.cli("api", "fetch").code == 0, 30, 0.2)
         common = ["agent", "-socket", agent.socket, "-pid", agent.process.pid, "-dur", f"{seconds}s"]
         return svidload(*common, "-cases", "fetch,jwt") + \
