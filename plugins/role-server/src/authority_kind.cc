@@ -116,14 +116,16 @@ Status AuthorityKind::rotate(const Publication* publication) {
 // Published before used: waits for those who lack it, but not for ever.
 bool AuthorityKind::may_activate(std::int64_t activate_at, const Publication* publication) {
   const std::int64_t now = tools_.now();
-  const std::int64_t longest = std::min<std::int64_t>(tools_.config.activation_wait.count(),
-                                                      (current_.not_after - activate_at) / 2);
+  // One that was prepared by hand after it was due already is as unknown as any new one.
+  const std::int64_t due = std::max(activate_at, next_.issued_at);
+  const std::int64_t longest =
+      std::min<std::int64_t>(tools_.config.activation_wait.count(), (current_.not_after - due) / 2);
   // Federated domains poll; within two of their periods everybody there has asked.
   const bool federated = now >= next_.issued_at + 2 * tools_.config.federation_refresh_hint.count();
   const Publication::Lacking lacking =
       publication != nullptr ? publication->lacking(next_.published) : Publication::Lacking{};
   if (federated && lacking.nobody()) return true;
-  const bool over = now >= activate_at + longest;
+  const bool over = now >= due + longest;
   if (over || !std::exchange(waiting_told_, true)) {
     host().log(over ? LogLevel::kWarn : LogLevel::kInfo,
                over ? "Authority is activated although not everybody has it"

@@ -225,6 +225,24 @@ TEST_F(ByHandTest, ShortLivesWaitNoLongerThanHalfOfWhatIsLeft) {
   EXPECT_NE(x509(), first);
 }
 
+TEST_F(ByHandTest, OnePreparedByHandWhenItIsDueIsWaitedForLikeAnyOther) {
+  FakePublication publication;
+  publication_ = &publication;
+  boot();
+  const std::string first = x509();
+  pass(13 * kHour);
+  publication.answer = {.agents = 1, .servers = 0};
+  pass(7 * kHour);  // due
+  pass(595);        // it would be over soon
+  ASSERT_TRUE(authorities().prepare(kX509));
+  pass(10);
+  EXPECT_EQ(x509(), first) << "nobody can have it yet";
+  pass(580);
+  EXPECT_EQ(x509(), first);
+  pass(20);
+  EXPECT_NE(x509(), first);
+}
+
 TEST_F(ByHandTest, WithFederationTheScheduleLeavesTwoRefreshHints) {
   boot([](ServerConfig& config) {
     config.ca_ttl = std::chrono::seconds(600);
