@@ -1,6 +1,7 @@
 """Where the programs under test and the peers are."""
 
 import functools
+import hashlib
 import os
 import pathlib
 import subprocess
@@ -19,6 +20,10 @@ def peer(name):
     if not path.exists():
         raise FileNotFoundError(f"peer {name} is not built; run tests/peers/build.sh {name}")
     return path
+
+
+def digest(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def have_signet():

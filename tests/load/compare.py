@@ -15,7 +15,6 @@ the X.509 path could do: one verification and one signature each.
 import argparse
 import json
 import os
-import os
 import pathlib
 import platform
 import re

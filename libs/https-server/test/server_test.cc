@@ -112,6 +112,14 @@ std::string ask(const Server& server, const std::string& request) {
   return client.receive();
 }
 
+void expect_room_for_two(const Server& server) {
+  Client one(server.port()), two(server.port());
+  ASSERT_TRUE(one.handshake());
+  ASSERT_TRUE(two.handshake());
+  Client three(server.port());
+  EXPECT_FALSE(three.handshake());
+}
+
 TEST(HttpsServer, AnswersEachMethodAndPathAsTheHandlerSays) {
   const auto server = serve();
   const std::string good = ask(*server, "GET /?a=b HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -179,11 +187,7 @@ TEST(HttpsServer, ClosesConnectionsBeyondItsOwnLimit) {
   Options options;
   options.max_connections = 2;
   const auto server = serve(options);
-  Client one(server->port()), two(server->port());
-  ASSERT_TRUE(one.handshake());
-  ASSERT_TRUE(two.handshake());
-  Client three(server->port());
-  EXPECT_FALSE(three.handshake());
+  expect_room_for_two(*server);
 }
 
 TEST(HttpsServer, ShowsTheNewCertificateFromTheNextConnectionOn) {
@@ -225,13 +229,7 @@ TEST(HttpsServer, ClosesConnectionsBeyondTheLimitOfAnAddress) {
   Options options;
   options.max_connections_per_ip = 2;
   const auto server = serve(options);
-  {
-    Client one(server->port()), two(server->port());
-    ASSERT_TRUE(one.handshake());
-    ASSERT_TRUE(two.handshake());
-    Client three(server->port());
-    EXPECT_FALSE(three.handshake());
-  }
+  expect_room_for_two(*server);
   // Both are gone; what their ends cost is a moment.
   for (int tries = 0; tries < 500; ++tries) {
     Client next(server->port());

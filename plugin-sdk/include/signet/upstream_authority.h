@@ -321,29 +321,19 @@ class UpstreamAuthorityClient {
   /// All keys there are; after it `stream` tells of every change.
   Result<UpstreamKeys> publish_jwt_key(ServiceStream& stream, const UpstreamKey& key,
                                        Listener listener) const {
-    const signet_upstream_key request = to_abi(key);
-    SIGNET_TRY(const Answer answer,
-               run(stream, SIGNET_KIND_UPSTREAM_JWT_KEYS, SIGNET_KIND_UPSTREAM_JWT_KEYS,
-                   std::move(listener), [&](const auto& api, auto* i, auto* c) {
-                     if (!SIGNET_HAS(&api, signet_upstream_authority, publish_jwt_key)) {
-                       return SIGNET_UNIMPLEMENTED;
-                     }
-                     return api.publish_jwt_key(i, c, &request);
-                   }));
-    return answer.keys;
+    return publish(
+        stream, SIGNET_KIND_UPSTREAM_JWT_KEYS, key, std::move(listener), [](const auto& api) {
+          return SIGNET_HAS(&api, signet_upstream_authority, publish_jwt_key) ? api.publish_jwt_key
+                                                                              : nullptr;
+        });
   }
   Result<UpstreamKeys> publish_wit_key(ServiceStream& stream, const UpstreamKey& key,
                                        Listener listener) const {
-    const signet_upstream_key request = to_abi(key);
-    SIGNET_TRY(const Answer answer,
-               run(stream, SIGNET_KIND_UPSTREAM_WIT_KEYS, SIGNET_KIND_UPSTREAM_WIT_KEYS,
-                   std::move(listener), [&](const auto& api, auto* i, auto* c) {
-                     if (!SIGNET_HAS(&api, signet_upstream_authority, publish_wit_key)) {
-                       return SIGNET_UNIMPLEMENTED;
-                     }
-                     return api.publish_wit_key(i, c, &request);
-                   }));
-    return answer.keys;
+    return publish(
+        stream, SIGNET_KIND_UPSTREAM_WIT_KEYS, key, std::move(listener), [](const auto& api) {
+          return SIGNET_HAS(&api, signet_upstream_authority, publish_wit_key) ? api.publish_wit_key
+                                                                              : nullptr;
+        });
   }
   /// The roots; after it `stream` tells of every change of roots and keys. Keys that are known
   /// already come to the listener, too.
@@ -418,6 +408,20 @@ class UpstreamAuthorityClient {
   template <typename T>
   static const T* at(const T* array, std::size_t n, std::uint32_t stride) {
     return reinterpret_cast<const T*>(reinterpret_cast<const char*>(array) + n * stride);
+  }
+
+  // function_of   the plugin's function, null when it has none
+  template <typename FunctionOf>
+  Result<UpstreamKeys> publish(ServiceStream& stream, std::uint32_t kind, const UpstreamKey& key,
+                               Listener listener, FunctionOf function_of) const {
+    const signet_upstream_key request = to_abi(key);
+    SIGNET_TRY(const Answer answer, run(stream, kind, kind, std::move(listener),
+                                        [&](const auto& api, auto* i, auto* c) -> signet_status {
+                                          const auto function = function_of(api);
+                                          return function == nullptr ? SIGNET_UNIMPLEMENTED
+                                                                     : function(i, c, &request);
+                                        }));
+    return answer.keys;
   }
 
   template <typename Fn>

@@ -60,16 +60,14 @@ Status Authorities::start() {
   tools_.keys = std::make_shared<const KeyManagerClient>(std::move(keys));
   SIGNET_TRY(const std::vector<KeyInfo> known, tools_.keys->list());
   SIGNET_RETURN_IF_ERROR(journal_.load(known));
-  x509_kind_.load();
-  if (!config_.disable_jwt_svids) jwt_kind_.load();
-  if (config_.wit_svids) wit_kind_.load();
-  const auto has_none = [](AuthorityKind& kind) {
-    return !kind.active() && !kind.state().prepared;
+  const std::vector<AuthorityKind*> kinds = kinds_in_use();
+  for (AuthorityKind* kind : kinds) kind->load();
+  const auto has_none = [](AuthorityKind* kind) {
+    return !kind->active() && !kind->state().prepared;
   };
-  began_anew_ = has_none(x509_kind_);
+  began_anew_ = has_none(&x509_kind_);
   // On record before the authorities are: a start that is cut off is still one that joins.
-  if (began_anew_ || (!config_.disable_jwt_svids && has_none(jwt_kind_)) ||
-      (config_.wit_svids && has_none(wit_kind_))) {
+  if (std::any_of(kinds.begin(), kinds.end(), has_none)) {
     SIGNET_RETURN_IF_ERROR(set_joining(true));
   }
   SIGNET_RETURN_IF_ERROR(rotate());
@@ -77,6 +75,13 @@ Status Authorities::start() {
 }
 
 void Authorities::stop() { timer_.stop(); }
+
+std::vector<AuthorityKind*> Authorities::kinds_in_use() {
+  std::vector<AuthorityKind*> kinds = {&x509_kind_};
+  if (!config_.disable_jwt_svids) kinds.push_back(&jwt_kind_);
+  if (config_.wit_svids) kinds.push_back(&wit_kind_);
+  return kinds;
+}
 
 Status Authorities::set_joining(bool joining) {
   std::lock_guard lock(mutex_);
@@ -103,14 +108,11 @@ void Authorities::report(const Status& rotation) {
 Status Authorities::rotate() {
   std::lock_guard lock(mutex_);
   if (left_) return {};
-  Status status = x509_kind_.rotate(publication_);
-  // One kind's trouble must not hold back the others.
-  const auto rotate_too = [&](AuthorityKind& other) {
-    const Status result = other.rotate(publication_);
-    if (status.ok()) status = result;
-  };
-  if (!config_.disable_jwt_svids) rotate_too(jwt_kind_);
-  if (config_.wit_svids) rotate_too(wit_kind_);
+  Status status;
+  for (AuthorityKind* kind : kinds_in_use()) {
+    const Status result = kind->rotate(publication_);
+    if (status.ok()) status = result;  // one kind's trouble must not hold back the others
+  }
   publish_snapshots();
   if (now() >= next_prune_at_ && x509()) {
     // Done by another server just now, it is done.

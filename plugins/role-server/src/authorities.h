@@ -95,16 +95,17 @@ class Authorities {
   /// give way at once; a tainted one that is not named any more is removed.
   Status upstream_roots(const std::vector<UpstreamRoot>& roots);
   /// All keys of a kind that are published there, likewise.
-  Status upstream_jwt_keys(const JwtAuthorities& keys);
-  Status upstream_wit_keys(const WitAuthorities& keys);
+  template <typename Keys>  // JwtAuthorities or WitAuthorities
+  Status upstream_keys(const Keys& keys);
 
   /// A key of a server below this one: goes upstream when there is one that takes it, else into the
   /// bundle. Gives all keys of its kind. Blocks.
-  Result<JwtAuthorities> publish_jwt(const spire::api::types::JWTKey& key);
-  Result<WitAuthorities> publish_wit(const spire::api::types::WITKey& key);
+  template <typename Key>  // types::JWTKey or types::WITKey
+  Result<google::protobuf::RepeatedPtrField<Key>> publish(const Key& key);
 
  private:
   AuthorityKind& kind(AuthorityType type);
+  std::vector<AuthorityKind*> kinds_in_use();
   Result<std::string> check_upstream_id(const std::string& subject_key_id);
   Status prune_bundle();
   void publish_snapshots();

@@ -52,6 +52,21 @@ bool taint_and_remove(types::Bundle& bundle, const Roots& roots) {
   return changed;
 }
 
+// The keys of a bundle that are of the kind of the second.
+JwtAuthorities& keys_of(types::Bundle& bundle, const JwtAuthorities&) {
+  return *bundle.mutable_jwt_authorities();
+}
+WitAuthorities& keys_of(types::Bundle& bundle, const WitAuthorities&) {
+  return *bundle.mutable_wit_authorities();
+}
+
+bool append(types::Bundle& bundle, const JwtAuthorities& keys) {
+  return append_authorities(bundle, {}, keys, {});
+}
+bool append(types::Bundle& bundle, const WitAuthorities& keys) {
+  return append_authorities(bundle, {}, {}, keys);
+}
+
 // As with roots: new keys go in, a taint is taken over, and a tainted key that is not named any
 // more goes. An untainted one that is not named stays until it ends.
 template <typename Keys>
@@ -108,46 +123,33 @@ Status Authorities::upstream_roots(const Roots& roots) {
       [&](types::Bundle& bundle) -> Result<bool> { return taint_and_remove(bundle, roots); });
 }
 
-Status Authorities::upstream_jwt_keys(const JwtAuthorities& keys) {
+template <typename Keys>
+Status Authorities::upstream_keys(const Keys& keys) {
   return bundles_.change_own([&](types::Bundle& bundle) -> Result<bool> {
-    return follow_keys(*bundle.mutable_jwt_authorities(), keys);
+    return follow_keys(keys_of(bundle, keys), keys);
   });
 }
 
-Status Authorities::upstream_wit_keys(const WitAuthorities& keys) {
-  return bundles_.change_own([&](types::Bundle& bundle) -> Result<bool> {
-    return follow_keys(*bundle.mutable_wit_authorities(), keys);
-  });
-}
-
-Result<JwtAuthorities> Authorities::publish_jwt(const types::JWTKey& key) {
-  SIGNET_TRY(const std::optional<JwtAuthorities> upstream, ca_->publish_jwt(key));
+template <typename Key>
+Result<google::protobuf::RepeatedPtrField<Key>> Authorities::publish(const Key& key) {
+  using Keys = google::protobuf::RepeatedPtrField<Key>;
+  SIGNET_TRY(const std::optional<Keys> upstream, ca_->publish(key));
   if (upstream) {
-    SIGNET_RETURN_IF_ERROR(upstream_jwt_keys(*upstream));
+    SIGNET_RETURN_IF_ERROR(upstream_keys(*upstream));
     return *upstream;
   }
-  JwtAuthorities all;
+  Keys all = only(key);
   SIGNET_RETURN_IF_ERROR(bundles_.change_own([&](types::Bundle& bundle) -> Result<bool> {
-    const bool added = append_authorities(bundle, {}, only(key), {});
-    all = bundle.jwt_authorities();
+    const bool added = append(bundle, all);
+    all = keys_of(bundle, all);
     return added;
   }));
   return all;
 }
 
-Result<WitAuthorities> Authorities::publish_wit(const types::WITKey& key) {
-  SIGNET_TRY(const std::optional<WitAuthorities> upstream, ca_->publish_wit(key));
-  if (upstream) {
-    SIGNET_RETURN_IF_ERROR(upstream_wit_keys(*upstream));
-    return *upstream;
-  }
-  WitAuthorities all;
-  SIGNET_RETURN_IF_ERROR(bundles_.change_own([&](types::Bundle& bundle) -> Result<bool> {
-    const bool added = append_authorities(bundle, {}, {}, only(key));
-    all = bundle.wit_authorities();
-    return added;
-  }));
-  return all;
-}
+template Status Authorities::upstream_keys(const JwtAuthorities&);
+template Status Authorities::upstream_keys(const WitAuthorities&);
+template Result<JwtAuthorities> Authorities::publish(const types::JWTKey&);
+template Result<WitAuthorities> Authorities::publish(const types::WITKey&);
 
 }  // namespace signet::server

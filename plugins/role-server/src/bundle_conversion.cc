@@ -34,6 +34,20 @@ bool append_missing(List& list, const List& more) {
   return added;
 }
 
+}  // namespace
+
+Result<X509Authorities> x509_authorities_from_api(const X509Authorities& authorities) {
+  X509Authorities out;
+  for (const auto& authority : authorities) {
+    SIGNET_TRY(const auto certificates,
+               x509::Certificate::parse_concatenated(crypto::as_bytes(authority.asn1())));
+    for (const x509::Certificate& certificate : certificates) {
+      out.Add()->set_asn1(std::string(crypto::as_text(certificate.der())));
+    }
+  }
+  return out;
+}
+
 template <typename Keys>
 Result<Keys> keys_from_api(const Keys& authorities) {
   Keys out;
@@ -49,34 +63,15 @@ Result<Keys> keys_from_api(const Keys& authorities) {
   return out;
 }
 
-}  // namespace
-
-Result<X509Authorities> x509_authorities_from_api(const X509Authorities& authorities) {
-  X509Authorities out;
-  for (const auto& authority : authorities) {
-    SIGNET_TRY(const auto certificates,
-               x509::Certificate::parse_concatenated(crypto::as_bytes(authority.asn1())));
-    for (const x509::Certificate& certificate : certificates) {
-      out.Add()->set_asn1(std::string(crypto::as_text(certificate.der())));
-    }
-  }
-  return out;
-}
-
-Result<JwtAuthorities> jwt_authorities_from_api(const JwtAuthorities& authorities) {
-  return keys_from_api(authorities);
-}
-
-Result<WitAuthorities> wit_authorities_from_api(const WitAuthorities& authorities) {
-  return keys_from_api(authorities);
-}
+template Result<JwtAuthorities> keys_from_api(const JwtAuthorities&);
+template Result<WitAuthorities> keys_from_api(const WitAuthorities&);
 
 Result<types::Bundle> bundle_from_client(const types::Bundle& bundle) {
   const auto domain = TrustDomain::parse_name_or_id(bundle.trust_domain());
   if (!domain) return domain.status().prefixed("invalid trust domain");
   auto x509 = x509_authorities_from_api(bundle.x509_authorities());
   if (!x509) return x509.status().prefixed("unable to parse X.509 authority");
-  auto jwt = jwt_authorities_from_api(bundle.jwt_authorities());
+  auto jwt = keys_from_api(bundle.jwt_authorities());
   if (!jwt) return jwt.status().prefixed("unable to parse JWT authority");
   types::Bundle out;
   out.set_trust_domain(domain->name());

@@ -15,8 +15,8 @@ using WitAuthorities = google::protobuf::RepeatedPtrField<spire::api::types::WIT
 /// Errors   kInvalidArgument: no certificate
 Result<X509Authorities> x509_authorities_from_api(const X509Authorities& authorities);
 /// Errors   kInvalidArgument: "missing key ID", or the public key cannot be read
-Result<JwtAuthorities> jwt_authorities_from_api(const JwtAuthorities& authorities);
-Result<WitAuthorities> wit_authorities_from_api(const WitAuthorities& authorities);
+template <typename Keys>  // JwtAuthorities or WitAuthorities
+Result<Keys> keys_from_api(const Keys& keys);
 /// A whole bundle of a foreign domain; its name comes out bare.
 /// Errors   kInvalidArgument: "unable to parse X.509 authority: ...", ...
 Result<spire::api::types::Bundle> bundle_from_client(const spire::api::types::Bundle& bundle);

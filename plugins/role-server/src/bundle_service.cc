@@ -57,7 +57,7 @@ class BundleService {
         wit_given.empty()) {
       return api_error(call.host(), Code::kInvalidArgument, "no authorities to append");
     }
-    const auto jwt = jwt_authorities_from_api(request.jwt_authorities());
+    const auto jwt = keys_from_api(request.jwt_authorities());
     if (!jwt) {
       return api_error(call.host(), Code::kInvalidArgument, "failed to convert JWT authority",
                        jwt.status());
@@ -67,7 +67,7 @@ class BundleService {
       return api_error(call.host(), Code::kInvalidArgument, "failed to convert X.509 authority",
                        x509.status());
     }
-    const auto wit = wit_authorities_from_api(wit_given);
+    const auto wit = keys_from_api(wit_given);
     if (!wit) {
       return api_error(call.host(), Code::kInvalidArgument, "failed to convert WIT authority",
                        wit.status());
@@ -85,18 +85,9 @@ class BundleService {
 
   Status publish_jwt(CallContext& call, const api::PublishJWTAuthorityRequest& request,
                      api::PublishJWTAuthorityResponse& response) {
-    if (!request.has_jwt_authority()) {
-      return api_error(call.host(), Code::kInvalidArgument, "missing JWT authority");
-    }
-    call.audit("jwt_authority_key_id", request.jwt_authority().key_id());
-    const auto key = jwt_authorities_from_api(only(request.jwt_authority()));
-    if (!key)
-      return api_error(call.host(), Code::kInvalidArgument, "invalid JWT authority", key.status());
-    auto all = context_.authorities->publish_jwt(key->Get(0));
-    if (!all) {
-      return api_error(call.host(), Code::kInternal, "failed to publish JWT key", all.status());
-    }
-    *response.mutable_jwt_authorities() = *std::move(all);
+    SIGNET_TRY(*response.mutable_jwt_authorities(),
+               publish(call, "JWT", "jwt_authority_key_id", request.has_jwt_authority(),
+                       request.jwt_authority()));
     return {};
   }
 
@@ -106,18 +97,9 @@ class BundleService {
       return api_error(call.host(), Code::kUnimplemented,
                        "WIT-SVID functionality is not yet implemented");
     }
-    if (!request.has_wit_authority()) {
-      return api_error(call.host(), Code::kInvalidArgument, "missing WIT authority");
-    }
-    call.audit("wit_authority_key_id", request.wit_authority().key_id());
-    const auto key = wit_authorities_from_api(only(request.wit_authority()));
-    if (!key)
-      return api_error(call.host(), Code::kInvalidArgument, "invalid WIT authority", key.status());
-    auto all = context_.authorities->publish_wit(key->Get(0));
-    if (!all) {
-      return api_error(call.host(), Code::kInternal, "failed to publish WIT key", all.status());
-    }
-    *response.mutable_wit_authorities() = *std::move(all);
+    SIGNET_TRY(*response.mutable_wit_authorities(),
+               publish(call, "WIT", "wit_authority_key_id", request.has_wit_authority(),
+                       request.wit_authority()));
     return {};
   }
 
@@ -225,6 +207,29 @@ class BundleService {
   }
 
  private:
+  // kind   "JWT", as the refusals say it
+  template <typename Key>
+  Result<google::protobuf::RepeatedPtrField<Key>> publish(CallContext& call,
+                                                          const std::string& kind,
+                                                          const char* audit_field, bool given,
+                                                          const Key& authority) {
+    if (!given) {
+      return api_error(call.host(), Code::kInvalidArgument, "missing " + kind + " authority");
+    }
+    call.audit(audit_field, authority.key_id());
+    const auto key = keys_from_api(only(authority));
+    if (!key) {
+      return api_error(call.host(), Code::kInvalidArgument, "invalid " + kind + " authority",
+                       key.status());
+    }
+    auto all = context_.authorities->publish(key->Get(0));
+    if (!all) {
+      return api_error(call.host(), Code::kInternal, "failed to publish " + kind + " key",
+                       all.status());
+    }
+    return all;
+  }
+
   // Checks each bundle of a batch, lets `write` store it (and say what is stored), and fills in
   // one result. `doing`: "creating", as the refusal of our own trust domain says it.
   template <typename Request, typename Response, typename Write>

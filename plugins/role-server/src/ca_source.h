@@ -29,10 +29,8 @@ class CaSource {
   virtual Result<CaGrant> issue(const crypto::Signer& key, x509::Time now) = 0;
   /// Hands a key upstream and gives all keys of its kind that are published there; nothing when
   /// keys stay with this server. Blocks.
-  virtual Result<std::optional<JwtAuthorities>> publish_jwt(
-      const spire::api::types::JWTKey& key) = 0;
-  virtual Result<std::optional<WitAuthorities>> publish_wit(
-      const spire::api::types::WITKey& key) = 0;
+  virtual Result<std::optional<JwtAuthorities>> publish(const spire::api::types::JWTKey& key) = 0;
+  virtual Result<std::optional<WitAuthorities>> publish(const spire::api::types::WITKey& key) = 0;
 };
 
 // The server's own: each authority is a root.
@@ -48,10 +46,10 @@ class SelfSignedCa final : public CaSource {
     std::string root = crypto::to_string(certificate.der());
     return CaGrant{std::move(certificate), {}, {std::move(root)}};
   }
-  Result<std::optional<JwtAuthorities>> publish_jwt(const spire::api::types::JWTKey&) override {
+  Result<std::optional<JwtAuthorities>> publish(const spire::api::types::JWTKey&) override {
     return std::optional<JwtAuthorities>();
   }
-  Result<std::optional<WitAuthorities>> publish_wit(const spire::api::types::WITKey&) override {
+  Result<std::optional<WitAuthorities>> publish(const spire::api::types::WITKey&) override {
     return std::optional<WitAuthorities>();
   }
 

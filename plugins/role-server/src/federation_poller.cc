@@ -24,7 +24,7 @@ constexpr seconds kRetryCap{60};
 constexpr seconds kFirstRetry{5};
 constexpr seconds kFirstRetryCap{300};
 
-std::int64_t ns(seconds s) { return std::chrono::nanoseconds(s).count(); }
+std::int64_t ns(std::chrono::nanoseconds time) { return time.count(); }
 
 }  // namespace
 
@@ -52,7 +52,7 @@ Status FederationPoller::start() {
 }
 
 std::int64_t FederationPoller::Peer::wait_ns(std::int64_t now) const {
-  return asked ? asked_ns + ns(kLeastInterval) - now : 0;
+  return asked_ns ? *asked_ns + ns(kLeastInterval) - now : 0;
 }
 
 void FederationPoller::begin_stop() {
@@ -113,20 +113,17 @@ void FederationPoller::reconcile() {
   std::unique_lock lock(mutex_);
   std::erase_if(peers_, [&](const auto& item) {
     if (wanted.contains(item.first)) return false;
-    if (item.second.asked) left_[item.first] = item.second.asked_ns;
+    if (item.second.asked_ns) left_[item.first] = *item.second.asked_ns;
     return true;
   });
   const std::int64_t forgotten = host_.monotonic_ns() - ns(kLeastInterval);
   std::erase_if(left_, [&](const auto& item) { return item.second < forgotten; });
   for (auto& [name, state] : wanted) {
     Peer& peer = peers_[name];
-    if (const auto left = left_.extract(name)) {
-      peer.asked = true;
-      peer.asked_ns = left.mapped();
-    }
+    if (const auto left = left_.extract(name)) peer.asked_ns = left.mapped();
     if (peer.state.domain == state.domain && peer.state.is_static == state.is_static) continue;
     const bool busy = peer.busy;  // what is under way is about the old one
-    peer = {std::move(state), busy, host_.monotonic_ns(), peer.asked_ns, peer.asked};
+    peer = {std::move(state), busy, host_.monotonic_ns(), peer.asked_ns};
   }
   begin_due(lock);
 }
@@ -291,8 +288,8 @@ Status FederationPoller::finish(const std::string& trust_domain, const Federated
     const auto at = peers_.find(trust_domain);
     if (at == peers_.end()) return outcome;
     Peer& peer = at->second;
-    peer.asked = true;
-    peer.asked_ns = host_.monotonic_ns();
+    const std::int64_t now = host_.monotonic_ns();
+    peer.asked_ns = now;
     if (peer.state.domain != asked) return outcome;  // changed meanwhile: it is due again
     if (outcome.ok()) {
       recovered = peer.state.failures > 0;
@@ -306,7 +303,7 @@ Status FederationPoller::finish(const std::string& trust_domain, const Federated
     const seconds next =
         outcome.ok() ? interval : retry_interval(interval, peer.state.failures, have_bundle);
     // A little early, so that a tick that comes late does not make it a second more.
-    peer.next_ns = peer.asked_ns + ns(next) - std::chrono::nanoseconds(kTick).count() / 4;
+    peer.next_ns = now + ns(next) - ns(kTick) / 4;
     state = peer.state;
     health_stale_ = true;
   }

@@ -71,9 +71,8 @@ class FederationPoller {
   struct Peer {
     PeerState state;
     bool busy = false;
-    std::int64_t next_ns = 0;   // monotonic; when it is due
-    std::int64_t asked_ns = 0;  // the last fetch's end
-    bool asked = false;
+    std::int64_t next_ns = 0;                      // monotonic; when it is due
+    std::optional<std::int64_t> asked_ns;          // the last fetch's end
     std::int64_t wait_ns(std::int64_t now) const;  // until it may be asked again
   };
   using Peers = std::map<std::string, Peer, std::less<>>;

@@ -26,7 +26,8 @@ Result<AuthorityKind::Made> TokenKind<Key>::make(Entry& entry,
   key.set_key_id(entry.authority_id());
   key.set_public_key(entry.public_key());
   key.set_expires_at(entry.not_after());
-  SIGNET_TRY(Keys keys, to_publish(key));
+  SIGNET_TRY(std::optional<Keys> upstream, source_.publish(key));
+  Keys keys = upstream ? *std::move(upstream) : only(key);
   SIGNET_TRY(AuthorityPtr authority, restore(entry, std::move(signer)));
   return Made{std::move(authority), [this, keys = std::move(keys)](Bundle& bundle) -> Result<bool> {
                 Keys& known = keys_of(bundle);
@@ -86,16 +87,6 @@ bool TokenKind<Key>::withdraw_from(Bundle& bundle, const Entry& entry) const {
   if (at == keys.end()) return false;
   keys.erase(at);
   return true;
-}
-
-Result<JwtKind::Keys> JwtKind::to_publish(const types::JWTKey& key) {
-  SIGNET_TRY(std::optional<Keys> upstream, source_.publish_jwt(key));
-  return upstream ? *std::move(upstream) : only(key);
-}
-
-Result<WitKind::Keys> WitKind::to_publish(const types::WITKey& key) {
-  SIGNET_TRY(std::optional<Keys> upstream, source_.publish_wit(key));
-  return upstream ? *std::move(upstream) : only(key);
 }
 
 template class TokenKind<types::JWTKey>;

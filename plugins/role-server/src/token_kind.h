@@ -18,12 +18,11 @@ class TokenKind : public AuthorityKind {
   }
 
  protected:
-  using AuthorityKind::AuthorityKind;
+  TokenKind(AuthorityTools& tools, CaSource& source, Names names)
+      : AuthorityKind(tools, names), source_(source) {}
   /// The keys of this kind in a bundle.
   virtual Keys& keys_of(Bundle& bundle) const = 0;
   virtual const Keys& keys_of(const Bundle& bundle) const = 0;
-  /// What to put into the bundle beside what is there, once `key` may be used.
-  virtual Result<Keys> to_publish(const Key& key) = 0;
 
   Result<Made> make(Entry& entry, std::shared_ptr<const KeyManagerSigner> signer) override;
   Result<AuthorityPtr> restore(const Entry& entry,
@@ -34,42 +33,37 @@ class TokenKind : public AuthorityKind {
   Result<bool> taint_in(Bundle& bundle, const std::string& key_id) const override;
   Result<bool> revoke_in(Bundle& bundle, const std::string& key_id) const override;
   bool withdraw_from(Bundle& bundle, const Entry& entry) const override;
+
+ private:
+  CaSource& source_;
 };
 
 class JwtKind final : public TokenKind<spire::api::types::JWTKey> {
  public:
   JwtKind(AuthorityTools& tools, CaSource& source)
-      : TokenKind(tools,
-                  {"JWT", "JWT-Signer-", "ca.manager.jwt_key.prepare", "manager.jwt_key.activate"}),
-        source_(source) {}
+      : TokenKind(
+            tools, source,
+            {"JWT", "JWT-Signer-", "ca.manager.jwt_key.prepare", "manager.jwt_key.activate"}) {}
 
  protected:
   crypto::KeyType key_type() const override { return tools().config.jwt_key_type; }
   Entries& entries(Journal& journal) const override { return *journal.mutable_jwt(); }
   Keys& keys_of(Bundle& bundle) const override { return *bundle.mutable_jwt_authorities(); }
   const Keys& keys_of(const Bundle& bundle) const override { return bundle.jwt_authorities(); }
-  Result<Keys> to_publish(const spire::api::types::JWTKey& key) override;
-
- private:
-  CaSource& source_;
 };
 
 class WitKind final : public TokenKind<spire::api::types::WITKey> {
  public:
   WitKind(AuthorityTools& tools, CaSource& source)
-      : TokenKind(tools,
-                  {"WIT", "WIT-Signer-", "ca.manager.wit_key.prepare", "manager.wit_key.activate"}),
-        source_(source) {}
+      : TokenKind(
+            tools, source,
+            {"WIT", "WIT-Signer-", "ca.manager.wit_key.prepare", "manager.wit_key.activate"}) {}
 
  protected:
   crypto::KeyType key_type() const override { return tools().config.wit_key_type; }
   Entries& entries(Journal& journal) const override { return *journal.mutable_wit(); }
   Keys& keys_of(Bundle& bundle) const override { return *bundle.mutable_wit_authorities(); }
   const Keys& keys_of(const Bundle& bundle) const override { return bundle.wit_authorities(); }
-  Result<Keys> to_publish(const spire::api::types::WITKey& key) override;
-
- private:
-  CaSource& source_;
 };
 
 }  // namespace signet::server

@@ -105,6 +105,7 @@ Record bundle_to_record(const types::Bundle& bundle) {
   *stored.mutable_bundle() = bundle;
   return record_of(stored);
 }
+
 BundlePtr TrustBundles::find(std::string_view trust_domain) const {
   if (trust_domain == trust_domain_.name()) return own();
   std::shared_lock lock(mutex_);

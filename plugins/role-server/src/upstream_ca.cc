@@ -32,19 +32,6 @@ Status prove(const TrustDomain& trust_domain, const std::vector<x509::Certificat
   return x509::verify_svid(presented, trust_domain, x509::RootPool(roots), {now}).status();
 }
 
-template <typename Authorities>
-Authorities authorities_of(const UpstreamKeys& keys) {
-  Authorities out;
-  for (const UpstreamKey& key : keys) {
-    auto& added = *out.Add();
-    added.set_key_id(key.key_id);
-    added.set_public_key(key.public_key);
-    added.set_expires_at(key.expires_at);
-    added.set_tainted(key.tainted);
-  }
-  return out;
-}
-
 template <typename Key>
 UpstreamKey upstream_key(const Key& key) {
   return {key.key_id(), key.public_key(), key.expires_at(), key.tainted()};
@@ -67,14 +54,6 @@ void warn_of_local_keys(const Host& host, std::string_view kind) {
 }
 
 }  // namespace
-
-JwtAuthorities jwt_authorities_of(const UpstreamKeys& keys) {
-  return authorities_of<JwtAuthorities>(keys);
-}
-
-WitAuthorities wit_authorities_of(const UpstreamKeys& keys) {
-  return authorities_of<WitAuthorities>(keys);
-}
 
 Result<std::unique_ptr<CaSource>> UpstreamCa::find(const Host& host, const ServerConfig& config) {
   if (ServiceHandle<signet_upstream_authority>::names(host, SIGNET_UPSTREAM_AUTHORITY).empty()) {
@@ -113,14 +92,14 @@ Result<CaGrant> UpstreamCa::issue(const crypto::Signer& key, x509::Time now) {
   return grant;
 }
 
-Result<std::optional<JwtAuthorities>> UpstreamCa::publish_jwt(const types::JWTKey& key) {
+Result<std::optional<JwtAuthorities>> UpstreamCa::publish(const types::JWTKey& key) {
   ServiceStream stream;
   auto keys = published<JwtAuthorities>(client_.publish_jwt_key(stream, upstream_key(key), {}));
   if (keys && !*keys && !told_of_jwt_.exchange(true)) warn_of_local_keys(host_, "JWT");
   return keys;
 }
 
-Result<std::optional<WitAuthorities>> UpstreamCa::publish_wit(const types::WITKey& key) {
+Result<std::optional<WitAuthorities>> UpstreamCa::publish(const types::WITKey& key) {
   ServiceStream stream;
   auto keys = published<WitAuthorities>(client_.publish_wit_key(stream, upstream_key(key), {}));
   if (keys && !*keys && !told_of_wit_.exchange(true)) warn_of_local_keys(host_, "WIT");

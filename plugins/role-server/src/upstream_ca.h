@@ -22,8 +22,8 @@ class UpstreamCa final : public CaSource {
   /// Besides what every CA must be, an SVID below it must verify against the upstream's roots.
   Result<CaGrant> issue(const crypto::Signer& key, x509::Time now) override;
   /// Nothing, after one warning, when the plugin has no place for such keys.
-  Result<std::optional<JwtAuthorities>> publish_jwt(const spire::api::types::JWTKey& key) override;
-  Result<std::optional<WitAuthorities>> publish_wit(const spire::api::types::WITKey& key) override;
+  Result<std::optional<JwtAuthorities>> publish(const spire::api::types::JWTKey& key) override;
+  Result<std::optional<WitAuthorities>> publish(const spire::api::types::WITKey& key) override;
 
  private:
   const Host host_;
@@ -34,7 +34,17 @@ class UpstreamCa final : public CaSource {
 };
 
 /// As the API has them.
-JwtAuthorities jwt_authorities_of(const UpstreamKeys& keys);
-WitAuthorities wit_authorities_of(const UpstreamKeys& keys);
+template <typename Authorities>  // JwtAuthorities or WitAuthorities
+Authorities authorities_of(const UpstreamKeys& keys) {
+  Authorities out;
+  for (const UpstreamKey& key : keys) {
+    auto& added = *out.Add();
+    added.set_key_id(key.key_id);
+    added.set_public_key(key.public_key);
+    added.set_expires_at(key.expires_at);
+    added.set_tainted(key.tainted);
+  }
+  return out;
+}
 
 }  // namespace signet::server

@@ -16,19 +16,20 @@ constexpr std::int64_t kLongestPause = nanoseconds(std::chrono::minutes(1)).coun
 }  // namespace
 
 UpstreamFollower::UpstreamFollower(const Host& host, Authorities& authorities)
-    : UpstreamFollower(host, {[&authorities](const UpstreamRoots& told) {
-                                std::vector<Authorities::UpstreamRoot> roots;
-                                for (const UpstreamRoot& root : told) {
-                                  roots.push_back({root.certificate, root.tainted});
-                                }
-                                return authorities.upstream_roots(roots);
-                              },
-                              [&authorities](const UpstreamKeys& keys) {
-                                return authorities.upstream_jwt_keys(jwt_authorities_of(keys));
-                              },
-                              [&authorities](const UpstreamKeys& keys) {
-                                return authorities.upstream_wit_keys(wit_authorities_of(keys));
-                              }}) {}
+    : UpstreamFollower(host,
+                       {[&authorities](const UpstreamRoots& told) {
+                          std::vector<Authorities::UpstreamRoot> roots;
+                          for (const UpstreamRoot& root : told) {
+                            roots.push_back({root.certificate, root.tainted});
+                          }
+                          return authorities.upstream_roots(roots);
+                        },
+                        [&authorities](const UpstreamKeys& keys) {
+                          return authorities.upstream_keys(authorities_of<JwtAuthorities>(keys));
+                        },
+                        [&authorities](const UpstreamKeys& keys) {
+                          return authorities.upstream_keys(authorities_of<WitAuthorities>(keys));
+                        }}) {}
 
 Status UpstreamFollower::start() {
   if (ServiceHandle<signet_upstream_authority>::names(host_, SIGNET_UPSTREAM_AUTHORITY).empty()) {

@@ -31,12 +31,12 @@ class FakeUpstream final : public CaSource {
     for (const auto& root : roots) all.push_back(crypto::to_string(root.der()));
     return CaGrant{std::move(ca), {der}, std::move(all)};
   }
-  Result<std::optional<JwtAuthorities>> publish_jwt(const spire::api::types::JWTKey& key) override {
+  Result<std::optional<JwtAuthorities>> publish(const spire::api::types::JWTKey& key) override {
     if (!takes_jwt) return std::optional<JwtAuthorities>();
     *jwt.Add() = key;
     return std::optional<JwtAuthorities>(jwt);
   }
-  Result<std::optional<WitAuthorities>> publish_wit(const spire::api::types::WITKey& key) override {
+  Result<std::optional<WitAuthorities>> publish(const spire::api::types::WITKey& key) override {
     if (!takes_wit) return std::optional<WitAuthorities>();
     *wit.Add() = key;
     return std::optional<WitAuthorities>(wit);
@@ -66,11 +66,16 @@ class FakeUpstream final : public CaSource {
 
 class AuthoritiesUpstreamTest : public AuthoritiesTest {
  protected:
-  void boot_below() {
+  using Prepare = std::function<void(FakeUpstream&)>;
+  void boot_below(const Prepare& prepare = {},
+                  const std::function<void(ServerConfig&)>& settings = {}) {
     auto source = std::make_unique<FakeUpstream>(host_);
     upstream_ = source.get();
-    boot({}, std::move(source));
+    if (prepare) prepare(*upstream_);
+    boot(settings, std::move(source));
   }
+  static void takes_jwt(FakeUpstream& upstream) { upstream.takes_jwt = true; }
+  static void with_wit(ServerConfig& config) { config.wit_svids = true; }
   FakeUpstream* upstream_ = nullptr;
 };
 
@@ -152,18 +157,15 @@ TEST_F(AuthoritiesUpstreamTest, AnEmptyAnswerOfTheUpstreamTakesNothingAway) {
 }
 
 TEST_F(AuthoritiesUpstreamTest, JwtKeysGoUpstreamWhereTheyAreTaken) {
-  auto source = std::make_unique<FakeUpstream>(host_);
-  upstream_ = source.get();
-  upstream_->takes_jwt = true;
-  spire::api::types::JWTKey other;
-  other.set_key_id("of-another-server");
-  *upstream_->jwt.Add() = other;
-  boot({}, std::move(source));
+  boot_below([](FakeUpstream& upstream) {
+    upstream.takes_jwt = true;
+    upstream.jwt.Add()->set_key_id("of-another-server");
+  });
   EXPECT_EQ(upstream_->jwt.size(), 2);
   EXPECT_EQ(bundle().jwt_authorities_size(), 2);
   spire::api::types::JWTKey below;
   below.set_key_id("of-a-server-below");
-  const auto all = authorities().publish_jwt(below);
+  const auto all = authorities().publish(below);
   ASSERT_TRUE(all);
   EXPECT_EQ(all->size(), 3);
   EXPECT_EQ(bundle().jwt_authorities_size(), 3);
@@ -176,40 +178,35 @@ TEST_F(AuthoritiesUpstreamTest, JwtKeysStayHereWhereTheUpstreamTakesNone) {
 }
 
 TEST_F(AuthoritiesUpstreamTest, AKeyTaintedUpstreamIsTaintedHereAndGoesWhenItIsRevokedThere) {
-  auto source = std::make_unique<FakeUpstream>(host_);
-  upstream_ = source.get();
-  upstream_->takes_jwt = true;
-  spire::api::types::JWTKey other;
-  other.set_key_id("of-the-upstream");
-  *upstream_->jwt.Add() = other;
-  boot({}, std::move(source));
+  const std::string other = "of-the-upstream";
+  boot_below([&](FakeUpstream& upstream) {
+    upstream.takes_jwt = true;
+    upstream.jwt.Add()->set_key_id(other);
+  });
   const auto key = [&]() -> const spire::api::types::JWTKey* {
     for (const auto& one : bundle().jwt_authorities()) {
-      if (one.key_id() == other.key_id()) return &one;
+      if (one.key_id() == other) return &one;
     }
     return nullptr;
   };
   ASSERT_NE(key(), nullptr);
   EXPECT_FALSE(key()->tainted());
   upstream_->jwt.Mutable(0)->set_tainted(true);
-  ASSERT_TRUE(authorities().upstream_jwt_keys(upstream_->jwt).ok());
+  ASSERT_TRUE(authorities().upstream_keys(upstream_->jwt).ok());
   ASSERT_NE(key(), nullptr);
   EXPECT_TRUE(key()->tainted());
   const auto sequence = bundle().sequence_number();
-  ASSERT_TRUE(authorities().upstream_jwt_keys(upstream_->jwt).ok());
+  ASSERT_TRUE(authorities().upstream_keys(upstream_->jwt).ok());
   EXPECT_EQ(bundle().sequence_number(), sequence) << "told again, nothing changes";
   upstream_->jwt.erase(upstream_->jwt.begin());
-  ASSERT_TRUE(authorities().upstream_jwt_keys(upstream_->jwt).ok());
+  ASSERT_TRUE(authorities().upstream_keys(upstream_->jwt).ok());
   EXPECT_EQ(key(), nullptr);
-  ASSERT_TRUE(authorities().upstream_jwt_keys({}).ok());
+  ASSERT_TRUE(authorities().upstream_keys(JwtAuthorities()).ok());
   EXPECT_EQ(bundle().jwt_authorities_size(), 1) << "one that was never tainted stays until it ends";
 }
 
 TEST_F(AuthoritiesUpstreamTest, AKeyRevokedHereDoesNotComeBackWhileTheUpstreamGoesOnNamingIt) {
-  auto source = std::make_unique<FakeUpstream>(host_);
-  upstream_ = source.get();
-  upstream_->takes_jwt = true;
-  boot({}, std::move(source));
+  boot_below(takes_jwt);
   const std::string first = jwt();
   const auto prepared = authorities().prepare(AuthorityType::kJwt);
   ASSERT_TRUE(prepared);
@@ -224,47 +221,40 @@ TEST_F(AuthoritiesUpstreamTest, AKeyRevokedHereDoesNotComeBackWhileTheUpstreamGo
   EXPECT_EQ(ids(), std::vector{prepared->authority_id});
   const auto sequence = bundle().sequence_number();
   ASSERT_EQ(upstream_->jwt.size(), 2);
-  ASSERT_TRUE(authorities().upstream_jwt_keys(upstream_->jwt).ok());
+  ASSERT_TRUE(authorities().upstream_keys(upstream_->jwt).ok());
   EXPECT_EQ(ids(), std::vector{prepared->authority_id});
   EXPECT_EQ(bundle().sequence_number(), sequence);
-  spire::api::types::JWTKey other;
-  other.set_key_id("of-another-server");
-  *upstream_->jwt.Add() = other;
-  ASSERT_TRUE(authorities().upstream_jwt_keys(upstream_->jwt).ok());
-  EXPECT_EQ(ids(), (std::vector{prepared->authority_id, other.key_id()}));
+  upstream_->jwt.Add()->set_key_id("of-another-server");
+  ASSERT_TRUE(authorities().upstream_keys(upstream_->jwt).ok());
+  EXPECT_EQ(ids(), (std::vector<std::string>{prepared->authority_id, "of-another-server"}));
 }
 
 TEST_F(AuthoritiesUpstreamTest, WitKeysGoUpstreamWhereTheyAreTaken) {
-  auto source = std::make_unique<FakeUpstream>(host_);
-  upstream_ = source.get();
-  upstream_->takes_wit = true;
-  spire::api::types::WITKey other;
-  other.set_key_id("of-another-server");
-  *upstream_->wit.Add() = other;
-  boot([](ServerConfig& config) { config.wit_svids = true; }, std::move(source));
+  boot_below(
+      [](FakeUpstream& upstream) {
+        upstream.takes_wit = true;
+        upstream.wit.Add()->set_key_id("of-another-server");
+      },
+      with_wit);
   EXPECT_EQ(upstream_->wit.size(), 2);
   EXPECT_EQ(bundle().wit_authorities_size(), 2);
   spire::api::types::WITKey below;
   below.set_key_id("of-a-server-below");
-  const auto all = authorities().publish_wit(below);
+  const auto all = authorities().publish(below);
   ASSERT_TRUE(all);
   EXPECT_EQ(all->size(), 3);
   EXPECT_EQ(bundle().wit_authorities_size(), 3);
-  spire::api::types::WITKey later;
-  later.set_key_id("published-at-the-upstream");
-  *upstream_->wit.Add() = later;
-  ASSERT_TRUE(authorities().upstream_wit_keys(upstream_->wit).ok());
+  upstream_->wit.Add()->set_key_id("published-at-the-upstream");
+  ASSERT_TRUE(authorities().upstream_keys(upstream_->wit).ok());
   EXPECT_EQ(bundle().wit_authorities_size(), 4);
 }
 
 TEST_F(AuthoritiesUpstreamTest, WitKeysStayHereWhereTheUpstreamTakesNone) {
-  auto source = std::make_unique<FakeUpstream>(host_);
-  upstream_ = source.get();
-  boot([](ServerConfig& config) { config.wit_svids = true; }, std::move(source));
+  boot_below({}, with_wit);
   EXPECT_EQ(bundle().wit_authorities_size(), 1);
   spire::api::types::WITKey below;
   below.set_key_id("of-a-server-below");
-  EXPECT_EQ(authorities().publish_wit(below)->size(), 2);
+  EXPECT_EQ(authorities().publish(below)->size(), 2);
   EXPECT_EQ(bundle().wit_authorities_size(), 2);
   EXPECT_EQ(upstream_->wit.size(), 0);
 }

@@ -140,41 +140,41 @@ TEST(ServerGroup, WritesNothingForAPoll) {
   EXPECT_EQ(server.writes(), writes + 1) << "the heartbeat";
 }
 
-TEST(ServerGroup, LearnsFromTheOthersWhatTheyAndTheirAgentsLack) {
-  testing::MemoryDatastore shared;
-  Member one(&shared), two(&shared);
-  const auto pass = [&](std::int64_t seconds) {
+// Two servers; an agent of the second has the bundle that there is, and both know.
+struct Pair {
+  Pair() {
+    one.change_bundle("first");
+    two.pass(kSettle);
+    two.agent("a");
+    two.gets_bundle("a");
+    pass(kSettle);
+  }
+  void pass(std::int64_t seconds) {
     for (Member* member : {&two, &one, &two, &one}) member->pass(seconds);
-  };
-  one.change_bundle("first");
-  two.pass(kSettle);
-  two.agent("a");
-  two.gets_bundle("a");
-  pass(kSettle);
+  }
+  testing::MemoryDatastore shared;
+  Member one{&shared}, two{&shared};
+};
+
+TEST(ServerGroup, LearnsFromTheOthersWhatTheyAndTheirAgentsLack) {
+  Pair pair;
+  Member &one = pair.one, &two = pair.two;
   EXPECT_EQ(one.group().others(), 1u);
   EXPECT_TRUE(one.group().lacking(one.revision()).nobody());
   one.change_bundle("second");
   EXPECT_EQ(one.group().lacking(one.revision()).servers, 1u) << "not read there yet";
   two.calls("a");
-  pass(kSettle);
+  pair.pass(kSettle);
   EXPECT_EQ(one.group().lacking(one.revision()).servers, 0u);
   EXPECT_EQ(one.group().lacking(one.revision()).agents, 1u);
   two.gets_bundle("a");
-  pass(kSettle);
+  pair.pass(kSettle);
   EXPECT_TRUE(one.group().lacking(one.revision()).nobody());
 }
 
 TEST(ServerGroup, WaitsForTheAgentsOfAServerThatStoppedForTwoMinutes) {
-  testing::MemoryDatastore shared;
-  Member one(&shared), two(&shared);
-  const auto pass = [&](std::int64_t seconds) {
-    for (Member* member : {&two, &one, &two, &one}) member->pass(seconds);
-  };
-  one.change_bundle("first");
-  two.pass(kSettle);
-  two.agent("a");
-  two.gets_bundle("a");
-  pass(kSettle);
+  Pair pair;
+  Member &one = pair.one, &two = pair.two;
   ASSERT_TRUE(one.group().lacking(one.revision()).nobody());
   two.calls("a");
   two.shut();

@@ -165,18 +165,18 @@ TEST_F(UpstreamTest, JwtKeysGoUpstreamOrStayWhereThereIsNoPlaceForThem) {
   key.set_key_id("kid");
   key.set_public_key("spki");
   key.set_expires_at(7);
-  const auto published = (*source)->publish_jwt(key);
+  const auto published = (*source)->publish(key);
   ASSERT_TRUE(published.ok() && published->has_value());
   ASSERT_EQ((*published)->size(), 1);
   EXPECT_EQ((*published)->Get(0).key_id(), "kid");
   EXPECT_EQ((*published)->Get(0).expires_at(), 7);
 
   plugin_.failure = Status::unimplemented("no JWT keys");
-  const auto kept = (*source)->publish_jwt(key);
+  const auto kept = (*source)->publish(key);
   ASSERT_TRUE(kept.ok()) << kept.status().to_string();
   EXPECT_FALSE(kept->has_value());
   plugin_.failure = Status::unavailable("away");
-  EXPECT_EQ((*source)->publish_jwt(key).status().code(), Code::kUnavailable);
+  EXPECT_EQ((*source)->publish(key).status().code(), Code::kUnavailable);
 }
 
 TEST_F(UpstreamTest, WitKeysDoAsJwtKeysDo) {
@@ -185,18 +185,18 @@ TEST_F(UpstreamTest, WitKeysDoAsJwtKeysDo) {
   key.set_key_id("kid");
   key.set_public_key("spki");
   key.set_expires_at(7);
-  const auto published = (*source)->publish_wit(key);
+  const auto published = (*source)->publish(key);
   ASSERT_TRUE(published.ok() && published->has_value());
   ASSERT_EQ((*published)->size(), 1);
   EXPECT_EQ((*published)->Get(0).SerializeAsString(), key.SerializeAsString());
   EXPECT_TRUE(plugin_.keys.empty());
 
   plugin_.failure = Status::unimplemented("no WIT keys");
-  const auto kept = (*source)->publish_wit(key);
+  const auto kept = (*source)->publish(key);
   ASSERT_TRUE(kept.ok()) << kept.status().to_string();
   EXPECT_FALSE(kept->has_value());
   plugin_.failure = Status::unavailable("away");
-  EXPECT_EQ((*source)->publish_wit(key).status().code(), Code::kUnavailable);
+  EXPECT_EQ((*source)->publish(key).status().code(), Code::kUnavailable);
 }
 
 class UpstreamFollowerTest : public UpstreamTest {

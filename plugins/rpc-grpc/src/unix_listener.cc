@@ -50,10 +50,10 @@ Status check_folder(const std::string& path, const std::string& part, const stru
 
 // Opens the folder of `path`, part by part from the root and never through a symlink, making what
 // is missing.
-Result<Fd> open_folder(const std::string& path, mode_t folder_mode, bool* sticky) {
+Result<Fd> open_folder(const std::string& path, mode_t folder_mode) {
   Fd at(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (at.get() < 0) return failed(path, "/", errno);
-  *sticky = false;
+  bool sticky = false;  // of the folder that was opened last
   std::string so_far;
   const std::string_view folder = std::string_view(path).substr(0, path.rfind('/'));
   for (std::size_t begin = 0; begin < folder.size();) {
@@ -90,8 +90,14 @@ Result<Fd> open_folder(const std::string& path, mode_t folder_mode, bool* sticky
       return failed(path, "cannot set the mode of " + so_far, errno);
     struct stat st {};
     if (fstat(next.get(), &st) != 0) return failed(path, so_far, errno);
-    SIGNET_RETURN_IF_ERROR(check_folder(path, so_far, st, sticky));
+    SIGNET_RETURN_IF_ERROR(check_folder(path, so_far, st, &sticky));
     at = std::move(next);
+  }
+  if (sticky) {
+    return Status::permission_denied(
+        "cannot listen on " + path + ": anybody may put a socket into " + so_far +
+        " and be taken for us while we are away; name " + so_far + "/signet" +
+        path.substr(path.rfind('/')) + " or another folder of its own");
   }
   return at;
 }
@@ -128,15 +134,7 @@ Result<BoundSocket> bind_unix(const std::string& path, mode_t socket_mode, mode_
   const std::string leaf = path.substr(path.rfind('/') + 1);
   if (leaf.empty() || leaf == "." || leaf == "..")
     return Status::invalid_argument("cannot listen on " + path + ": no file name");
-  bool sticky = false;
-  SIGNET_TRY(const Fd folder, open_folder(path, folder_mode, &sticky));
-  if (sticky) {
-    const std::string name = path.substr(0, path.rfind('/'));
-    return Status::permission_denied("cannot listen on " + path +
-                                     ": anybody may put a socket into " + name +
-                                     " and be taken for us while we are away; name " + name +
-                                     "/signet/" + leaf + " or another folder of its own");
-  }
+  SIGNET_TRY(const Fd folder, open_folder(path, folder_mode));
 
   // Addressed through the open folder, so that nothing on the way can change any more and the
   // length limit of a socket address concerns only the last part.

@@ -1,6 +1,5 @@
 """The attestor in plain C does the real work, loaded in place of `unix` with nothing else rebuilt."""
 
-import hashlib
 import os
 import subprocess
 import unittest
@@ -11,10 +10,6 @@ from harness.case import TestCase, needs_signet
 TD = "spiffe://example.org"
 
 
-def digest(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 @needs_signet
 class CExample(TestCase):
     def configured(self, **data):
@@ -23,14 +18,14 @@ class CExample(TestCase):
                             "WorkloadAttestor c_example": {"plugin_data": data}}}
 
     def test_it_attests_in_place_of_unix(self):
-        before = {p: digest(p) for p in (paths.SIGNET, paths.PLUGINS / "role-server.so",
+        before = {p: paths.digest(p) for p in (paths.SIGNET, paths.PLUGINS / "role-server.so",
                                          paths.PLUGINS / "role-agent.so")}
         server = self.server("signet")
         agent = self.agent("signet", server, self.configured(selectors=["team:payments"]))
         server.create_entry("/paid", "/node", ["c_example:team:payments", f"c_example:uid:{os.geteuid()}"])
         server.create_entry("/unix", "/node", [f"unix:uid:{os.geteuid()}"])
         self.wait_ids(agent, [f"{TD}/paid"])
-        self.assertEqual(before, {p: digest(p) for p in before}, "kernel and roles byte for byte the same")
+        self.assertEqual(before, {p: paths.digest(p) for p in before}, "kernel and roles byte for byte the same")
 
     def test_its_settings_are_checked(self):
         server = self.server("signet")

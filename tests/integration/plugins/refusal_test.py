@@ -1,6 +1,5 @@
 """A plugin that should not be loaded is refused by name with the reason, and nothing starts half."""
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -12,10 +11,6 @@ from harness.process import Process
 
 PLUGIN = "keymanager-disk.so"
 TD = "spiffe://example.org"
-
-
-def digest(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def copy_of_the_tree(to):
@@ -146,8 +141,8 @@ class Exchange(TestCase):
         tree = copy_of_the_tree(self.folder / "tree")
         plugins = tree / "lib" / "signet" / "plugins"
         shutil.copy(plugins / "keymanager-disk.so", plugins / "keymanager-memory.so")
-        self.assertEqual(digest(tree / "bin" / "signet"), digest(paths.SIGNET))
-        self.assertEqual(digest(plugins / "role-server.so"), digest(paths.PLUGINS / "role-server.so"))
+        self.assertEqual(paths.digest(tree / "bin" / "signet"), paths.digest(paths.SIGNET))
+        self.assertEqual(paths.digest(plugins / "role-server.so"), paths.digest(paths.PLUGINS / "role-server.so"))
         over = {"plugins": {"KeyManager disk": None,
                             "KeyManager memory": {"plugin_data": {"keys_path": str(self.folder / "keys.json")}}}}
         server = deploy.Server("signet", self.folder / "server", over)

@@ -2,13 +2,12 @@
 imported, and a Signet server goes on at its place; then back to SPIRE with its old files.
 """
 
-import hashlib
 import json
 import sqlite3
 import time
 import unittest
 
-from harness import deploy, postgres
+from harness import deploy, paths, postgres
 from harness.case import UID_A, needs_root, needs_signet
 from harness.process import wait_until
 from harness.spire_import import ImportCase, import_spire, listed
@@ -20,8 +19,7 @@ SHORT = {"server": {"default_x509_svid_ttl": "20s", "agent_ttl": "1h"}}
 
 
 def content(folder):
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest()
-            for file in sorted(folder.iterdir()) if file.is_file()}
+    return {file.name: paths.digest(file) for file in sorted(folder.iterdir()) if file.is_file()}
 
 
 def fill(server):
