@@ -90,8 +90,26 @@ function(signet_add_library name)
   signet_unity(signet-${name})
 endfunction()
 
-# signet_add_plugin(NAME SOURCES... LIBS targets...)
-# <plugin dir>/NAME.so: hidden symbols, one export, no undefined ones, never unloaded.
+# signet_plugin_output(TARGET FOLDER): a MODULE as the loader takes it, FOLDER/TARGET.so: hidden
+# symbols, one export, no undefined ones, never unloaded. FOLDER lies in the build folder.
+function(signet_plugin_output target folder)
+  set_target_properties(${target} PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${folder}
+    SKIP_BUILD_RPATH ON LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/plugin.map)
+  target_link_options(${target} PRIVATE -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/plugin.map
+    -Wl,--exclude-libs,ALL -Wl,-z,nodelete)
+  if(NOT SIGNET_SANITIZE)
+    target_link_options(${target} PRIVATE -Wl,-z,defs)
+  endif()
+  # The loader's trust walk refuses group-writable files, whatever the builder's umask was.
+  set(folders ${folder})
+  while(NOT folder STREQUAL CMAKE_BINARY_DIR)
+    cmake_path(GET folder PARENT_PATH folder)
+    list(APPEND folders ${folder})
+  endwhile()
+  add_custom_command(TARGET ${target} POST_BUILD COMMAND chmod 0755 $<TARGET_FILE:${target}> ${folders})
+endfunction()
+
+# signet_add_plugin(NAME SOURCES... LIBS targets...): <plugin dir>/NAME.so.
 # The sources are also built once as the object library NAME-objects for unit tests.
 function(signet_add_plugin name)
   cmake_parse_arguments(A "" "" "SOURCES;LIBS" ${ARGN})
@@ -111,19 +129,10 @@ function(signet_add_plugin name)
   if(rest)
     target_link_libraries(${name} PRIVATE ${name}-objects)
   endif()
-  set_target_properties(${name} PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${SIGNET_PLUGIN_DIR}
-    SKIP_BUILD_RPATH ON LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/plugin.map)
-  target_link_options(${name} PRIVATE -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/plugin.map
-    -Wl,--exclude-libs,ALL -Wl,-z,nodelete)
-  if(NOT SIGNET_SANITIZE)
-    target_link_options(${name} PRIVATE -Wl,-z,defs)
-  endif()
+  signet_plugin_output(${name} ${SIGNET_PLUGIN_DIR})
   if(CMAKE_CURRENT_SOURCE_DIR MATCHES "^${CMAKE_SOURCE_DIR}/plugins/")
     set_property(GLOBAL APPEND PROPERTY SIGNET_PLUGINS ${name})  # installed; examples are not
   endif()
-  # The loader's trust walk refuses group-writable files, whatever the builder's umask was.
-  add_custom_command(TARGET ${name} POST_BUILD COMMAND chmod 0755 $<TARGET_FILE:${name}>
-    ${SIGNET_PLUGIN_DIR} ${CMAKE_BINARY_DIR}/lib/signet ${CMAKE_BINARY_DIR}/lib ${CMAKE_BINARY_DIR})
 endfunction()
 
 # signet_add_test(NAME SOURCES... LIBS targets...): a GoogleTest program, found by ctest (label unit).

@@ -2,6 +2,7 @@
 // beside it, as whom a suite calls.
 #pragma once
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -39,7 +40,7 @@ class ScopeUnderTest {
   }
   ~ScopeUnderTest() {
     stop();
-    std::filesystem::remove_all(folder_);
+    remove_folder();
   }
   ScopeUnderTest(const ScopeUnderTest&) = delete;
   ScopeUnderTest& operator=(const ScopeUnderTest&) = delete;
@@ -56,6 +57,7 @@ class ScopeUnderTest {
   }
   /// Drains and stops, as the end of a process does.
   void stop() { supervisor_.stop_all(); }
+  void remove_folder() { std::filesystem::remove_all(folder_); }
 
  private:
   Status start(const PluginUnderTest& plugin) {
@@ -79,5 +81,13 @@ class ScopeUnderTest {
   std::filesystem::path folder_;
   Status status_;
 };
+
+/// The program's one scope, started when it is first asked for. It is never deleted, since plugins
+/// may hold on to it; its folder goes when the program ends.
+inline ScopeUnderTest& scope_of_program(const PluginUnderTest& plugin) {
+  static auto* const scope = new ScopeUnderTest(plugin);
+  [[maybe_unused]] static const int registered = std::atexit([] { scope->remove_folder(); });
+  return *scope;
+}
 
 }  // namespace signet::conformance

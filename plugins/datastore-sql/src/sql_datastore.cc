@@ -49,6 +49,7 @@ SqliteStore::Options SqlDatastore::options(const SqliteConfig& config) const {
   out.path = config.path;
   out.max_readers = config.max_readers;
   out.max_idle_readers = config.max_idle_readers;
+  out.migrate.migrations = migrations_;
   out.migrate.disabled = config_->disable_migration;
   out.trace = trace();
   return out;
@@ -62,6 +63,7 @@ PostgresStore::Options SqlDatastore::options(const PostgresConfig& config) const
   out.connections.idle = config.max_idle_connections;
   out.connections.idle_time = std::chrono::seconds(30);  // the peer's
   if (config.max_lifetime.count() != 0) out.connections.lifetime = config.max_lifetime;
+  out.migrate.migrations = migrations_;
   out.migrate.disabled = config_->disable_migration;
   out.trace = trace();
   out.on_state = [this](bool away, std::string_view reason) {
@@ -98,7 +100,7 @@ Result<SchemaReport> SqlDatastore::schema(bool migrate) const {
   if (!config_) return Status::failed_precondition("datastore is not configured");
   if (store_) return Status::failed_precondition("datastore is open");
   SchemaReport report;
-  report.known = static_cast<std::int64_t>(migrations().size());
+  report.known = static_cast<std::int64_t>(migrations_.size());
   if (const auto* sqlite = std::get_if<SqliteConfig>(&config_->database)) {
     report.database = "SQLite file " + sqlite->path;
     if (migrate) {

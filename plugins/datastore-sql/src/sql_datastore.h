@@ -4,8 +4,10 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "signet/abi/datastore.h"
 #include "signet/abi/spire_source.h"
@@ -27,9 +29,13 @@ struct SchemaReport {
   std::int64_t known = 0;  // by this program
 };
 
-class SqlDatastore final : public Plugin {
+class SqlDatastore : public Plugin {
  public:
-  using Plugin::Plugin;
+  SqlDatastore(Host host, std::string name)
+      : SqlDatastore(std::move(host), std::move(name), migrations()) {}
+  /// As a program that knows these migrations.
+  SqlDatastore(Host host, std::string name, std::span<const Migration> known)
+      : Plugin(std::move(host), std::move(name)), migrations_(known) {}
 
   static const void* service(std::string_view id);
 
@@ -54,6 +60,7 @@ class SqlDatastore final : public Plugin {
   Result<std::unique_ptr<Store>> open(const PostgresConfig& config);
   std::function<void(std::string_view sql)> trace() const;
 
+  const std::span<const Migration> migrations_;
   std::optional<Config> config_;
   std::unique_ptr<Store> store_;
   WatchHub hub_;

@@ -1,9 +1,14 @@
 // Migrations on whichever database: cut off anywhere they go on, and servers of two versions
 // live on one database while it only expands.
+#include <csignal>
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
 #include "backend.h"
+#include "later_migrations.h"
 #include "store_helpers.h"
 
 namespace signet::datastore_sql {
@@ -11,16 +16,22 @@ namespace {
 
 using testing::HasSubstr;
 
-// The program after this one: expands; the one after that: contracts.
-std::vector<Migration> later_program(bool contracts) {
-  std::vector<Migration> all(migrations().begin(), migrations().end());
-  const auto now = static_cast<std::int64_t>(all.size());
-  all.push_back({now,
-                 "ALTER TABLE bundle ADD COLUMN origin {text} NOT NULL DEFAULT '';"
-                 "CREATE TABLE lease (name {name} PRIMARY KEY, until {int} NOT NULL) {clustered};"
-                 "CREATE INDEX bundle_origin ON bundle (origin);"});
-  if (contracts) all.push_back({now + 1, "DROP INDEX agent_attestation_type;"});
-  return all;
+std::string step_name(std::int64_t version, std::string_view sql) {
+  return std::to_string(version) + ' ' + std::string(sql);
+}
+
+// Each statement that brings an empty database up to date, each COMMIT too.
+std::vector<std::string> statements_of(std::span<const Migration> all) {
+  std::vector<std::string> statements;
+  StoreSettings settings;
+  settings.migrate.migrations = all;
+  settings.migrate.before = [&](std::int64_t version, std::string_view sql) {
+    statements.push_back(step_name(version, sql));
+    return Status();
+  };
+  EXPECT_TRUE(new_backend()->open(settings));
+  EXPECT_GT(statements.size(), 30u);
+  return statements;
 }
 
 class MigrationTest : public testing::Test {
@@ -39,25 +50,34 @@ class MigrationTest : public testing::Test {
 };
 
 TEST_F(MigrationTest, CutAtEachStatementItGoesOn) {
-  const auto all = later_program(true);
-  std::vector<std::string> statements;
-  {
-    const auto other = new_backend();
-    StoreSettings settings;
-    settings.migrate.migrations = all;
-    settings.migrate.before = [&](std::int64_t version, std::string_view sql) {
-      statements.push_back(std::to_string(version) + std::string(sql));
-      return Status();
-    };
-    ASSERT_TRUE(other->open(settings));
-  }
-  ASSERT_GT(statements.size(), 30u);
-  for (std::size_t cut = 0; cut < statements.size(); ++cut) {
+  const auto all = later_migrations(2);
+  for (const std::string& cut : statements_of(all)) {
     const auto cut_off = open(all, [&](std::int64_t version, std::string_view sql) -> Status {
-      if (std::to_string(version) + std::string(sql) != statements[cut]) return {};
+      if (step_name(version, sql) != cut) return {};
       return Status::unavailable("the lights went out");
     });
     EXPECT_THAT(cut_off.status().message(), HasSubstr("the lights went out"));
+  }
+  auto store = open(all);
+  ASSERT_TRUE(store) << store.status().to_string();
+  EXPECT_EQ(put_alone(**store, "bundle", "b"), 1u);
+}
+
+TEST_F(MigrationTest, KilledAtEachStatementTheNextProcessGoesOn) {
+  const auto all = later_migrations(2);
+  for (const std::string& cut : statements_of(all)) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      (void)open(all, [&](std::int64_t version, std::string_view sql) {
+        if (step_name(version, sql) == cut) ::kill(::getpid(), SIGKILL);
+        return Status();
+      });
+      ::_exit(0);
+    }
+    int how = 0;
+    ASSERT_EQ(::waitpid(child, &how, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(how)) << "at " << cut;
   }
   auto store = open(all);
   ASSERT_TRUE(store) << store.status().to_string();
@@ -70,7 +90,7 @@ TEST_F(MigrationTest, RecordsSurviveACutAndTheNextRun) {
     ASSERT_TRUE(store);
     put_alone(**store, "bundle", "b", "kept");
   }
-  const auto all = later_program(true);
+  const auto all = later_migrations(2);
   const auto cut_off = open(all, [](std::int64_t, std::string_view sql) -> Status {
     return sql == "COMMIT" ? Status::unavailable("the lights went out") : Status();
   });
@@ -87,22 +107,22 @@ TEST_F(MigrationTest, RecordsSurviveACutAndTheNextRun) {
 
 TEST_F(MigrationTest, AnExpandedDatabaseServesTheOlderProgramUntilItContracts) {
   { ASSERT_TRUE(open(migrations())); }
-  { ASSERT_TRUE(open(later_program(false))); }
+  { ASSERT_TRUE(open(later_migrations(1))); }
   {
     auto older = open(migrations());
     ASSERT_TRUE(older) << older.status().to_string();
     EXPECT_EQ(put_alone(**older, "bundle", "b"), 1u);
   }
-  { ASSERT_TRUE(open(later_program(true))); }
+  { ASSERT_TRUE(open(later_migrations(2))); }
   const auto refused = open(migrations());
   EXPECT_EQ(refused.status().code(), Code::kFailedPrecondition);
   EXPECT_THAT(refused.status().message(), HasSubstr("run the newer program"));
-  EXPECT_TRUE(open(later_program(false)));
+  EXPECT_TRUE(open(later_migrations(1)));
 }
 
 TEST_F(MigrationTest, DisabledItRefusesAnOlderSchemaAndFillsAnEmptyDatabase) {
   EXPECT_TRUE(open(migrations(), {}, true));
-  const auto refused = open(later_program(false), {}, true);
+  const auto refused = open(later_migrations(1), {}, true);
   EXPECT_EQ(refused.status().code(), Code::kFailedPrecondition);
   EXPECT_THAT(refused.status().message(), HasSubstr("disable_migration is set"));
   EXPECT_TRUE(open(migrations(), {}, true));

@@ -140,7 +140,8 @@ std::vector<pid_t> children_of(pid_t parent) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
     std::ifstream in(entry.path() / "stat");
-    std::string text((std::istreambuf_iterator<char>(in)), {});
+    std::string text;
+    std::getline(in, text, '\0');  // a process that is gone by now is none of them
     const std::size_t paren = text.rfind(')');
     if (paren == std::string::npos || text.size() < paren + 4) continue;
     // ") S 1234 ...": after the name come the state and the parent.

@@ -18,10 +18,7 @@ PluginUnderTest& plugin() {
   static PluginUnderTest plugin{.type = "BundlePublisher"};
   return plugin;
 }
-ScopeUnderTest& scope() {
-  static auto* scope = new ScopeUnderTest(plugin());
-  return *scope;
-}
+ScopeUnderTest& scope() { return scope_of_program(plugin()); }
 
 class BundlePublisherSuite : public testing::Test {
  protected:

@@ -24,10 +24,7 @@ PluginUnderTest& plugin() {
   static PluginUnderTest plugin{.type = "BundleEndpoint"};
   return plugin;
 }
-ScopeUnderTest& scope() {
-  static auto* scope = new ScopeUnderTest(plugin());
-  return *scope;
-}
+ScopeUnderTest& scope() { return scope_of_program(plugin()); }
 
 // An answer, and the certificate that it came with.
 struct Seen {

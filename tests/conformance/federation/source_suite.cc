@@ -26,10 +26,7 @@ PluginUnderTest& plugin() {
   static PluginUnderTest plugin{.type = "BundleSource"};
   return plugin;
 }
-ScopeUnderTest& scope() {
-  static auto* scope = new ScopeUnderTest(plugin());
-  return *scope;
-}
+ScopeUnderTest& scope() { return scope_of_program(plugin()); }
 Authority& web_authority() {
   static Authority authority("web.org");
   return authority;

@@ -25,10 +25,7 @@ std::string& spire_data_store() {
   static std::string json;
   return json;
 }
-ScopeUnderTest& scope() {
-  static auto* scope = new ScopeUnderTest(plugin());
-  return *scope;
-}
+ScopeUnderTest& scope() { return scope_of_program(plugin()); }
 
 // By table: how many cells a row has. The header's comments say which.
 constexpr std::array<std::size_t, SIGNET_SPIRE_TABLES + 1> kCells = {0, 2, 4, 13, 2, 1,

@@ -24,10 +24,7 @@ PluginUnderTest& plugin() {
   static PluginUnderTest plugin{.type = "UpstreamAuthority"};
   return plugin;
 }
-ScopeUnderTest& scope() {
-  static auto* scope = new ScopeUnderTest(plugin());
-  return *scope;
-}
+ScopeUnderTest& scope() { return scope_of_program(plugin()); }
 
 class UpstreamAuthoritySuite : public testing::Test {
  protected:
