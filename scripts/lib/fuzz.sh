@@ -9,13 +9,15 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 one() { # TARGET
-  local name
+  local name runs
   name=$(basename "$1")
   mkdir -p "$work/$name" "tests/fuzz/corpus/$name"
   if "$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$work/$name-" \
     "$work/$name" "tests/fuzz/corpus/$name" >"$work/$name.log" 2>&1; then
-    echo "  ok      $name: $(grep -oE 'Done [0-9]+ runs in [0-9]+ second' "$work/$name.log" | tail -n 1)"
+    runs=$(sed -nE 's/^Done ([0-9]+) runs in .*/\1/p' "$work/$name.log" | tail -n 1)
+    echo "  ok      $name: $runs runs"
     echo "1 0 0" >"$work/$name.sum"
+    [ -z "${SIGNET_FIGURES:-}" ] || echo "{\"target\": \"$name\", \"runs\": ${runs:-0}}" >>"$SIGNET_FIGURES"
   else
     echo "  FAILED  $name"
     tail -n 40 "$work/$name.log"

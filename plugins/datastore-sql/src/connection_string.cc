@@ -38,6 +38,9 @@ std::string quoted(std::string_view value) {
 }  // namespace
 
 Result<ConnectionString> ConnectionString::parse(std::string_view text, const Tls& tls) {
+  if (text.find('\0') != std::string_view::npos) {  // libpq would not see what follows
+    return Status::invalid_argument("connection_string has a NUL in it");
+  }
   char* message = nullptr;
   const std::unique_ptr<PQconninfoOption, FreeOptions> options(
       PQconninfoParse(std::string(text).c_str(), &message));

@@ -38,6 +38,7 @@ TEST(PostgresConnection, StringsInBothFormsAreRead) {
     EXPECT_EQ(refused.status().code(), Code::kInvalidArgument) << bad;
     EXPECT_THAT(refused.status().to_string(), Not(HasSubstr("hunter2")));
   }
+  EXPECT_FALSE(ConnectionString::parse(std::string_view("host=db\0 dbname=d", 17), {}));
 }
 
 TEST(PostgresConnection, ARootThatNobodyWouldLookAtIsRefused) {
