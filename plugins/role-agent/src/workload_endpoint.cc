@@ -2,14 +2,11 @@
 
 #include <array>
 
-#include "grpc/health/v1/health.pb.h"
 #include "proto/reflection.h"
 #include "workload_service.h"
 
 namespace signet::agent {
 namespace {
-
-namespace health = ::grpc::health::v1;
 
 constexpr std::string_view kWorkloadPrefix = "/SpiffeWorkloadAPI/";
 constexpr std::string_view kOptions = R"({"socket_mode":"0777","folder_mode":"0755"})";
@@ -20,16 +17,6 @@ Status check_security_header(const ServerCall& call) {
   const std::vector<std::string> values = call.metadata("workload.spiffe.io");
   if (values.size() == 1 && values.front() == "true") return {};
   return Status::invalid_argument("security header missing from request");
-}
-
-Result<health::HealthCheckResponse> check_health(ServerCall&,
-                                                 const health::HealthCheckRequest& request) {
-  if (!request.service().empty())
-    return Status::invalid_argument("per-service health is not supported");
-  health::HealthCheckResponse response;
-  // The socket opens after the first sync and closes before the table goes: who can ask is served.
-  response.set_status(health::HealthCheckResponse::SERVING);
-  return response;
 }
 
 void reflect(const std::shared_ptr<ServerCall>& call, std::string_view first,
@@ -86,8 +73,7 @@ Status WorkloadEndpoint::register_services() {
     SIGNET_RETURN_IF_ERROR(service_->register_methods(*listener_));
   }
   services->emplace_back("grpc.health.v1.Health");
-  SIGNET_RETURN_IF_ERROR((listener_->unary<health::HealthCheckRequest, health::HealthCheckResponse>(
-      "/grpc.health.v1.Health/Check", check_health, SIGNET_RPC_INLINE)));
+  SIGNET_RETURN_IF_ERROR(service_->register_health(*listener_));
   for (const auto version : {proto::ReflectionVersion::kV1, proto::ReflectionVersion::kV1Alpha}) {
     const std::string method(proto::reflection_method(version));
     services->push_back(method.substr(1, method.rfind('/') - 1));

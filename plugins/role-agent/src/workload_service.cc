@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "grpc/health/v1/health.pb.h"
 #include "jwt_calls.h"
 #include "spiffe/workload/workload.pb.h"
 #include "workload_stream.h"
@@ -23,27 +24,55 @@ void WorkloadService::on_worker(const std::shared_ptr<ServerCall>& call, std::fu
   if (!host_.post(std::move(fn)).ok()) call->finish(Status::unavailable("the agent is overloaded"));
 }
 
-void WorkloadService::with_selectors(const std::shared_ptr<ServerCall>& call, Serve serve) {
+void WorkloadService::attest(const std::shared_ptr<ServerCall>& call, Attested done) {
   if (const SelectorsPtr known = attestor_.cached(call->peer())) {
-    serve(*known);
+    done(known);
     return;
   }
   // Pinned here, where the peer still is the connection's; the attestors may take their time.
   Result<std::shared_ptr<const CallerProcess>> caller = CallerProcess::pin(call->peer());
   if (!caller) {
     host_.log_status(LogLevel::kError, "Failed to attest the workload", caller.status());
-    call->finish(Status::unavailable("workload attestation failed"));
+    done(Status::unavailable("workload attestation failed"));
     return;
   }
   const std::int64_t deadline = call->deadline_ns();
-  on_worker(call, [this, call, caller = std::move(*caller), deadline, serve = std::move(serve)] {
-    const Result<SelectorsPtr> selectors = attestor_.attest(caller, deadline);
+  on_worker(call, [this, caller = std::move(*caller), deadline, done = std::move(done)] {
+    done(attestor_.attest(caller, deadline));
+  });
+}
+
+void WorkloadService::with_selectors(const std::shared_ptr<ServerCall>& call, Serve serve) {
+  attest(call, [call, serve = std::move(serve)](const Result<SelectorsPtr>& selectors) {
     if (selectors) {
       serve(**selectors);
     } else {
       call->finish(selectors.status());
     }
   });
+}
+
+// The socket opens after the first sync and closes before the table goes, and a caller without an
+// identity is told so: what is left to fail is attestation.
+Status WorkloadService::register_health(RpcListener& listener) {
+  namespace health = ::grpc::health::v1;
+  return listener.stream<health::HealthCheckRequest>(
+      "/grpc.health.v1.Health/Check",
+      [this](const std::shared_ptr<ServerCall>& call, const health::HealthCheckRequest& request) {
+        if (!request.service().empty()) {
+          call->finish(Status::invalid_argument("per-service health is not supported"));
+          return;
+        }
+        const auto answer = [call](bool serving) {
+          health::HealthCheckResponse response;
+          response.set_status(serving ? health::HealthCheckResponse::SERVING
+                                      : health::HealthCheckResponse::NOT_SERVING);
+          call->finish_with(call->host().blob_of(response));
+        };
+        if (options_.disabled) return answer(true);
+        attest(call, [answer](const Result<SelectorsPtr>& selectors) { answer(selectors.ok()); });
+      },
+      SIGNET_RPC_INLINE);
 }
 
 Status WorkloadService::register_stream(RpcListener& listener, const char* method,

@@ -34,6 +34,8 @@ class WorkloadService {
         jwt_fetches_(host_, kJwtFetchesAtOnce, kJwtFetchesWaiting) {}
 
   Status register_methods(RpcListener& listener);
+  /// grpc.health.v1.Health, for the API itself: serving while whoever asks can be attested.
+  Status register_health(RpcListener& listener);
   /// Ends every open stream, so that a drain need not wait for them.
   void end_streams();
 
@@ -42,8 +44,11 @@ class WorkloadService {
   static constexpr std::size_t kJwtFetchesAtOnce = 16;
   static constexpr std::size_t kJwtFetchesWaiting = 4096;
 
+  using Attested = std::function<void(const Result<SelectorsPtr>&)>;
+  /// Attests the caller, at once or on a worker. Errors   kUnavailable
+  void attest(const std::shared_ptr<ServerCall>& call, Attested done);
   using Serve = std::function<void(const SelectorSet&)>;
-  /// Attests the caller and goes on with serve(), at once or on a worker; or ends the call.
+  /// The same, and goes on with serve() or ends the call.
   void with_selectors(const std::shared_ptr<ServerCall>& call, Serve serve);
   /// Runs fn on a worker, or ends the call when there is none.
   void on_worker(const std::shared_ptr<ServerCall>& call, std::function<void()> fn);

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "caller_process.h"
+#include "grpc/health/v1/health.pb.h"
 #include "rig.h"
 
 namespace signet::agent::test {
@@ -36,6 +37,26 @@ TEST(WorkloadCaller, HealthAndReflectionNeedNoHeader) {
     call->half_close();
     EXPECT_EQ(call->code(), Code::kOk);
   }
+}
+
+// As SPIRE's, which asks itself for an X509-SVID: no identity is healthy, no attestation is not.
+TEST(WorkloadCaller, IsHealthyWhileCallersCanBeAttested) {
+  namespace health = ::grpc::health::v1;
+  Rig rig;
+  rig.start();
+  const auto status = [&] {
+    const auto call = rig.call("/grpc.health.v1.Health/Check", "", {});
+    health::HealthCheckResponse response;
+    EXPECT_EQ(call->code(), Code::kOk);
+    EXPECT_TRUE(response.ParseFromString(call->messages().at(0)));
+    return response.status();
+  };
+  EXPECT_EQ(status(), health::HealthCheckResponse::SERVING);
+  rig.host.advance(std::chrono::seconds(2));  // the attestation is forgotten
+  rig.host.selectors.reset();
+  EXPECT_EQ(status(), health::HealthCheckResponse::NOT_SERVING);
+  rig.host.selectors = std::vector<std::string>{};
+  EXPECT_EQ(status(), health::HealthCheckResponse::SERVING);
 }
 
 TEST(WorkloadCaller, ARequestIsLookedAtBeforeTheCaller) {
