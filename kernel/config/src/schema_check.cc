@@ -50,19 +50,18 @@ class Checker {
 
   Json check(const Rule& rule, const Values& values, Site site) {
     site.secret = site.secret || rule.secret;
-    if (!site.is_default) {
-      out_.positions.emplace(site.pointer, site.where);
-      if (rule.no_effect) warn(site, "is accepted but has no effect" + *rule.no_effect);
-    }
+    if (!site.is_default) out_.positions.emplace(site.pointer, site.where);
     const std::size_t errors_before = out_.errors.size(), left_out_before = out_.left_out;
     Json value = convert(rule, values, site);
-    if (rule.refusal && !site.is_default) {
-      const bool clean = out_.errors.size() == errors_before && out_.left_out == left_out_before;
-      if (!clean || !rule.fallback || value != Json(*rule.fallback)) {
-        out_.errors.resize(errors_before);
-        out_.left_out = left_out_before;
-        error(site.where, site, *rule.refusal);
-      }
+    const bool clean = out_.errors.size() == errors_before && out_.left_out == left_out_before;
+    // The default, written out, asks for nothing.
+    const bool asks =
+        !site.is_default && !(clean && rule.fallback && value == Json(*rule.fallback));
+    if (rule.no_effect && asks) warn(site, "is accepted but has no effect" + *rule.no_effect);
+    if (rule.refusal && asks) {
+      out_.errors.resize(errors_before);
+      out_.left_out = left_out_before;
+      error(site.where, site, *rule.refusal);
     }
     if (rule.secret) out_.secrets.push_back(site.pointer);
     return value;

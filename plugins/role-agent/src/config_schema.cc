@@ -41,7 +41,7 @@ constexpr auto kSchemaText = schema_text(R"json({
         "jwt_svid_cache_max_size": {"type": "integer", "minimum": 0, "default": 1000},
         "x509_svid_cache_max_size": {"type": "integer", "minimum": 0, "default": 1000},
         "workload_x509_svid_key_type": {"type": "string", "enum": ["rsa-2048", "ec-p256", "ec-p384"], "x-signet-ignore-case": true, "default": "ec-p256"},
-        "rebootstrap_mode": {"type": "string", "enum": ["never", "auto", "always"], "x-signet-ignore-case": true, "default": "never", "x-signet-refuse": "an agent does not bootstrap again by itself yet; only \"never\" works"},
+        "rebootstrap_mode": {"type": "string", "enum": ["never", "auto", "always"], "x-signet-ignore-case": true, "default": "never", "x-signet-since": "issue 5; until then an agent does not bootstrap again by itself"},
         "rebootstrap_delay": {"type": "string", "format": "duration", "x-signet-since": "issue 5"},
         "log_level": {"type": "string", "enum": ["TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FATAL", "PANIC"], "x-signet-ignore-case": true, "default": "INFO"},
         "log_file": {"type": "string", "format": "path"},
@@ -84,7 +84,7 @@ constexpr auto kSchemaText = schema_text(R"json({
                 "fetch_secrets": {"type": "integer", "minimum": 0, "default": 0, "x-signet-refuse": "callers are not limited yet"}
               }
             },
-            "broker": {"type": "object", "x-signet-refuse": "the SPIFFE Broker API is not served yet"},
+            "broker": {"type": "object", "x-signet-since": "issue 5"},
             "feature_flags": {"type": "array", "items": {"type": "string", "enum": ["wit-svid", "i_am_a_test_flag"]}, "default": [], "x-signet-since": "issue 5"}
           }
         }

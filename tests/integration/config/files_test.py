@@ -145,8 +145,6 @@ class Files(TestCase):
                   "stream_secrets", "fetch_secrets")
         changes = [({"agent": {"experimental": {"ratelimit": {name: 5}}}}, name) for name in limits]
         changes += [({"agent": {"experimental": {"require_pq_kem": True}}}, "require_pq_kem"),
-                    ({"agent": {"experimental": {"broker": {"socket_path": "/x"}}}}, "broker"),
-                    ({"agent": {"rebootstrap_mode": "auto"}}, "rebootstrap_mode"),
                     ({"agent": {"trust_bundle_path": None, "trust_bundle_spiffe_workload_api": "unix:///x"}},
                      "trust_bundle_spiffe_workload_api"),
                     ({"telemetry": {"Prometheus": {"port": 9988, "tls": {"cert_file": "x"}}}}, "tls")]
@@ -159,6 +157,12 @@ class Files(TestCase):
                              "rebootstrap_mode": "never"}}
         result, _ = self.validate("agent", deploy.hcl(deploy.merge(agent.settings(None), nothing)))
         self.assertEqual(result.code, 0, result)
+        self.assertNotIn("no effect", result.out + result.err)
+        for change, word in (({"agent": {"experimental": {"broker": {"socket_path": "/x"}}}}, "broker"),
+                             ({"agent": {"rebootstrap_mode": "auto"}}, "rebootstrap_mode")):
+            result, _ = self.validate("agent", deploy.hcl(deploy.merge(agent.settings(None), change)))
+            self.assertEqual(result.code, 0, (change, result))
+            self.assertRegex(result.out + result.err, f"{word}.*no effect yet", change)
 
     def test_a_key_that_restricts_nothing_may_say_so(self):
         """The default of such a key, written out, is no reason not to start."""
