@@ -1,9 +1,10 @@
 #include "entry_sync.h"
 
 #include <algorithm>
-#include <functional>
-#include <optional>
+#include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,101 +32,134 @@ constexpr std::size_t kPageBytes = 128 << 10;
 // So many entries are looked up, then copied while the processor's cache still has them.
 constexpr std::size_t kLookedUpAtOnce = 128;
 
-// Entries cut into answers.
+constexpr uint32_t kEntriesField = api::SyncAuthorizedEntriesResponse::kEntriesFieldNumber;
+constexpr uint32_t kMoreField = api::SyncAuthorizedEntriesResponse::kMoreFieldNumber;
+
+// What is sent before the agent is heard again, cut into answers.
 class Pages {
  public:
-  using Source = std::function<std::vector<IndexedPtr>()>;  // some more entries; none: that was all
-  using Append = void (*)(const IndexedEntry& entry, uint32_t fields, std::string& page);
-
-  Pages(Source source, Append append, uint32_t fields, std::size_t page_bytes = kPageBytes)
-      : source_(std::move(source)), append_(append), fields_(fields), page_bytes_(page_bytes) {}
-
+  virtual ~Pages() = default;
   /// The next answer, until the next call; without any entry there is an empty one.
-  const std::string& next() {
+  virtual std::string_view next() = 0;
+  /// Whether next() has given all.
+  virtual bool over() = 0;
+};
+
+// The list as it is when the agent asks: in full when it is short, else its revisions, which are
+// written while the entries are gone through once.
+class AuthorizedList final : public Pages {
+ public:
+  AuthorizedList(const EntryIndex& index, const std::string& agent_id, uint32_t fields) {
+    std::vector<IndexedPtr> first;
+    first.reserve(kShortList);
+    index.for_each_authorized(agent_id, [&](const IndexedEntry& entry) {
+      if (first.size() < kShortList) {
+        first.emplace_back(&entry);
+        return;
+      }
+      if (bytes_.empty()) {
+        for (const IndexedPtr& before : first) add_revision(*before);
+      }
+      add_revision(entry);
+    });
+    in_full_ = bytes_.empty() && add_entries(first, fields);
+    if (bytes_.empty()) {
+      for (const IndexedPtr& entry : first) add_revision(*entry);
+    }
+    ends_.push_back(bytes_.size());
+  }
+
+  /// It is the entries themselves, all in one answer.
+  bool in_full() const { return in_full_; }
+
+  std::string_view next() override {
+    const std::size_t from = std::exchange(at_, ends_[page_++]);
+    return std::string_view(bytes_).substr(from, at_ - from);
+  }
+  bool over() override { return page_ == ends_.size(); }
+
+ private:
+  bool add_entries(const std::vector<IndexedPtr>& entries, uint32_t fields) {
+    for (const IndexedPtr& entry : entries)
+      append_entry_field(kEntriesField, entry->encoded(), fields, bytes_);
+    if (bytes_.size() > kLongestAnswer) bytes_.clear();
+    return !bytes_.empty() || entries.empty();
+  }
+  void add_revision(const IndexedEntry& entry) {
+    using Revision = api::EntryRevision;
+    const auto number = static_cast<uint64_t>(entry.revision_number());
+    const auto created_at = static_cast<uint64_t>(entry.created_at());
+    const std::size_t size = field_size(Revision::kIdFieldNumber, entry.id()) +
+                             number_field_size(Revision::kRevisionNumberFieldNumber, number) +
+                             number_field_size(Revision::kCreatedAtFieldNumber, created_at);
+    const std::size_t page_begin = ends_.empty() ? 0 : ends_.back();
+    if (on_page_ == kRevisionPage ||
+        (on_page_ > 0 && bytes_.size() - page_begin + kFieldHead + size > kPageBytes)) {
+      append_number_field(kMoreField, 1, bytes_);
+      ends_.push_back(bytes_.size());
+      on_page_ = 0;
+    }
+    ++on_page_;
+    append_field_head(api::SyncAuthorizedEntriesResponse::kEntryRevisionsFieldNumber, size, bytes_);
+    append_field(Revision::kIdFieldNumber, entry.id(), bytes_);
+    append_number_field(Revision::kRevisionNumberFieldNumber, number, bytes_);
+    append_number_field(Revision::kCreatedAtFieldNumber, created_at, bytes_);
+  }
+
+  bool in_full_ = false;
+  std::string bytes_;              // of all pages
+  std::vector<std::size_t> ends_;  // of each page
+  std::size_t on_page_ = 0;        // revisions
+  std::size_t page_ = 0;           // the next one
+  std::size_t at_ = 0;             // where it begins
+};
+
+// Those of a request's IDs that the agent is authorised for; the IDs lie in `request`.
+class RequestedEntries final : public Pages {
+ public:
+  RequestedEntries(const EntryIndex& index, std::string agent_id, uint32_t fields,
+                   std::shared_ptr<const std::string> request, std::vector<std::string_view> ids)
+      : index_(index),
+        agent_id_(std::move(agent_id)),
+        fields_(fields),
+        request_(std::move(request)),
+        ids_(std::move(ids)) {}
+
+  std::string_view next() override {
     page_.clear();
-    for (std::size_t n = 0; n < kRevisionPage && !over(); ++n, ++at_) {
+    for (std::size_t n = 0; !over(); ++n, ++at_) {
       const std::size_t before = page_.size();
-      append_(*some_[at_], fields_, page_);
-      if (page_.size() > page_bytes_ && n > 0) {
+      append_entry_field(kEntriesField, found_[at_]->encoded(), fields_, page_);
+      if (page_.size() > kPageBytes && n > 0) {
         page_.resize(before);
         break;
       }
     }
-    if (!over())
-      append_number_field(api::SyncAuthorizedEntriesResponse::kMoreFieldNumber, 1, page_);
+    if (!over()) append_number_field(kMoreField, 1, page_);
     return page_;
   }
-  /// Whether next() has given all.
-  bool over() {
-    if (at_ == some_.size()) {
-      some_ = source_();
+  bool over() override {
+    while (at_ == found_.size() && looked_up_ < ids_.size()) {
+      const auto rest = std::span(ids_).subspan(looked_up_);
+      const auto some = rest.first(std::min(kLookedUpAtOnce, rest.size()));
+      looked_up_ += some.size();
+      found_ = index_.find_authorized(agent_id_, some);
       at_ = 0;
     }
-    return some_.empty();
-  }
-
- private:
-  Source source_;
-  Append append_;
-  uint32_t fields_;
-  std::size_t page_bytes_;
-  std::vector<IndexedPtr> some_;
-  std::size_t at_ = 0;
-  std::string page_;
-};
-
-// All at once.
-Pages::Source source_of(std::vector<IndexedPtr> entries) {
-  return [entries = std::move(entries)]() mutable { return std::exchange(entries, {}); };
-}
-
-// Those of a request's IDs that the agent is authorised for; the IDs lie in `request`.
-class Requested {
- public:
-  Requested(const EntryIndex& index, std::string agent_id,
-            std::shared_ptr<const std::string> request, std::vector<std::string_view> ids)
-      : index_(index),
-        agent_id_(std::move(agent_id)),
-        request_(std::move(request)),
-        ids_(std::move(ids)) {}
-
-  std::vector<IndexedPtr> operator()() {
-    std::vector<IndexedPtr> found;
-    while (found.empty() && at_ < ids_.size()) {
-      const auto some =
-          std::span(ids_).subspan(at_).first(std::min(kLookedUpAtOnce, ids_.size() - at_));
-      at_ += some.size();
-      found = index_.find_authorized(agent_id_, some);
-    }
-    return found;
+    return at_ == found_.size();
   }
 
  private:
   const EntryIndex& index_;
   std::string agent_id_;
+  uint32_t fields_;
   std::shared_ptr<const std::string> request_;
   std::vector<std::string_view> ids_;
+  std::size_t looked_up_ = 0;
+  std::vector<IndexedPtr> found_;
   std::size_t at_ = 0;
+  std::string page_;
 };
-
-void append_entry(const IndexedEntry& entry, uint32_t fields, std::string& page) {
-  append_entry_field(api::SyncAuthorizedEntriesResponse::kEntriesFieldNumber, entry.encoded(),
-                     fields, page);
-}
-
-void append_revision(const IndexedEntry& entry, uint32_t, std::string& page) {
-  using Revision = api::EntryRevision;
-  const auto number = static_cast<uint64_t>(entry.revision_number());
-  const auto created_at = static_cast<uint64_t>(entry.created_at());
-  append_field_head(api::SyncAuthorizedEntriesResponse::kEntryRevisionsFieldNumber,
-                    field_size(Revision::kIdFieldNumber, entry.id()) +
-                        number_field_size(Revision::kRevisionNumberFieldNumber, number) +
-                        number_field_size(Revision::kCreatedAtFieldNumber, created_at),
-                    page);
-  append_field(Revision::kIdFieldNumber, entry.id(), page);
-  append_number_field(Revision::kRevisionNumberFieldNumber, number, page);
-  append_number_field(Revision::kCreatedAtFieldNumber, created_at, page);
-}
 
 // One call. All its functions run one at a time, as the transport promises.
 class EntrySync : public std::enable_shared_from_this<EntrySync> {
@@ -137,21 +171,17 @@ class EntrySync : public std::enable_shared_from_this<EntrySync> {
         fields_(fields) {}
 
   void start() {
-    std::vector<IndexedPtr> entries = index_.authorized(agent_id_);
-    if (entries.size() <= kShortList) {
-      Pages in_full(source_of(entries), &append_entry, fields_, kLongestAnswer);
-      const std::string& page = in_full.next();
-      if (in_full.over()) {
-        (void)call_->call().send(call_->host().blob(page));
-        call_->finish({});
-        return;
-      }
+    auto list = std::make_unique<AuthorizedList>(index_, agent_id_, fields_);
+    if (list->in_full()) {
+      (void)call_->call().send(call_->host().blob(list->next()));
+      call_->finish({});
+      return;
     }
     const auto self = shared_from_this();
     call_->call().on_message = [self](std::string_view bytes) { self->request(bytes); };
     call_->call().on_half_close = [self] { self->client_done(); };
     call_->call().on_writable = [self] { self->pump(); };
-    phase_.emplace(source_of(std::move(entries)), &append_revision, fields_);
+    phase_ = std::move(list);
     pump();
   }
 
@@ -164,7 +194,7 @@ class EntrySync : public std::enable_shared_from_this<EntrySync> {
       call_->finish(Status::internal("grpc: error unmarshalling request"));  // gRPC's words
       return;
     }
-    phase_.emplace(Requested(index_, agent_id_, kept, std::move(ids)), &append_entry, fields_);
+    phase_ = std::make_unique<RequestedEntries>(index_, agent_id_, fields_, kept, std::move(ids));
     pump();
   }
 
@@ -196,7 +226,7 @@ class EntrySync : public std::enable_shared_from_this<EntrySync> {
   const EntryIndex& index_;
   const std::string agent_id_;
   const uint32_t fields_;
-  std::optional<Pages> phase_;  // what is being sent; none between phases
+  std::unique_ptr<Pages> phase_;  // what is being sent; none between phases
   Blob pending_;
   bool client_done_ = false;
 };
