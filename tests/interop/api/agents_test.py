@@ -177,6 +177,10 @@ class Agents(ApiTest):
             *(agent(f"filter-selectors-{kind.lower()}", "ListAgents", {"filter": {"by_selector_match": {
                 "match": f"MATCH_{kind}", "selectors": [{"type": "x509pop", "value": "subject:cn:machine"}]}}})
               for kind in ("EXACT", "SUBSET", "SUPERSET", "ANY")),
+            *(agent(row, "ListAgents", {"page_size": size, "page_token": token, "filter": {"by_selector_match": {
+                "match": "MATCH_ANY", "selectors": [{"type": "x509pop", "value": "subject:cn:machine"}]}}})
+              for row, size, token in (("page-first", 1, ""), ("page-next", 1, "1"), ("page-past-the-end", 1, "2"),
+                                       ("page-first", 5, ""))),
         ]
 
 

@@ -2,7 +2,7 @@
 
 import unittest
 
-from harness.api import ApiTest, service, table
+from harness.api import ApiTest, do, service, table
 from harness.certificates import Certificate
 
 local = service("LocalAuthority")
@@ -24,10 +24,12 @@ class Life:
         return local(row, f"Prepare{self.kind}Authority")
 
     def on(self, row, what, word):
-        """The call for the authority that is `word` then; another word is the ID itself."""
+        """The call for the authority that is `word` then; older: that was old before. Another word is the ID itself."""
         def request(side):
             answer = side.ask(f"LocalAuthority/Get{self.kind}AuthorityState", {})
             known = self.seen.setdefault(side.impl, {})
+            if known.get("old") != answer.get("old", {}).get("authorityId"):
+                known["older"] = known.get("old", "")
             known.update({w: answer[w]["authorityId"] for w in ("active", "prepared", "old") if w in answer})
             return {"authority_id": known.get(word, word)}
         return local(row, f"{what}{self.kind}Authority", request)
@@ -51,6 +53,9 @@ class Authorities(ApiTest):
             service("Bundle")("mask", "GetBundle", {"output_mask": {"refresh_hint": True}}),
             on("active", "Revoke", "active"), on("good", "Revoke", "old"), on("again", "Revoke", "old"),
             on("-", "Taint", "old"), life.get(), life.prepare(), life.get(),
+            # One that has left its place, and is in the bundle still.
+            on("good", "Activate", "prepared"), life.prepare(), on("good", "Activate", "prepared"), life.get(),
+            on("unknown", "Taint", "older"), on("unknown", "Revoke", "older"),
         ]
 
     @table()
@@ -69,11 +74,19 @@ class Authorities(ApiTest):
 
     def below_files(self):
         folder = self.folder / "upstream"
-        if not folder.exists():
-            Certificate(folder, "root", "URI:spiffe://example.org")
-            (folder / "root.key").chmod(0o600)
+        self.new_root(None)
         return {"plugins": {"UpstreamAuthority disk": {"plugin_data": {
             "cert_file_path": str(folder / "root.pem"), "key_file_path": str(folder / "root.key")}}}}
+
+    def new_root(self, _, name="first"):
+        """The authority in the files of both sides is the one of this name."""
+        made = self.folder / name
+        if not made.exists():
+            Certificate(made, "root", "URI:spiffe://example.org")
+            (made / "root.key").chmod(0o600)
+            link = self.folder / "upstream"
+            link.unlink(missing_ok=True)
+            link.symlink_to(made)
 
     @table(below_files)
     def test_below_an_upstream(self):
@@ -81,15 +94,18 @@ class Authorities(ApiTest):
 
         def upstream(row, what, key):
             def request(side):
-                active = side.ask("LocalAuthority/GetX509AuthorityState", {})["active"]
-                return {"subject_key_id": active["upstreamAuthoritySubjectKeyId"] if key is None else key}
+                state = side.ask("LocalAuthority/GetX509AuthorityState", {})
+                return {"subject_key_id": state[key]["upstreamAuthoritySubjectKeyId"] if key in state else key}
             return local(row, f"{what}X509UpstreamAuthority", request)
         faults = [upstream(row, what, key) for what in ("Taint", "Revoke")
-                  for row, key in (("no-id", ""), ("active", None), ("unknown", "abcd"))]
+                  for row, key in (("no-id", ""), ("active", "active"), ("unknown", "abcd"))]
         return [
             life.get(), *faults, life.prepare(), *faults, life.on("good", "Activate", "prepared"), *faults,
             *(life.on("below-an-upstream", what, word) for what in ("Taint", "Revoke") for word in ("old", "active")),
             life.get(),
+            # Another root, under which the prepared one is and the active one is not.
+            do(lambda side: self.new_root(side, "second")), life.prepare(), life.get(),
+            upstream("prepared", "Taint", "prepared"), upstream("prepared", "Revoke", "prepared"),
         ]
 
 

@@ -40,6 +40,11 @@ def from_memory(ours, theirs):
     return status(ours)[0] == "OK" and status(theirs)[0] == "Internal"
 
 
+def serving(ours, theirs):
+    """Ours serves what it has in memory for as long as `offline_issuance` says."""
+    return (ours[0]["answer"]["status"], theirs[0]["answer"]["status"]) == ("SERVING", "NOT_SERVING")
+
+
 class StoreFails(ApiTest):
     @table()
     def test_without_tables(self):
@@ -77,6 +82,25 @@ class StoreFails(ApiTest):
             fails(domains, "BatchUpdateFederationRelationship", {"federation_relationships": [WEB]}),
             fails(domains, "BatchDeleteFederationRelationship", {"trust_domains": ["web.org"]}),
             fails(authorities, "PrepareX509Authority"), fails(authorities, "PrepareJWTAuthority"),
+            fails(service("Health"), "Check", differs=serving),
+        ]
+
+    @table()
+    def test_authorities_without_tables(self):
+        def of(kind, word, what, row="store-fails", differs=same_sentence):
+            def request(side):
+                answer = side.ask(f"LocalAuthority/Get{kind}AuthorityState", {})
+                return {"authority_id": answer[word]["authorityId"]}
+            return authorities(row, f"{what}{kind}Authority", request, differs=differs)
+
+        def both(*calls):
+            return [make(kind) for kind in ("X509", "JWT") for make in calls]
+        return [
+            # The one that is active now is the old one then.
+            *both(lambda kind: authorities("good", f"Prepare{kind}Authority"),
+                  lambda kind: of(kind, "prepared", "Activate", "good", None)),
+            do(take_tables_away),
+            *both(lambda kind: of(kind, "old", "Taint"), lambda kind: of(kind, "old", "Revoke")),
         ]
 
 

@@ -1,8 +1,9 @@
 """The TrustDomain service: relationships with foreign trust domains."""
 
+import dataclasses
 import unittest
 
-from harness.api import ApiTest, service, table
+from harness.api import ApiTest, refused_with, service, table
 
 domains, bundle = service("TrustDomain"), service("Bundle")
 WEB = {"trust_domain": "web.org", "bundle_endpoint_url": "https://web.invalid/b?c=d", "https_web": {}}
@@ -83,6 +84,17 @@ class TrustDomains(ApiTest):
             listed("page-token-bad", page_size=3, page_token="nonsense"), listed("page-size-negative", page_size=-1),
             *(listed("mask", output_mask=mask) for mask in MASKS),
         ]
+
+    @table({"server": {"federation": {"federates_with configured.org": {
+        "bundle_endpoint_url": "https://127.0.0.1:1/b", "bundle_endpoint_profile https_web": {}}}}})
+    def test_of_the_configuration(self):
+        def fetched():  # by ours from public addresses only
+            return dataclasses.replace(refresh("configured", "configured.org"),
+                                       differs=refused_with("Internal", "not a public one"))
+        return [listed("configured"), get("configured", "configured.org"), fetched(),
+                delete("unknown", "configured.org"), update("unknown", {**WEB, "trust_domain": "configured.org"}),
+                create("good", {**WEB, "trust_domain": "configured.org"}), listed("good"),
+                delete("good", "configured.org"), fetched()]
 
     @table()
     def test_change_and_deletion(self):
