@@ -38,6 +38,10 @@ REQUIRED = [
     "idle",
     "revisions",
     "half-open",
+    "hostile-peer",
+    "speed-sqlite",
+    "speed-postgres",
+    "fuzz",
 ]
 CASES = {
     "kill9": ("tests/integration/crash/kill_test.py",
@@ -60,6 +64,12 @@ CASES = {
                    "--gtest_filter=Revisions.EveryReadersStateEqualsTheTable"]),
     "half-open": ("tests/integration/hostile/half_open_test.py",
                   ["tests/run.py", "tests/integration/hostile/half_open_test.py"]),
+    "hostile-peer": ("tests/integration/federation/hostile_peer_test.py",
+                     ["tests/run.py", "-k", "test_no_peer_slows", "tests/integration/federation/hostile_peer_test.py"]),
+    "speed-sqlite": ("tests/integration/scale/speed_test.py",
+                     ["tests/run.py", "-k", "test_on_sqlite", "tests/integration/scale/speed_test.py"]),
+    "speed-postgres": ("tests/integration/scale/speed_test.py",
+                       ["tests/run.py", "-k", "test_on_postgres", "tests/integration/scale/speed_test.py"]),
     "fuzz": ("scripts/lib/fuzz.sh", ["scripts/test.sh", "fuzz", "60"]),
 }
 

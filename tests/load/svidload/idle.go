@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,7 +28,7 @@ func runIdle(args []string) error {
 	fs := flag.NewFlagSet("idle", flag.ExitOnError)
 	var c serverCfg
 	fs.StringVar(&c.socket, "socket", "", "server admin socket path")
-	fs.StringVar(&c.addr, "addr", "127.0.0.1:8081", "server TCP address")
+	addrs := fs.String("addr", "127.0.0.1:8081", "TCP addresses of the servers, agents in turn, with commas")
 	fs.StringVar(&c.td, "td", "example.org", "trust domain")
 	fs.IntVar(&c.pid, "pid", 0, "server process id, for CPU and memory figures")
 	fs.IntVar(&c.conc, "conc", 8, "agents that join, and batches that are created, at once")
@@ -35,6 +36,7 @@ func runIdle(args []string) error {
 	entries := fs.Int("entries", 100000, "entries, spread over the agents")
 	interval := fs.Duration("interval", 5*time.Second, "between two polls of an agent")
 	fs.Parse(args)
+	servers := strings.Split(*addrs, ",")
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	admin, err := grpc.NewClient("unix:"+c.socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -50,7 +52,9 @@ func runIdle(args []string) error {
 		if err != nil {
 			return err
 		}
-		conn, err := attest(ctx, c, tok.Value)
+		at := c
+		at.addr = servers[n%len(servers)]
+		conn, err := attest(ctx, at, tok.Value)
 		if err != nil {
 			return err
 		}
