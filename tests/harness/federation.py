@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 import time
 
 from . import deploy
@@ -125,7 +126,8 @@ class CrossDomain:
     """Continuous verification across two domains by processes that know the Workload API only.
 
     Mutual TLS, each connection a new one, both ways: go-spiffe's client and ours at a go-spiffe
-    server of `a`, go-spiffe's client at our server of `b`. And JWTs of each checked by the other.
+    server of `a`, go-spiffe's client at our server of `b`. And JWTs of each checked by the other, by a
+    thread that waits for nobody who rotates.
     """
 
     def __init__(self, case, a, b, rate=5):
@@ -146,12 +148,16 @@ class CrossDomain:
         self.began = time.monotonic()
         self.tokens = 0
         self.kids = set()
+        self.fault = None
+        self.over = threading.Event()
+        self.checker = threading.Thread(target=self._tokens_without_end, daemon=True)
+        self.checker.start()
 
     def _client(self, of, to, address):
         return self.case.watch(f"client-{of.name}", "mtls-client", "-socket", of.agent.socket, "-addr",
                                address, "-authorize", to.workload_id, "-rate", str(self.rate), uid=of.uid)
 
-    def check_tokens(self):
+    def _check_tokens(self):
         # Another audience each time: a token that was asked for before would come out of the
         # agent's cache, and what a new authority signs is what has to be believed at once.
         audience = f"round-{self.tokens}"
@@ -166,15 +172,19 @@ class CrossDomain:
             self.kids.add(token.split(".")[0])
             self.tokens += 1
 
-    def run(self, seconds):
-        """Checks tokens twice a second for so long, and once at least."""
-        end = time.monotonic() + seconds
-        while True:
-            self.check_tokens()
-            left = end - time.monotonic()
-            if left <= 0:
+    def _tokens_without_end(self):
+        while not self.over.wait(0.3):
+            try:
+                self._check_tokens()
+            except Exception as e:  # the test's own thread raises it
+                self.fault = e
                 return
-            time.sleep(min(0.5, left))
+
+    def run(self, seconds):
+        """Lets it go on for so long; raises what has gone wrong with a token."""
+        self.checker.join(max(seconds, 0))
+        if self.fault:
+            raise self.fault
 
     def _end(self, process):
         process.popen.send_signal(signal.SIGTERM)
@@ -185,6 +195,9 @@ class CrossDomain:
         """Fails the test when anything failed, or when either side's workload showed fewer than so
         many certificates and signed tokens with fewer than so many keys. Gives the figures."""
         seconds = time.monotonic() - self.began
+        self.over.set()
+        self.run(30)
+        self.case.assertFalse(self.checker.is_alive())
         tallies = [self._end(process) for process in self.clients]  # before what they talk to
         ours = self._end(self.our_client)
         listener = self._end(self.listener)

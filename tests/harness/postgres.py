@@ -60,8 +60,8 @@ class Postgres:
         wait_until("PostgreSQL to answer", lambda: self.try_sql("SELECT 1").code == 0, 60)
         return self
 
-    def where(self, database):
-        return f"host={self.folder} user=signet dbname={database}"
+    def where(self, database, user="signet"):
+        return f"host={self.folder} user={user} dbname={database}"
 
     def _psql(self, database):
         return [programs() / "psql", "-XAtq", "-h", self.folder, "-U", "signet", "-d", database,
@@ -84,12 +84,19 @@ class Postgres:
         self.sql(f"CREATE DATABASE {name}")
         return self.where(name)
 
-    def data_store(self, database="signet", **settings):
+    def data_store(self, database="signet", user="signet", **settings):
         """The block `DataStore sql` of a server on this database, which is made if need be."""
         if not self.sql(f"SELECT 1 FROM pg_database WHERE datname = '{database}'"):
             self.new_database(database)
         return {"plugin_data": {"database_type": "postgres",
-                                "connection_string": self.where(database), **settings}}
+                                "connection_string": self.where(database, user), **settings}}
+
+    def contents(self, database):
+        """A digest of each table's rows, by name."""
+        names = self.sql("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace "
+                         "AND relkind = 'r'", database).split()
+        return {name: self.sql(f"SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {name} t", database)
+                for name in sorted(names)}
 
     def kill(self):
         """SIGKILL; its sessions end by themselves when they miss it."""

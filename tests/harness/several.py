@@ -21,19 +21,20 @@ ME = f"{TD}/me"
 
 
 class SeveralServers(TestCase):
-    def begin(self, over=None, durable=False):
-        """The database, and three servers that serve. SIGNET_TEST_SEED repeats a run."""
+    def begin(self, over=None, **of_database):
+        """The database, and three servers that serve, each known to it by its name. SIGNET_TEST_SEED repeats a run."""
         self.seed = int(os.environ.get("SIGNET_TEST_SEED", random.SystemRandom().randrange(2**32)))
         self.random = random.Random(self.seed)
         print(f"    seed {self.seed}")
-        self.database = postgres.Postgres(self.folder / "postgres", durable=durable).start()
+        self.database = postgres.Postgres(self.folder / "postgres", **of_database).start()
         self.nodes.append(self.database)
         port = deploy.free_port(*ADDRESSES[1:])
         self.servers = []
         for number, address in enumerate(ADDRESSES):
-            settings = deploy.merge({"plugins": {"DataStore sql": self.database.data_store()}}, over)
-            server = deploy.Server("signet", self.folder / f"server{number}", settings,
-                                   f"server{number}", address, port)
+            name = f"server{number}"
+            self.database.sql(f"CREATE ROLE {name} LOGIN SUPERUSER")
+            settings = deploy.merge({"plugins": {"DataStore sql": self.database.data_store(user=name)}}, over)
+            server = deploy.Server("signet", self.folder / name, settings, name, address, port)
             self.nodes.append(server)
             self.servers.append(server.start())
 
@@ -128,10 +129,3 @@ class SeveralServers(TestCase):
                 address = ".".join(str(byte) for byte in reversed(bytes.fromhex(place)))
                 found[address] += 1
         return [found[address] for address in ADDRESSES]
-
-
-def write_figures(figures):
-    print(f"    {figures}")
-    if os.environ.get("SIGNET_FIGURES"):
-        with open(os.environ["SIGNET_FIGURES"], "a") as f:
-            f.write(json.dumps(figures) + "\n")
