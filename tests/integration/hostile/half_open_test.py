@@ -14,7 +14,6 @@ import unittest
 from harness import h2, paths
 from harness.case import OUR_UID, UID_A, TestCase, needs_root, needs_signet
 from harness.process import wait_until
-from harness.several import write_figures
 
 SILENT = 10_000 if paths.long_run() else 2_000
 FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -76,7 +75,7 @@ class HalfOpen(TestCase):
             self.wait_ids(another, [f"{TD}/me"])
         figures = self.hold(self.server_, SILENT, connect, serve)
         self.assertLess(figures["kib_each"], 8 * paths.slow())
-        write_figures({"door": "tcp", **figures})
+        self.figures(door="tcp", **figures)
 
     def test_at_the_workload_api(self):
         def connect(n):  # of so many users that none has too many
@@ -94,7 +93,7 @@ class HalfOpen(TestCase):
         # Each is two descriptors of the agent's: the socket, and the process behind it.
         figures = self.hold(self.agent_, min(SILENT, FILES[1] * 4 // 10), connect, serve)
         self.assertLess(figures["kib_each"], 8 * paths.slow())
-        write_figures({"door": "workload_api", **figures})
+        self.figures(door="workload_api", **figures)
 
     def test_one_address_cannot_take_all(self):
         silent = []

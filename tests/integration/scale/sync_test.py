@@ -6,7 +6,6 @@ guarded at five times the figure; 100,000 in `scripts/test.sh long sync`, where 
 """
 
 import json
-import os
 import subprocess
 import unittest
 
@@ -34,10 +33,7 @@ class FullSync(TestCase):
             self.assertEqual(cases[name]["ops"] % ENTRIES, 0, cases[name])
             figures[f"{name}_server_cpu_ms"] = round(1000 * ENTRIES / cases[name]["per_cpu_second"], 1)
             figures[f"{name}_p50_ms"] = cases[name]["p50_ms"]
-        print(f"    {json.dumps(figures)}")
-        if os.environ.get("SIGNET_FIGURES"):
-            with open(os.environ["SIGNET_FIGURES"], "a") as f:
-                f.write(json.dumps(figures) + "\n")
+        self.figures(**figures)
         self.assertLessEqual(figures["sync_full_server_cpu_ms"], MILLISECONDS * paths.slow())
         self.assertLessEqual(figures["agent_first_sync_server_cpu_ms"], MILLISECONDS * paths.slow())
 

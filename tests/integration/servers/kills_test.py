@@ -17,7 +17,7 @@ import unittest
 from harness import paths, postgres
 from harness.case import TestCase, needs_signet
 from harness.process import wait_until
-from harness.several import ADDRESSES, ME, SeveralServers, write_figures
+from harness.several import ADDRESSES, ME, SeveralServers
 
 KILLS = 100 if paths.long_run() else 12
 DATABASE_KILLS = 10 if paths.long_run() else 2
@@ -103,10 +103,10 @@ class Kills(SeveralServers):
         verified = self.finish_verifier()  # refused: by agents whose only server was away
         self.assertGreaterEqual(verified["jwt_svids_per_second"], ISSUED)
         self.assertLessEqual(most, 9)
-        write_figures({"restarts": KILLS, "of_them_with_a_second_one_down": two, **verified, "acknowledged": acknowledged, "lost": 0,
-                       "x509_authorities_max": most, "ready_seconds_max": round(max(ready), 2),
-                       "same_bundle_seconds_max": round(max(level), 2),
-                       "changed_bundle_everywhere_seconds_max": round(max(changed), 2)})
+        self.figures(restarts=KILLS, of_them_with_a_second_one_down=two, **verified,
+                     acknowledged=acknowledged, lost=0, x509_authorities_max=most,
+                     ready_seconds_max=round(max(ready), 2), same_bundle_seconds_max=round(max(level), 2),
+                     changed_bundle_everywhere_seconds_max=round(max(changed), 2))
 
     def writes(self, server):
         return server.cli("entry", "create", "-spiffeID", "spiffe://example.org/late", "-parentID",
@@ -133,8 +133,8 @@ class Kills(SeveralServers):
         verified = self.finish_verifier()
         self.assertEqual(verified["refused"], 0, "what is known is issued from memory")
         self.assertGreaterEqual(verified["jwt_svids_per_second"], ISSUED)
-        write_figures({"database_kills": DATABASE_KILLS, **verified, "acknowledged": acknowledged,
-                       "lost": 0, "writes_again_seconds_max": round(max(back), 2)})
+        self.figures(database_kills=DATABASE_KILLS, **verified, acknowledged=acknowledged, lost=0,
+                     writes_again_seconds_max=round(max(back), 2))
 
 
 @needs_signet

@@ -9,7 +9,7 @@ import unittest
 from harness import postgres
 from harness.case import needs_signet
 from harness.process import wait_until
-from harness.several import ALL, SeveralServers, write_figures
+from harness.several import ALL, SeveralServers
 
 AGENTS = 12
 
@@ -46,8 +46,7 @@ class RollingRestart(SeveralServers):
         self.servers[1].start()
         verified = self.finish_verifier()
         self.assertEqual(verified["refused"], 0)
-        write_figures({"agents": AGENTS, "connections": spread, "failover_seconds_max": round(slowest, 2),
-                       **verified})
+        self.figures(agents=AGENTS, connections=spread, failover_seconds_max=round(slowest, 2), **verified)
 
     def test_one_of_three_leaves_for_good(self):
         """Its agents go on at the others, what it signed is good until it ends, and it signs no more."""
