@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
@@ -63,6 +64,8 @@ int connection() {
   own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (++calls % 60'000));
   peer.sin_port = htons(server().port());
   peer.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const linger at_once{1, 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   if (bind(fd, reinterpret_cast<sockaddr*>(&own), sizeof own) != 0 ||
