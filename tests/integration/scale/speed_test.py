@@ -69,9 +69,9 @@ class Speed(TestCase):
         idle = result["signet"]["idle"]
         share = signet["x509_issue"]["per_cpu_second"] / result["openssl"]["ideal"]
         for name in signet:
-            if name == "workload_streams":
-                continue
-            rates = {impl: cases[impl][name]["per_cpu_second"] for impl in ("spire", "signet")}
+            rates = {impl: cases[impl][name].get("per_cpu_second") for impl in ("spire", "signet")}
+            if None in rates.values() or name == "workload_streams":
+                continue  # it has another figure
             more = {"asked": asked[name]} if name in asked else {}
             for impl in rates:
                 case = cases[impl][name]
@@ -82,8 +82,8 @@ class Speed(TestCase):
             self.figures(case=name, **{impl: round(rate) for impl, rate in rates.items()},
                          times=round(rates["signet"] / rates["spire"], 1), **more)
         self.figures(case="memory", stream_kib=stream_kib(signet), spire_stream_kib=stream_kib(spire),
-                     idle_server_mb=round(idle["server_kib"] * 1024 / 1e6), idle_agent_mb=round(idle["agent_kib"] * 1024 / 1e6),
-                     x509_share_of_ideal=round(share, 2))
+                     idle_server_mb=round(idle["server_kib"] * 1024 / 1e6),
+                     idle_agent_mb=round(idle["agent_kib"] * 1024 / 1e6), x509_share_of_ideal=round(share, 2))
         for name, times in asked.items():
             with self.subTest(name):
                 self.assertGreaterEqual(signet[name]["per_cpu_second"], times * spire[name]["per_cpu_second"])
