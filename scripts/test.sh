@@ -4,8 +4,8 @@
 #   scripts/test.sh                 everything a CI run has (the same as `ci`)
 #   scripts/test.sh unit            the GoogleTest programs
 #   scripts/test.sh integration|interop [PATTERN]   real processes; with real SPIRE and go-spiffe
-#   scripts/test.sh asan [FOLDER]   everything under ASan and UBSan: unit tests, then FOLDER of
-#                                   tests/ (integration/first-light) with real processes
+#   scripts/test.sh asan [FOLDER...]  everything under ASan and UBSan: unit tests, then with real
+#                                   processes these of tests/integration: first light and faults
 #   scripts/test.sh tsan            what has threads, under TSan
 #   scripts/test.sh fuzz [SECONDS]  each fuzz target on its corpus and SECONDS (10) beyond
 #   scripts/test.sh format|tidy [all]   clang-format over all files; clang-tidy over the 24 changed last
@@ -196,13 +196,16 @@ sanitized() {
 # sanitized_unit FOLDER [ctest options]
 sanitized_unit() { sanitized ctest_in "$1" -L unit -E '^sdk_headers' "${@:2}"; }
 
-# asan [FOLDER]: everything under AddressSanitizer and UndefinedBehaviorSanitizer, the unit tests
-# and, as whole processes, the Python tests of FOLDER.
+# asan [FOLDER...]: everything under AddressSanitizer and UndefinedBehaviorSanitizer, the unit tests
+# and, as whole processes, the Python tests of these folders.
+ASAN_FOLDERS="integration/first-light integration/hostile integration/crash integration/disk"
 asan() {
-  local code=0
+  local code=0 folder
   build asan || return 1
   sanitized_unit build-asan || code=1
-  SIGNET_BUILD_DIR=$PWD/build-asan sanitized python_tests "${1:-integration/first-light}" || code=1
+  for folder in ${*:-$ASAN_FOLDERS}; do
+    SIGNET_BUILD_DIR=$PWD/build-asan sanitized python_tests "$folder" || code=1
+  done
   return $code
 }
 
@@ -235,7 +238,7 @@ golden() {
 long() { python3 scripts/lib/records.py run "$@" --summary "$SUMMARY"; }
 
 ci() {
-  local tidy_scope=$1 fuzz_seconds=$2 asan_folder=$3
+  local tidy_scope=$1 fuzz_seconds=$2 asan_folders=$3
   stage packages packages || return 1
   peers_start
   stage format format
@@ -250,13 +253,14 @@ ci() {
   fi
   in_time fuzz fuzz "$fuzz_seconds"
   in_time tsan tsan
-  in_time asan asan "$asan_folder"
+  # shellcheck disable=SC2086  # folders are words
+  in_time asan asan $asan_folders
 }
 
 what=${1:-ci}
 [ $# -eq 0 ] || shift
 case $what in
-ci) ci changed 10 integration/first-light ;;
+ci) ci changed 10 "$ASAN_FOLDERS" ;;
 all) ci all 60 integration ;;
 unit) stage packages packages && stage build build dev all workload-mtls && stage unit unit ;;
 integration | interop)

@@ -1,7 +1,10 @@
 // Scopes, start order and services, with the test plugins inside this process.
 #include <algorithm>
+#include <atomic>
 #include <future>
+#include <map>
 #include <string_view>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -261,6 +264,83 @@ TEST_F(Lifecycle, BlobsAreCountedByReference) {
   const signet_bytes bytes = kHostBlob.bytes(blob);
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes.ptr), bytes.len), "abc");
   kHostBlob.unref(blob);
+}
+
+TEST_F(Lifecycle, WhatAPluginMeasuresIsKeptByNameAndLabels) {
+  ASSERT_TRUE(start("Widget \"good\" {}").ok());
+  const signet_host* host = instance("test/role")->host();
+  const signet_field label = {to_abi(std::string_view("method")), to_abi(std::string_view("x")), 0,
+                              0, 0};
+  const auto record = [&](std::uint32_t kind, std::string_view name, double value,
+                          std::size_t labels = 0) {
+    kHostMetrics.record(host, kind, to_abi(name), value, &label, labels);
+  };
+  record(SIGNET_METRIC_COUNTER, "test.calls", 1);
+  record(SIGNET_METRIC_COUNTER, "test.calls", 2);
+  record(SIGNET_METRIC_COUNTER, "test.calls", 5, 1);
+  record(SIGNET_METRIC_GAUGE, "test.level", 3);
+  record(SIGNET_METRIC_GAUGE, "test.level", 4);
+  record(SIGNET_METRIC_SAMPLE, "test.seconds", 0.5);
+  record(SIGNET_METRIC_SAMPLE, "test.seconds", 1.5);
+  std::map<std::string, std::pair<double, std::uint64_t>> kept;
+  process.metrics().each([&](const std::string& key, const Metrics::Series& series) {
+    if (key.starts_with("test.")) kept[key] = {series.value, series.count};
+  });
+  EXPECT_EQ(kept, (std::map<std::string, std::pair<double, std::uint64_t>>{
+                      {"test.calls", {3, 2}},
+                      {"test.calls{method=x}", {5, 1}},
+                      {"test.level", {4, 2}},
+                      {"test.seconds", {2, 2}}}));
+  EXPECT_EQ(process.metrics().dropped(), 0u);
+  for (std::size_t n = 0; n <= Metrics::kMaxSeries; ++n)
+    record(SIGNET_METRIC_COUNTER, "test.many." + std::to_string(n), 1);
+  EXPECT_GT(process.metrics().dropped(), 0u);
+}
+
+TEST_F(Lifecycle, TimersRunAtTheirTimeAndNotOnceCancelled) {
+  ASSERT_TRUE(start("Widget \"good\" {}").ok());
+  const signet_host* host = instance("test/role")->host();
+  const std::int64_t now = kHostClock.monotonic_ns(host);
+  EXPECT_GT(kHostClock.wall_ns(host), std::int64_t{1'700'000'000} * 1'000'000'000);
+  struct Fired {
+    const signet_host* host;
+    std::promise<std::int64_t> at;
+  } fired{host, {}};
+  const auto note = [](void* arg) {
+    auto* f = static_cast<Fired*>(arg);
+    f->at.set_value(kHostClock.monotonic_ns(f->host));
+  };
+  const auto never = [](void*) { ADD_FAILURE() << "a cancelled timer ran"; };
+  constexpr std::int64_t kSoon = 20'000'000;
+  std::uint64_t id = 0;
+  std::uint64_t cancelled = 0;
+  ASSERT_EQ(kHostTimer.start(host, now + kSoon / 2, 0, never, nullptr, &cancelled), SIGNET_OK);
+  kHostTimer.cancel(host, cancelled);
+  ASSERT_EQ(kHostTimer.start(host, now + kSoon, 0, note, &fired, &id), SIGNET_OK);
+  EXPECT_NE(id, cancelled);
+  EXPECT_GE(fired.at.get_future().get(), now + kSoon);
+  kHostTimer.cancel(host, id);
+}
+
+TEST_F(Lifecycle, AnExecutorRunsWhatItTookAndRefusesMoreThanItsQueue) {
+  ASSERT_TRUE(start("Widget \"good\" {}").ok());
+  const signet_host* host = instance("test/role")->host();
+  struct Work {
+    std::promise<void> go;
+    std::shared_future<void> gone{go.get_future()};
+    std::atomic<std::size_t> ran{0};
+  } work;
+  const auto wait_and_count = [](void* arg) {
+    auto* w = static_cast<Work*>(arg);
+    w->gone.wait();
+    ++w->ran;
+  };
+  std::size_t taken = 0;
+  signet_status last = SIGNET_OK;
+  while ((last = kHostExecutor.post(host, wait_and_count, &work)) == SIGNET_OK) ++taken;
+  EXPECT_EQ(last, SIGNET_RESOURCE_EXHAUSTED);
+  work.go.set_value();
+  while (work.ran != taken) std::this_thread::yield();
 }
 
 }  // namespace

@@ -3,9 +3,10 @@
 import socket
 import ssl
 import struct
+import time
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
 END_STREAM, END_HEADERS = 1, 4
 
 
@@ -48,6 +49,57 @@ def connect(target, seconds=5.0):
     s.settimeout(seconds)
     s.connect(str(target))
     return s
+
+
+class Heard:
+    """What the other side said, and whether it has closed the connection."""
+
+    def __init__(self):
+        self.bytes, self.closed = b"", False
+
+    def frames(self):
+        """(kind, flags, stream) of each whole frame."""
+        found, at = [], 0
+        while at + 9 <= len(self.bytes):
+            size = int.from_bytes(self.bytes[at:at + 3])
+            found.append((self.bytes[at + 3], self.bytes[at + 4], int.from_bytes(self.bytes[at + 5:at + 9])))
+            at += 9 + size
+        return found
+
+    def answer_to(self, stream):
+        """Whether the stream was answered to its end, or reset."""
+        return any(number == stream and (kind == RST_STREAM or (kind == HEADERS and flags & END_STREAM))
+                   for kind, flags, number in self.frames())
+
+
+def hear(s, enough=lambda heard: False, seconds=5.0):
+    """Reads until the other side closes or `enough`, and closes then. Who goes on in silence past so many
+    seconds has not closed."""
+    heard, s_end = Heard(), time.monotonic() + seconds
+    with s:
+        while not enough(heard) and (left := s_end - time.monotonic()) > 0:
+            s.settimeout(left)
+            try:
+                some = s.recv(65536)
+            except TimeoutError:
+                break
+            except OSError:  # reset
+                some = b""
+            if not some:
+                heard.closed = True
+                break
+            heard.bytes += some
+    return heard
+
+
+def half_close(s):
+    """Says that nothing more comes."""
+    try:
+        s.unwrap() if isinstance(s, ssl.SSLSocket) else s.shutdown(socket.SHUT_WR)
+    except TimeoutError:
+        raise
+    except OSError:  # the other side has gone already
+        pass
 
 
 def plain(target, seconds=5.0, source=None):

@@ -8,6 +8,15 @@
 #include "crypto/encoding.h"
 
 namespace signet::crypto {
+namespace {
+
+std::string uuid_text(const Bytes& bytes) {
+  std::string text = hex_encode(bytes);
+  for (std::size_t at : {20, 16, 12, 8}) text.insert(at, 1, '-');
+  return text;
+}
+
+}  // namespace
 
 void random_fill(std::span<std::uint8_t> out) {
   // RAND_bytes counts in int; nothing here asks for that much at once.
@@ -39,10 +48,14 @@ Bytes random_uuid_bytes() {
   return bytes;
 }
 
-std::string random_uuid() {
-  std::string text = hex_encode(random_uuid_bytes());
-  for (std::size_t at : {20, 16, 12, 8}) text.insert(at, 1, '-');
-  return text;
+std::string random_uuid() { return uuid_text(random_uuid_bytes()); }
+
+std::string ordered_uuid(std::int64_t unix_ms) {
+  Bytes bytes = random_uuid_bytes();
+  for (std::size_t n = 0; n < 6; ++n)
+    bytes[n] = static_cast<std::uint8_t>(static_cast<std::uint64_t>(unix_ms) >> (40 - 8 * n));
+  bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0f) | 0x70);
+  return uuid_text(bytes);
 }
 
 }  // namespace signet::crypto

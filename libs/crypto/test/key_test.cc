@@ -94,5 +94,14 @@ TEST(Random, MakesWhatItsNamesSay) {
   EXPECT_EQ(uuid[14], '4');
 }
 
+TEST(Random, OrderedUuidsBeginWithTheirTime) {
+  const std::string one = ordered_uuid(0x0190'1234'5678), other = ordered_uuid(0x0190'1234'5678);
+  EXPECT_TRUE(one.starts_with("01901234-5678-7")) << one;
+  EXPECT_NE(std::string("89ab").find(one[19]), std::string::npos) << one;
+  EXPECT_EQ(one.size(), 36u);
+  EXPECT_NE(one, other);
+  EXPECT_LT(one, ordered_uuid(0x0190'1234'5679));
+}
+
 }  // namespace
 }  // namespace signet::crypto

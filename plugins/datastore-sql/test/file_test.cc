@@ -1,4 +1,5 @@
 // What the store does to files: its own, SPIRE's, other programs', and those it cannot have.
+#include <atomic>
 #include <fstream>
 #include <sstream>
 #include <unistd.h>
@@ -6,12 +7,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "config.h"
 #include "sqlite_schema.h"
 #include "sqlite_store.h"
 #include "store_helpers.h"
 #include "temp_folder.h"
+
+namespace {
+std::atomic<std::uint64_t> g_synced{0};
+}
+// In place of the C library's, for SQLite too: what a commit waits for.
+extern "C" __attribute__((visibility("default"))) int fdatasync(int fd) {
+  ++g_synced;
+  return static_cast<int>(::syscall(SYS_fdatasync, fd));
+}
 
 namespace signet::datastore_sql {
 namespace {
@@ -62,6 +73,20 @@ TEST(DatabaseFile, IsMadeForTheOwnerAloneUnderAnyUmask) {
     struct stat info {};
     ASSERT_EQ(::stat(folder.file().c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 0777, 0600u);
+  }
+}
+
+TEST(DatabaseFile, ACommitIsOnDiskBeforeItIsAcknowledged) {
+  const TempFolder folder;
+  SqliteStore::Options options;
+  options.path = folder.file();
+  const auto store = SqliteStore::open(options);
+  ASSERT_TRUE(store);
+  EXPECT_TRUE(std::filesystem::exists(folder.file() + "-wal"));
+  for (int n = 0; n < 5; ++n) {
+    const std::uint64_t before = g_synced;
+    ASSERT_NE(put_alone(**store, "meta", "m"), 0u);
+    EXPECT_GT(g_synced, before);
   }
 }
 

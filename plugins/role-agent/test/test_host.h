@@ -102,6 +102,7 @@ class TestHost {
 
   Found selectors = std::vector<std::string>{"uid:0"};  // by the attestor "unix"
   bool one_worker = false;                              // what a worker posts finds no worker free
+  bool no_worker = false;                               // nor does anybody else
   const signet_host_rpc* rpc = nullptr;
   std::function<bool()> pump;  // callbacks of the rpc service; false when there was none
   int quit_code = -1;
@@ -162,7 +163,8 @@ class TestHost {
     static constexpr signet_host_executor kExecutor = {
         sizeof(signet_host_executor), 0,
         [](const signet_host* h, Fn fn, void* arg) -> signet_status {
-          if (self(h).one_worker && self(h).working_) return SIGNET_RESOURCE_EXHAUSTED;
+          if (self(h).no_worker || (self(h).one_worker && self(h).working_))
+            return SIGNET_RESOURCE_EXHAUSTED;
           self(h).posted_.emplace_back(fn, arg);
           return SIGNET_OK;
         }};

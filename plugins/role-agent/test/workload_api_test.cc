@@ -55,6 +55,19 @@ TEST(WorkloadApi, Rule46NoIdentityIsPermissionDeniedAndNotReadyIsUnavailable) {
   EXPECT_EQ(call->words(), "workload attestation failed");
 }
 
+TEST(WorkloadApi, Rule46OverloadedIsUnavailable) {
+  Rig rig;
+  rig.server.add(entry("1", "/me", {"unix:uid:0"}));
+  rig.start();
+  rig.host.no_worker = true;
+  for (const auto& call : {rig.x509(), rig.call("FetchJWTBundles"), rig.fetch_jwt({"a"})}) {
+    EXPECT_EQ(call->code(), Code::kUnavailable);
+    EXPECT_EQ(call->words(), "the agent is overloaded");
+  }
+  rig.host.no_worker = false;
+  EXPECT_EQ(rig.x509()->count(), 1u);
+}
+
 TEST(WorkloadApi, Rule47OffersTheStandardsMethodsOnlyAndReflection) {
   Rig rig;
   rig.start();

@@ -46,7 +46,7 @@ Result<StoredEntry> EntryStore::create_in(Transaction& tx, Entry entry) {
   }
   SIGNET_RETURN_IF_ERROR(check_duplicates(entry));
   SIGNET_RETURN_IF_ERROR(check_federated_bundles(tx, entry));
-  if (entry.id().empty()) entry.set_id(crypto::random_uuid());
+  if (entry.id().empty()) entry.set_id(crypto::ordered_uuid(host_.wall_ns() / 1'000'000));
   entry.set_revision_number(0);
   entry.set_created_at(host_.unix_seconds());
   Record record = entry_to_record(entry);

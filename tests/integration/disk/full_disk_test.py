@@ -36,10 +36,9 @@ class Disk(TestCase):
             "id": name, "spiffe_id": {"trust_domain": "example.org", "path": f"/{name}"},
             "parent_id": {"trust_domain": "example.org", "path": "/node"},
             "selectors": [{"type": "unix", "value": f"user:{name}-{n}"} for n in range(200)]}]})
-        if end["code"] != "OK":
-            return end["code"]
-        status = answers[0]["results"][0].get("status", {})
-        return status.get("code", 0)
+        self.assertEqual(end["code"], "OK", end)  # each item has a status of its own
+        self.status = answers[0]["results"][0].get("status", {})
+        return self.status.get("code", 0)
 
     def test_a_full_disk_refuses_and_keeps_what_was_there(self):
         where = self.small_disk(8)
@@ -52,6 +51,8 @@ class Disk(TestCase):
                 (where / "ballast").write_bytes(b"\0" * (free.f_bavail * free.f_bsize - 256 * 1024))
             self.assertLess(len(kept), 2000, "the disk is never full")
         self.assertGreaterEqual(len(kept), 20)
+        self.assertEqual(self.status["code"], 13, self.status)  # INTERNAL, as SPIRE's
+        self.assertRegex(self.status["message"], "^failed to create entry: .*disk is full")
         self.assertIn("full", server.process.text().lower(), "the log says so")
         # It still answers, with everything it has promised.
         answers, end = self.call(server, "spire.api.server.entry.v1.Entry/ListEntries", {

@@ -43,9 +43,10 @@ class BadInput(TestCase):
             self.assertLess(time.monotonic() - began, 1.0 * paths.slow())
         for node in nodes:
             rss, fds = before[node.name]
-            wait_until(f"{node.name}'s descriptors to be {fds} or fewer, not {node.process.fds()}",
-                       lambda: node.process.fds() <= fds, 30)
-            # Go frees memory late; the bound is Signet's.
+            wait_until(f"{node.name}'s descriptors to be {fds} again, not {node.process.fds()}",
+                       lambda: node.process.fds() == fds, 30)
+            # Go frees memory late; the bound is Signet's. Of a small process's 10 % a single arena of the
+            # allocator is half, hence the MiB.
             if node.impl == "signet":
                 wait_until(f"{node.name}'s memory ({node.process.rss_kib()} KiB) to be back near {rss}",
                            lambda: node.process.rss_kib() <= rss * 1.10 + 1024, 15)
@@ -53,8 +54,12 @@ class BadInput(TestCase):
     def measure(self, warm):
         """Memory and descriptors after one round, which pays for what is allocated once."""
         warm()
-        time.sleep(0.5)
-        nodes = [self.s, self.a]
+        nodes, seen = [self.s, self.a], []
+
+        def level():  # a caller is remembered for a second, with two descriptors
+            seen.append([n.process.fds() for n in nodes])
+            return len(seen) > 15 and all(fds == seen[-1] for fds in seen[-15:])
+        wait_until("the descriptors to stay the same for 1.5 s", level, 30, 0.1)
         return {n.name: (n.process.rss_kib(), n.process.fds()) for n in nodes}
 
     def rounds(self, once, count):
@@ -63,38 +68,33 @@ class BadInput(TestCase):
             for _ in range(n):
                 for _, target in self.doors:
                     once(target)
-        before = self.measure(lambda: all_doors(max(count // 2, 20)))
+        before = self.measure(lambda: all_doors(max(count // 10, 5)))
         all_doors(count)
         self.settle([self.s, self.a], before)
 
-    def swallow(self, s):
-        """Reads what comes until the other side closes or says no more for a while."""
-        s.settimeout(0.05)
-        try:
-            while s.recv(65536):
-                pass
-        except OSError:
-            pass
-        s.close()
-
     def test_random_bytes(self):
+        """Too few to be judged are judged when no more can come."""
         def once(target):
             s = h2.plain(target)
+            size = self.random.choice([1, 10, 100, 5000])
             try:
-                s.sendall(self.random.randbytes(self.random.choice([1, 10, 100, 5000])))
+                s.sendall(self.random.randbytes(size))
             except OSError:
                 pass
-            self.swallow(s)
+            if size < len(h2.PREFACE):
+                h2.half_close(s)
+            self.assertTrue(h2.hear(s).closed, (target, size))
         self.rounds(once, 60)
 
     def test_a_preface_and_then_random_bytes(self):
         def once(target):
-            try:
-                s = h2.connect(target)
-                s.sendall(h2.PREFACE + h2.settings() + self.random.randbytes(200))
-            except OSError:
-                return
-            self.swallow(s)
+            s = h2.connect(target)
+            # A frame longer than any that is allowed: so there is nothing to wait for.
+            noise = bytes([self.random.randrange(1, 256)]) + self.random.randbytes(199)
+            s.sendall(h2.PREFACE + h2.settings() + noise)
+            heard = h2.hear(s)
+            self.assertTrue(heard.closed, (target, noise[:9]))
+            self.assertIn(h2.GOAWAY, [kind for kind, _, _ in heard.frames()], (target, noise[:9]))
         self.rounds(once, 60)
 
     def test_truncated_frames(self):
@@ -102,24 +102,23 @@ class BadInput(TestCase):
             h2.frame(h2.DATA, h2.END_STREAM, 1, h2.message())
 
         def once(target):
-            try:
-                s = h2.connect(target)
-                s.sendall(whole[:self.random.randrange(len(whole))])
-                s.close()
-            except OSError:
-                pass
+            s = h2.connect(target)
+            size = self.random.randrange(len(whole))
+            s.sendall(whole[:size])
+            h2.half_close(s)
+            if not isinstance(target, int):  # TLS has ended with it
+                self.assertTrue(h2.hear(s).closed, (target, size))
+            s.close()
         self.rounds(once, 100)
 
     def test_a_message_cut_short(self):
         def once(target):
-            try:
-                s = h2.connect(target)
-                s.sendall(h2.PREFACE + h2.settings() +
-                          h2.frame(h2.HEADERS, h2.END_HEADERS, 1, FETCH) +
-                          h2.frame(h2.DATA, h2.END_STREAM, 1, b"\0\0\0\1\0" + b"x" * 100))
-            except OSError:
-                return
-            self.swallow(s)
+            s = h2.connect(target)
+            s.sendall(h2.PREFACE + h2.settings() +
+                      h2.frame(h2.HEADERS, h2.END_HEADERS, 1, FETCH) +
+                      h2.frame(h2.DATA, h2.END_STREAM, 1, b"\0\0\0\1\0" + b"x" * 100))
+            heard = h2.hear(s, lambda heard: heard.answer_to(1))
+            self.assertTrue(heard.answer_to(1), (target, heard.frames()))
         self.rounds(once, 40)
 
     def test_connections_that_never_say_anything(self):
@@ -176,13 +175,9 @@ class BadInput(TestCase):
         self.assertEqual(end["code"], "NotFound", end["code"])
 
     def test_an_unknown_method_is_unimplemented(self):
-        s = h2.connect(self.s.socket)
-        s.sendall(h2.PREFACE + h2.settings() +
-                  h2.frame(h2.HEADERS, h2.END_HEADERS, 1, h2.headers("/no.such.Service/Method")) +
-                  h2.frame(h2.DATA, h2.END_STREAM, 1, h2.message()))
-        time.sleep(0.3)
-        self.swallow(s)
-        self.assertEqual(self.s.cli("healthcheck").code, 0)
+        for socket_path, method in ((self.a.socket, "NoSuchMethod"), (self.s.socket, "FetchX509SVID")):
+            _, lines = self.probe("raw", "-socket", socket_path, "-method", method)
+            self.assertEqual(lines[-1]["code"], "Unimplemented", (method, lines))
 
     @unittest.skipIf(IMPL == "spire", "on SQLite SPIRE refuses some hundred: too many terms in a SELECT")
     def test_ten_thousand_selectors(self):
@@ -301,13 +296,19 @@ class BadInput(TestCase):
             def act():
                 s = h2.plain(target) if parts[0] != h2.PREFACE else h2.connect(target)
                 s.sendall(b"".join(parts))
-                self.swallow(s)
+                h2.hear(s, lambda heard: heard.answer_to(1), 0.2)
             return act
+
+        def create(path):
+            return lambda: self.call(self.s, "spire.api.server.entry.v1.Entry/BatchCreateEntry", {"entries": [{
+                "spiffe_id": {"trust_domain": "example.org", "path": path},
+                "parent_id": {"trust_domain": "example.org", "path": "/node"},
+                "selectors": [{"type": "unix", "value": "uid:99"}]}]})
         head = (h2.PREFACE, h2.settings(), h2.frame(h2.HEADERS, h2.END_HEADERS, 1, FETCH))
         large = h2.frame(h2.DATA, 0, 1, b"\0\0\x60\0\0" + b"x" * 100)  # says that 6 MiB follow
         cases = (
             (self.s, "a web browser at the TCP port", sends(self.s.port, b"GET / HTTP/1.0\r\n\r\n"),
-             r"handshake|tls|TLS"),
+             r'msg="[^"]*" .*(error|reason)="[^"]*(http request|wrong version number)'),
             (self.a, "a web browser at the Workload API", sends(self.a.socket, b"GET / HTTP/1.0\r\n\r\n"),
              r'msg="Connection closed" .*reason="(Bad|Received bad) client magic'),
             (self.s, "a web browser at the admin socket", sends(self.s.socket, b"GET / HTTP/1.0\r\n\r\n"),
@@ -326,7 +327,15 @@ class BadInput(TestCase):
                     h2.HEADERS, h2.END_HEADERS | h2.END_STREAM, 1, h2.headers("/no.such.Service/Method"))),
              r'msg="Call refused" .*method=/no\.such\.Service/Method .*status=UNIMPLEMENTED'),
             (self.s, "a CSR whose signature is wrong", lambda: self.mint("-fault", "signature"),
-             r"MintX509SVID.*INVALID_ARGUMENT|signature"),
+             r'msg="Invalid argument: [^"]*CSR[^"]*" error="[^"]*signature'),
+            (self.s, "a CSR that is cut short", lambda: self.mint("-fault", "truncated"),
+             r'msg="Invalid argument: [^"]*CSR[^"]*" error="'),
+            (self.s, "a key that is too weak", lambda: self.mint("-key", "rsa1024"),
+             r'msg="Invalid argument: [^"]*" error="[^"]*(1024|2048|RSA)'),
+            (self.s, "a key of a kind that is none here", lambda: self.mint("-key", "ed25519"),
+             r'msg="Invalid argument: [^"]*" error="[^"]*(key|algorithm)'),
+            (self.s, "a path that no SPIFFE ID has", create("/a//b"),
+             r'msg="Invalid argument: failed to convert entry" error="[^"]*empty segment'),
         )
         for node, what, act, want in cases:
             with self.subTest(what=what):

@@ -38,12 +38,23 @@ class Run:
                                    "-authorize", f"{TD}/b", uid=UID_A)
         address = wait_until("the listener", lambda: case.json_lines(self.listener))[0]["listening"]
         self.began = time.monotonic()
-        self.client = case.watch(f"client-{self.name}", "mtls-client", "-socket", agent.socket, "-addr",
-                                 address, "-authorize", f"{TD}/a", "-rate", str(RATE), uid=UID_B)
-        # Beside go-spiffe's client our own, at the same rate; it prints its counts at its end.
-        self.ours = None
+        self.client = self.go_client(agent, "client", address)
+        # Beside go-spiffe's client our own, at the same rate; it prints its counts at its end. And our
+        # own server, for a client of go-spiffe's.
+        self.ours = self.our_listener = self.client_of_ours = None
         if paths.have_signet():
             self.ours = case.ours(f"ours-{self.name}", agent, "client", address, RATE, SECONDS, uid=UID_B)
+            where = case.folder / f"our-listener-{self.name}"
+            where.mkdir()
+            os.chown(where, UID_A, UID_A)
+            self.our_listener = case.ours(f"our-listener-{self.name}", agent, "server", where / "address",
+                                          "example.org", uid=UID_A)
+            wait_until("our listener", (where / "address").exists)
+            self.client_of_ours = self.go_client(agent, "client-of-ours", (where / "address").read_text().strip())
+
+    def go_client(self, agent, name, address):
+        return self.case.watch(f"{name}-{self.name}", "mtls-client", "-socket", agent.socket, "-addr", address,
+                               "-authorize", f"{TD}/a", "-rate", str(RATE), uid=UID_B)
 
     def rotations(self):
         """How often the slower of the two streams has had a new certificate."""
@@ -56,10 +67,11 @@ class Run:
         tallies = []
         if self.ours:
             self.ours.wait_exit(SECONDS + 30)
-        for process in (self.client, self.listener):  # the client first, so that it sees no closing
-            process.popen.send_signal(signal.SIGTERM)
-            process.wait_exit()
-            tallies.append(self.case.json_lines(process)[-1])
+        for process in (self.client, self.client_of_ours, self.listener):  # clients first: they see no closing
+            if process:
+                process.popen.send_signal(signal.SIGTERM)
+                process.wait_exit()
+                tallies.append(self.case.json_lines(process)[-1])
         seconds = time.monotonic() - self.began
         errors = [line for w in self.watchers for line in self.case.json_lines(w) if "error" in line]
         return seconds, tallies, errors
@@ -73,12 +85,16 @@ class Rotation(TestCase):
             wait_until(f"two rotations of {run.name}", lambda run=run: run.rotations() >= 2, 120, 0.5)
         for run in runs:
             with self.subTest(pair=run.name):
-                seconds, (client, server), errors = run.finish()
+                seconds, (client, *of_ours, server), errors = run.finish()
                 self.assertEqual((client["failed"], server["failed"]), (0, 0), (client, server))
                 self.assertEqual(errors, [])
                 self.assertGreater(client["ok"], RATE * seconds * 0.9, "the load was there")
                 self.assertGreaterEqual(len(client["peer_serials"]), 3, "the server's new certificates")
                 self.assertGreaterEqual(len(server["peer_serials"]), 3, "the client's new certificates")
+                for tally in of_ours:
+                    self.assertEqual(tally["failed"], 0, tally)
+                    self.assertGreater(tally["ok"], RATE * seconds * 0.9)
+                    self.assertGreaterEqual(len(tally["peer_serials"]), 3, "our server's new certificates")
                 if run.ours:
                     ours = self.json_lines(run.ours)[-1]
                     self.assertEqual(ours["failures"], 0, ours)

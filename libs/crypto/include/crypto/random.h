@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "crypto/secret_bytes.h"
 
@@ -17,5 +18,8 @@ std::string random_alphanumeric(std::size_t size);
 std::string random_uuid();
 /// The 16 raw bytes of a version 4 UUID.
 Bytes random_uuid_bytes();
+/// A version 7 UUID (RFC 9562 5.7): the milliseconds since 1970, then 74 random bits. Those made
+/// one after the other stand so in an index, too.
+std::string ordered_uuid(std::int64_t unix_ms);
 
 }  // namespace signet::crypto

@@ -1,0 +1,60 @@
+"""SPIRE's agent with more entries than fit one answer of SyncAuthorizedEntries, at both servers.
+
+Its server pages revisions by 500, ours by what fits: the agent asks for as many entries at once as the
+first page had, so it has to work with either.
+"""
+
+import unittest
+
+from harness.case import TestCase, UID_A, needs_root, needs_signet
+from harness.process import wait_until
+
+TD = "spiffe://example.org"
+MANY = 1_200  # of one workload: about 2 MiB of SVIDs, which one message has to hold
+CREATE = "spire.api.server.entry.v1.Entry/BatchCreateEntry"
+
+
+class ManyEntries:
+    server_impl = None
+
+    def create(self, paths):
+        answers, end = self.call(self.server_under_test, CREATE, {"entries": [{
+            "id": path, "spiffe_id": {"trust_domain": "example.org", "path": f"/{path}"},
+            "parent_id": {"trust_domain": "example.org", "path": "/node"},
+            "selectors": [{"type": "unix", "value": f"uid:{UID_A}"}]} for path in paths]})
+        self.assertEqual(end["code"], "OK", end)
+        self.assertEqual({r["status"].get("code", 0) for r in answers[0]["results"]}, {0})
+
+    def test_all_of_them_and_each_change(self):
+        server = self.server_under_test = self.server(self.server_impl)
+        names = {f"many-{n:04}" for n in range(MANY)}
+        for at in range(0, MANY, 300):
+            self.create(sorted(names)[at:at + 300])
+        agent = self.agent("spire", server, {"agent": {"x509_svid_cache_max_size": MANY + 100,
+                                                       "experimental": {"sync_interval": "1s"}}})
+
+        def served():
+            got = self.ids(agent, UID_A)
+            return {i.removeprefix(f"{TD}/") for i in got} if isinstance(got, list) else got
+        wait_until("all entries", lambda: served() == names, 60, 0.5)
+        server.must("entry", "delete", "-entryID", "many-0600")
+        server.must("entry", "update", "-entryID", "many-0700", "-spiffeID", f"{TD}/changed", "-parentID",
+                    f"{TD}/node", "-selector", f"unix:uid:{UID_A}")
+        self.create(["new"])
+        names = names - {"many-0600", "many-0700"} | {"changed", "new"}
+        wait_until("one less, one changed and one new", lambda: served() == names, 60, 0.5)
+
+
+@needs_root
+class AtSpire(ManyEntries, TestCase):
+    server_impl = "spire"
+
+
+@needs_root
+@needs_signet
+class AtSignet(ManyEntries, TestCase):
+    server_impl = "signet"
+
+
+if __name__ == "__main__":
+    unittest.main()
