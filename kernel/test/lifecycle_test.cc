@@ -9,6 +9,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "signet/host.h"
+
 #include "host/host_table.h"
 #include "life/supervisor.h"
 #include "plugins/widget.h"

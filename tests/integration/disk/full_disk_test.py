@@ -51,7 +51,7 @@ class Disk(TestCase):
                 (where / "ballast").write_bytes(b"\0" * (free.f_bavail * free.f_bsize - 256 * 1024))
             self.assertLess(len(kept), 2000, "the disk is never full")
         self.assertGreaterEqual(len(kept), 20)
-        self.assertEqual(self.status["code"], 13, self.status)  # INTERNAL, as SPIRE's
+        self.assertEqual(self.status["code"], 8, self.status)  # RESOURCE_EXHAUSTED
         self.assertRegex(self.status["message"], "^failed to create entry: .*disk is full")
         self.assertIn("full", server.process.text().lower(), "the log says so")
         # It still answers, with everything it has promised.
