@@ -30,8 +30,9 @@ class EntryStore {
 
   const EntryIndex& index() const { return index_; }
 
-  /// Entries as entry_from_api() made them; one result each, in order. An empty id gets a UUID that grows with time.
-  /// Errors per item, with SPIRE's words behind "datastore-sql: " or "datastore-validation: ".
+  /// Entries as entry_from_api() made them; one result each, in order. An empty id gets a UUID that
+  /// grows with time. Errors per item, with SPIRE's words behind "datastore-sql: " or
+  /// "datastore-validation: ".
   std::vector<Result<StoredEntry>> create(
       std::span<const Result<spire::api::types::Entry>> entries);
   /// Writes the fields named by `fields` (entry_wire.h). kNotFound per item.
