@@ -30,7 +30,7 @@ from harness.postgres import Postgres  # noqa: E402
 from harness.process import wait_until  # noqa: E402
 
 
-CREATED = 5_000  # entries, in each measurement of that
+CREATED = 4_000  # entries, in each of three measurements of that: a single one is a sixth off now and then
 
 
 def svidload(*words):
@@ -95,9 +95,11 @@ def server_cases(place, seconds, many, fill_seconds):
         first, *out = svidload(*common, "-entries", 1000, "-cases", "create,sync,x509,jwt,list")
 
         def create(name, in_store):
-            case, = svidload(*common, "-entries", CREATED, "-create-limit", f"{fill_seconds}s", "-cases", "create")
-            out.append({**case, "case": name, "in_store": in_store})
-            return in_store + case["ops"]
+            runs = [svidload(*common, "-entries", CREATED, "-create-limit", f"{fill_seconds}s", "-cases", "create")[0]
+                    for _ in range(3)]
+            median = sorted(runs, key=lambda case: case["per_cpu_second"])[1]
+            out.append({**median, "case": name, "in_store": in_store})
+            return in_store + sum(case["ops"] for case in runs)
         there = create("entry_create", first["ops"])
         if many:
             # Who is slow is measured at what there is when the time is over.
