@@ -41,7 +41,6 @@ REQUIRED = [
     "hostile-peer",
     "speed-sqlite",
     "speed-postgres",
-    "fuzz",
 ]
 CASES = {
     "kill9": ("tests/integration/crash/kill_test.py",
