@@ -5,7 +5,7 @@
 #   scripts/test.sh unit            the GoogleTest programs
 #   scripts/test.sh integration|interop [PATTERN]   real processes; with real SPIRE and go-spiffe
 #   scripts/test.sh asan [FOLDER...]  everything under ASan and UBSan: unit tests, then with real
-#                                   processes these of tests/integration: first light and faults
+#                                   processes these folders of tests/ (first light and faults)
 #   scripts/test.sh tsan            what has threads, under TSan
 #   scripts/test.sh fuzz [SECONDS]  each fuzz target on its corpus and SECONDS (10) beyond
 #   scripts/test.sh format|tidy [all]   clang-format over all files; clang-tidy over the 24 changed last
@@ -197,8 +197,8 @@ sanitized() {
 sanitized_unit() { sanitized ctest_in "$1" -L unit -E '^sdk_headers' "${@:2}"; }
 
 # asan [FOLDER...]: everything under AddressSanitizer and UndefinedBehaviorSanitizer, the unit tests
-# and, as whole processes, the Python tests of these folders.
-# Not what measures memory: the sanitizer keeps what is freed.
+# and, as whole processes, the Python tests of these folders. Those that stand here measure no memory:
+# the sanitizer keeps what is freed.
 ASAN_FOLDERS="integration/first-light integration/crash integration/disk integration/hostile/half_open_test.py"
 asan() {
   local code=0 folder
@@ -239,7 +239,7 @@ golden() {
 long() { python3 scripts/lib/records.py run "$@" --summary "$SUMMARY"; }
 
 ci() {
-  local tidy_scope=$1 fuzz_seconds=$2 asan_folders=$3
+  local tidy_scope=$1 fuzz_seconds=$2
   stage packages packages || return 1
   peers_start
   stage format format
@@ -254,14 +254,13 @@ ci() {
   fi
   in_time fuzz fuzz "$fuzz_seconds"
   in_time tsan tsan
-  # shellcheck disable=SC2086  # folders are words
-  in_time asan asan $asan_folders
+  in_time asan asan "${@:3}"
 }
 
 what=${1:-ci}
 [ $# -eq 0 ] || shift
 case $what in
-ci) ci changed 10 "$ASAN_FOLDERS" ;;
+ci) ci changed 10 ;;
 all) ci all 60 integration ;;
 unit) stage packages packages && stage build build dev all workload-mtls && stage unit unit ;;
 integration | interop)

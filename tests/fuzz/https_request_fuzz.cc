@@ -15,8 +15,7 @@
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
-#include "https_server/server.h"
-#include "x509/svid_issuer.h"
+#include "../../libs/https-server/test/own_identity.h"
 
 namespace {
 
@@ -33,24 +32,10 @@ https_server::Answer answer(const https_server::Request& request) {
 
 const https_server::Server& server() {
   static const auto* instance = [] {
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    const auto signer = std::make_shared<crypto::PrivateKeySigner>(
-        crypto::PrivateKey::generate(crypto::KeyType::kEcP256).value());
-    x509::CaParams params;
-    params.now = now;
-    const auto ca =
-        x509::self_sign_ca(TrustDomain::parse("example.org").value(), params, *signer).value();
-    const auto issuer = x509::SvidIssuer::make(ca, signer).value();
-    const auto svid =
-        issuer.issue({.spiffe_id = "spiffe://example.org/s", .spki = signer->spki(), .now = now})
-            .value();
-    const crypto::SecretBytes pkcs8 = signer->key().to_pkcs8_der();
+    const https_server::OwnIdentity own("spiffe://example.org/s");
     https_server::Options options;
     options.address = "127.0.0.1";
-    return https_server::Server::start(options, {{crypto::to_string(svid.der)}, pkcs8.text()},
-                                       &answer)
-        .value()
-        .release();
+    return https_server::Server::start(options, own.identity(), &answer).value().release();
   }();
   return *instance;
 }

@@ -108,6 +108,15 @@ class TestCase(unittest.TestCase):
         self.nodes.append(process)
         return process
 
+    def our_server(self, name, agent, *domains, uid):
+        """Our own TLS server as a workload, for callers of these trust domains; the process and its address."""
+        where = self.folder / name
+        where.mkdir()
+        os.chown(where, uid, uid)
+        process = self.ours(name, agent, "server", where / "address", *domains, uid=uid)
+        wait_until(f"{name} to listen", (where / "address").exists)
+        return process, (where / "address").read_text().strip()
+
     def probe(self, *words, uid=None, stdin="", seconds=30.0):
         """Runs the probe; returns (exit code, its JSON lines)."""
         result = run([self.probe_path(), *words], uid=uid, stdin=stdin, seconds=seconds)

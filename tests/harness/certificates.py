@@ -55,6 +55,17 @@ class Certificate:
              "-startdate", valid[0] + "000000Z", "-enddate", valid[1] + "000000Z")
 
 
+def x509pop_server(folder):
+    """The settings of a server that believes `folder`/root.pem."""
+    return {"plugins": {"NodeAttestor x509pop": {"plugin_data": {"ca_bundle_path": str(folder / "root.pem")}}}}
+
+
+def x509pop_agent(folder, name):
+    """The settings of an agent that attests with `folder`/`name`.pem."""
+    return {"plugins": {"NodeAttestor join_token": None, "NodeAttestor x509pop": {"plugin_data": {
+        "certificate_path": str(folder / f"{name}.pem"), "private_key_path": str(folder / f"{name}.key")}}}}
+
+
 def request(folder, *names):
     """A certificate request for any names ("URI:...", "DNS:..."), base64 of DER."""
     out = pathlib.Path(folder) / "request.der"

@@ -1,7 +1,6 @@
 """Trust domains beside each other: a server with a bundle endpoint, one agent, one workload."""
 
 import json
-import os
 import signal
 import threading
 import time
@@ -135,13 +134,7 @@ class CrossDomain:
         self.listener = case.watch(f"listener-{a.name}", "mtls-server", "-socket", a.agent.socket,
                                    "-authorize", b.workload_id, uid=a.uid)
         address = wait_until("the listener", lambda: case.json_lines(self.listener))[0]["listening"]
-        where = case.folder / "our-listener"
-        where.mkdir()
-        os.chown(where, b.uid, b.uid)
-        self.our_listener = case.ours(f"our-listener-{b.name}", b.agent, "server", where / "address",
-                                      a.name, uid=b.uid)
-        wait_until("our listener", (where / "address").exists)
-        our_address = (where / "address").read_text().strip()
+        self.our_listener, our_address = case.our_server(f"our-listener-{b.name}", b.agent, a.name, uid=b.uid)
         self.clients = [self._client(b, a, address), self._client(a, b, our_address)]
         self.our_client = case.ours(f"our-client-{b.name}", b.agent, "client", address, rate, 3600,
                                     a.name, uid=b.uid)

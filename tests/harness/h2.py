@@ -75,9 +75,9 @@ class Heard:
 def hear(s, enough=lambda heard: False, seconds=5.0):
     """Reads until the other side closes or `enough`, and closes then. Who goes on in silence past so many
     seconds has not closed."""
-    heard, s_end = Heard(), time.monotonic() + seconds
+    heard, end = Heard(), time.monotonic() + seconds
     with s:
-        while not enough(heard) and (left := s_end - time.monotonic()) > 0:
+        while not enough(heard) and (left := end - time.monotonic()) > 0:
             s.settimeout(left)
             try:
                 some = s.recv(65536)
@@ -93,11 +93,9 @@ def hear(s, enough=lambda heard: False, seconds=5.0):
 
 
 def half_close(s):
-    """Says that nothing more comes."""
+    """Says that nothing more comes; of TLS what is heard after that is not read."""
     try:
-        s.unwrap() if isinstance(s, ssl.SSLSocket) else s.shutdown(socket.SHUT_WR)
-    except TimeoutError:
-        raise
+        s.shutdown(socket.SHUT_WR)
     except OSError:  # the other side has gone already
         pass
 

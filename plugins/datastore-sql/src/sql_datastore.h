@@ -31,10 +31,8 @@ struct SchemaReport {
 
 class SqlDatastore : public Plugin {
  public:
-  SqlDatastore(Host host, std::string name)
-      : SqlDatastore(std::move(host), std::move(name), migrations()) {}
-  /// As a program that knows these migrations.
-  SqlDatastore(Host host, std::string name, std::span<const Migration> known)
+  /// known     the migrations of the program that it is part of
+  SqlDatastore(Host host, std::string name, std::span<const Migration> known = migrations())
       : Plugin(std::move(host), std::move(name)), migrations_(known) {}
 
   static const void* service(std::string_view id);

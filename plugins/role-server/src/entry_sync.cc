@@ -55,15 +55,12 @@ class AuthorizedList final : public Pages {
     index.for_each_authorized(agent_id, [&](const IndexedEntry& entry) {
       if (first.size() < kShortList) {
         first.emplace_back(&entry);
-        return;
+      } else {
+        add_revision(entry);
       }
-      if (bytes_.empty()) {
-        for (const IndexedPtr& before : first) add_revision(*before);
-      }
-      add_revision(entry);
     });
     in_full_ = bytes_.empty() && add_entries(first, fields);
-    if (bytes_.empty()) {
+    if (!in_full_) {
       for (const IndexedPtr& entry : first) add_revision(*entry);
     }
     ends_.push_back(bytes_.size());
@@ -73,17 +70,19 @@ class AuthorizedList final : public Pages {
   bool in_full() const { return in_full_; }
 
   std::string_view next() override {
-    const std::size_t from = std::exchange(at_, ends_[page_++]);
-    return std::string_view(bytes_).substr(from, at_ - from);
+    const std::size_t from = page_ == 0 ? 0 : ends_[page_ - 1];
+    return std::string_view(bytes_).substr(from, ends_[page_++] - from);
   }
   bool over() override { return page_ == ends_.size(); }
 
  private:
+  // False, and nothing is added, when one answer cannot hold them.
   bool add_entries(const std::vector<IndexedPtr>& entries, uint32_t fields) {
     for (const IndexedPtr& entry : entries)
       append_entry_field(kEntriesField, entry->encoded(), fields, bytes_);
-    if (bytes_.size() > kLongestAnswer) bytes_.clear();
-    return !bytes_.empty() || entries.empty();
+    if (bytes_.size() <= kLongestAnswer) return true;
+    bytes_.clear();
+    return false;
   }
   void add_revision(const IndexedEntry& entry) {
     using Revision = api::EntryRevision;
@@ -111,7 +110,6 @@ class AuthorizedList final : public Pages {
   std::vector<std::size_t> ends_;  // of each page
   std::size_t on_page_ = 0;        // revisions
   std::size_t page_ = 0;           // the next one
-  std::size_t at_ = 0;             // where it begins
 };
 
 // Those of a request's IDs that the agent is authorised for; the IDs lie in `request`.

@@ -4,7 +4,7 @@ import base64
 import unittest
 
 from harness.api import ApiTest, do, pause, refused_with, service, table, td
-from harness.certificates import Certificate
+from harness.certificates import Certificate, x509pop_agent, x509pop_server
 
 agent = service("Agent")
 BAD_IDS = {"no-id": {}, "id-malformed": {"id": td("no slash")}, "id-without-path": {"id": td("")},
@@ -156,17 +156,12 @@ class Agents(ApiTest):
         folder = self.folder / "machines"
         if not folder.exists():
             Certificate(folder, "machine", "DNS:machine", Certificate(folder, "root", "DNS:root"))
-        return {"plugins": {"NodeAttestor x509pop": {"plugin_data": {
-            "ca_bundle_path": str(folder / "root.pem")}}}}
+        return x509pop_server(folder)
 
     @table(x509pop)
     def test_an_agent_that_can_attest_again(self):
         def a_machine(side):
-            folder = self.folder / "machines"
-            real = self.agent("spire", side.server, {"plugins": {
-                "NodeAttestor join_token": None, "NodeAttestor x509pop": {"plugin_data": {
-                    "certificate_path": str(folder / "machine.pem"),
-                    "private_key_path": str(folder / "machine.key")}}}}, start=False)
+            real = self.agent("spire", side.server, x509pop_agent(self.folder / "machines", "machine"), start=False)
             real.start(token=None).stop()
             side.become(real)
         return [

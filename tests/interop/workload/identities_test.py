@@ -139,13 +139,8 @@ class Pair:
         self.assertEqual(client.wait_exit(), 0, client.text())
         self.assertEqual(self.json_lines(client)[-1]["handshakes"], 20)
 
-        where = self.folder / "listening"
-        where.mkdir()
-        where.chmod(0o777)
-        self.ours("our-server", agent, "server", where / "address", uid=UID_A)
-        wait_until("our listener", (where / "address").exists)
-        _, lines = self.probe("mtls-client", "-socket", agent.socket, "-addr",
-                              (where / "address").read_text().strip(), "-authorize", f"{TD}/a",
+        _, address = self.our_server("our-server", agent, uid=UID_A)
+        _, lines = self.probe("mtls-client", "-socket", agent.socket, "-addr", address, "-authorize", f"{TD}/a",
                               "-count", "5", uid=UID_B)
         self.assertEqual((lines[-1]["ok"], lines[-1]["failed"]), (5, 0), lines[-1])
 

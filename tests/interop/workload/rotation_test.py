@@ -41,16 +41,11 @@ class Run:
         self.client = self.go_client(agent, "client", address)
         # Beside go-spiffe's client our own, at the same rate; it prints its counts at its end. And our
         # own server, for a client of go-spiffe's.
-        self.ours = self.our_listener = self.client_of_ours = None
+        self.ours = self.client_of_ours = None
         if paths.have_signet():
             self.ours = case.ours(f"ours-{self.name}", agent, "client", address, RATE, SECONDS, uid=UID_B)
-            where = case.folder / f"our-listener-{self.name}"
-            where.mkdir()
-            os.chown(where, UID_A, UID_A)
-            self.our_listener = case.ours(f"our-listener-{self.name}", agent, "server", where / "address",
-                                          "example.org", uid=UID_A)
-            wait_until("our listener", (where / "address").exists)
-            self.client_of_ours = self.go_client(agent, "client-of-ours", (where / "address").read_text().strip())
+            _, our_address = case.our_server(f"our-listener-{self.name}", agent, "example.org", uid=UID_A)
+            self.client_of_ours = self.go_client(agent, "client-of-ours", our_address)
 
     def go_client(self, agent, name, address):
         return self.case.watch(f"{name}-{self.name}", "mtls-client", "-socket", agent.socket, "-addr", address,
