@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include "rotation.h"
-
 namespace signet::agent {
 namespace {
 
 constexpr std::chrono::milliseconds kShortestCheck{500};
 constexpr std::chrono::seconds kLongestCheck{5};
+constexpr std::chrono::milliseconds kRefusedBase{500};
+constexpr std::chrono::minutes kRefusedCap{4};
 
 }  // namespace
 
@@ -96,6 +96,7 @@ void IdentityStore::set_entries(const EntryMap& entries) {
       views_.touched(record.entry->selectors, views);
       unfile_locked(record);
       drop_svid_locked(record);
+      refusals_.erase(it->first);
       it = records_.erase(it);
     }
     for (const auto& [id, entry] : entries) {
@@ -109,6 +110,7 @@ void IdentityStore::set_entries(const EntryMap& entries) {
         const bool other = record.entry->spiffe_id != entry->spiffe_id ||
                            record.entry->created_at != entry->created_at;
         if (other) drop_svid_locked(record);
+        refusals_.erase(id);
       }
       record.entry = entry;
       file_locked(record);
@@ -127,16 +129,24 @@ IdentityStore::ToMint IdentityStore::to_mint(std::size_t limit) const {
   std::vector<EntryPtr> urgent;
   std::vector<EntryPtr> replace;
   std::vector<EntryPtr> prefetch;
+  const std::int64_t now_ns = host_.monotonic_ns();
+  std::chrono::nanoseconds check = kLongestCheck;
+  const auto held_back = [&](const Record& record) {
+    if (refusals_.empty()) return false;
+    const auto found = refusals_.find(record.entry->id);
+    if (found == refusals_.end() || found->second.retry_at_ns <= now_ns) return false;
+    check = std::min(check, std::chrono::nanoseconds(found->second.retry_at_ns - now_ns));
+    return true;
+  };
   for (const Record* record : subscribed) {
-    if (!record->svid) urgent.push_back(record->entry);
+    if (!record->svid && !held_back(*record)) urgent.push_back(record->entry);
   }
   const std::size_t held = svids_ + urgent.size();
   const std::size_t room = options_.x509_limit > held ? options_.x509_limit - held : 0;
-  std::chrono::nanoseconds check = kLongestCheck;
   for (const auto& [id, record] : records_) {
     if (!record.svid) {
       if (prefetch.size() < room && !record.entry->disable_x509_svid_prefetch &&
-          !subscribed.contains(&record)) {
+          !subscribed.contains(&record) && !held_back(record)) {
         prefetch.push_back(record.entry);
       }
       continue;
@@ -145,10 +155,10 @@ IdentityStore::ToMint IdentityStore::to_mint(std::size_t limit) const {
         check, std::chrono::seconds(record.svid->not_after - record.svid->not_before) / 20);
     if (record.tainted) {
       check = std::min<std::chrono::nanoseconds>(
-          check, std::chrono::nanoseconds(
-                     std::max<std::int64_t>(0, record.replace_at_ns - host_.monotonic_ns())));
+          check,
+          std::chrono::nanoseconds(std::max<std::int64_t>(0, record.replace_at_ns - now_ns)));
     }
-    if (stale(record, now)) {
+    if (stale(record, now) && !held_back(record)) {
       ++out.stale;
       (subscribed.contains(&record) ? urgent : replace).push_back(record.entry);
     }
@@ -181,11 +191,23 @@ void IdentityStore::put_svids(const std::vector<std::pair<std::string, X509SvidP
       if (!record.svid) ++svids_;
       record.svid = svid;
       record.tainted = false;
+      refusals_.erase(id);
       views_.touched(record.entry->selectors, views);
     }
     changed = refresh_locked(views);
   }
   notify(changed);
+}
+
+void IdentityStore::refused(const std::vector<std::string>& ids) {
+  const std::unique_lock lock(mutex_);
+  const std::int64_t now = host_.monotonic_ns();
+  for (const std::string& id : ids) {
+    if (!records_.contains(id)) continue;
+    Refusal& refusal =
+        refusals_.try_emplace(id, Backoff(kRefusedBase, kRefusedCap), now).first->second;
+    refusal.retry_at_ns = now + refusal.backoff.next().count();
+  }
 }
 
 std::size_t IdentityStore::taint(

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <shared_mutex>
 
+#include "rotation.h"
 #include "workload_view.h"
 #include "x509/verify.h"
 
@@ -41,7 +42,8 @@ class IdentityStore final : public IdentityTable {
   void set_entries(const EntryMap& entries);
 
   struct ToMint {
-    std::vector<EntryPtr> entries;         // what callers wait for first; at most the limit given
+    std::vector<EntryPtr> entries;  // what callers wait for first; at most the limit given
+    // How many there are, without those whose refusal is too fresh to ask again.
     std::size_t missing = 0;               // wanted and without an SVID
     std::size_t stale = 0;                 // to be replaced
     std::chrono::nanoseconds check_after;  // when to look again
@@ -50,6 +52,9 @@ class IdentityStore final : public IdentityTable {
   /// New SVIDs by entry ID; those of entries that are gone or changed identity are dropped.
   void put_svids(const std::vector<std::pair<std::string, X509SvidPtr>>& svids,
                  const EntryMap& minted);
+  /// The server gave none for these entries, by ID: to_mint() names each again after a while, which
+  /// grows with every refusal and ends with a change of the entry.
+  void refused(const std::vector<std::string>& ids);
   /// SVIDs that verify to one of these authorities are to be replaced; they stay until they are.
   /// The first one is due at once, the others evenly over what `window` answers for their number;
   /// those of open streams come first. Answers how many.
@@ -69,6 +74,10 @@ class IdentityStore final : public IdentityTable {
     const Selector* place = nullptr;  // in the index
     std::int64_t used_ns = 0;         // by a subscriber
   };
+  struct Refusal {
+    Backoff backoff;
+    std::int64_t retry_at_ns;
+  };
   using RecordSet = std::unordered_set<const Record*>;
 
   WorkloadView& view_of_locked(const SelectorSet& selectors);
@@ -87,7 +96,8 @@ class IdentityStore final : public IdentityTable {
   const Options options_;
   std::function<void()> on_missing_;
   mutable std::shared_mutex mutex_;
-  std::unordered_map<std::string, Record> records_;  // by entry ID
+  std::unordered_map<std::string, Record> records_;    // by entry ID
+  std::unordered_map<std::string, Refusal> refusals_;  // by entry ID
   SelectorIndex<Record> index_;
   WorkloadViews views_;
   std::size_t svids_ = 0;

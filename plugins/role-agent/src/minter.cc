@@ -41,12 +41,13 @@ Result<Minter::Done> Minter::mint(const std::vector<EntryPtr>& entries) {
     return Status::internal("the server answered another number of X509-SVIDs than were asked for");
 
   Done done;
+  std::vector<std::string> refused;
   std::vector<std::pair<std::string, X509SvidPtr>> minted;
   for (int i = 0; i < answer->results_size(); ++i) {
     const EntryPtr& entry = entries[static_cast<std::size_t>(i)];
     const auto& result = answer->results(i);
     const auto refuse = [&](std::string_view why) {
-      ++done.refused;
+      refused.push_back(entry->id);
       host_.warn(
           "Failed to mint X509 SVID",
           {{"entry_id", entry->id}, {"spiffe_id", entry->spiffe_id.to_string()}, {"error", why}});
@@ -76,7 +77,9 @@ Result<Minter::Done> Minter::mint(const std::vector<EntryPtr>& entries) {
     rate_.store(static_cast<double>(done.minted) * 1e9 / static_cast<double>(took),
                 std::memory_order_relaxed);
   }
+  done.refused = refused.size();
   store_.put_svids(minted, asked);
+  if (!refused.empty()) store_.refused(refused);
   return done;
 }
 

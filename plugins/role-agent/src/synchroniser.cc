@@ -255,15 +255,13 @@ nanoseconds Synchroniser::mint_round() {
   const IdentityStore::ToMint plan = store_.to_mint(minter_.limit());
   if (plan.entries.empty()) return plan.check_after;
   const Result<Minter::Done> done = minter_.mint(plan.entries);
-  if (done && done->refused == 0) {
+  if (done) {  // who was refused an item waits for itself alone
     mint_backoff_.reset();
     const bool more = plan.missing + plan.stale > plan.entries.size();
     return more ? nanoseconds(0) : plan.check_after;
   }
-  if (!done) {
-    host_.log_status(LogLevel::kError, "Failed to renew SVIDs", done.status());
-    if (hooks_.failed) hooks_.failed(done.status());
-  }
+  host_.log_status(LogLevel::kError, "Failed to renew SVIDs", done.status());
+  if (hooks_.failed) hooks_.failed(done.status());
   const nanoseconds wait = mint_backoff_.next();
   mint_not_before_ns_ = host_.monotonic_ns() + wait.count();
   return wait;

@@ -7,6 +7,8 @@
 namespace signet::agent {
 namespace {
 
+constexpr std::size_t kMaxHint = 1024;  // bytes, SPIFFE Workload API 5.2.1
+
 template <typename List>
 void add_keys(std::vector<x509::JwtAuthority>& out, const List& keys) {
   for (const auto& key : keys) {
@@ -28,7 +30,9 @@ Result<EntryPtr> entry_from_wire(const types::Entry& wire) {
   if (!wire.has_spiffe_id()) return Status::invalid_argument("missing SPIFFE ID");
   SIGNET_TRY(const TrustDomain domain, TrustDomain::parse(wire.spiffe_id().trust_domain()));
   SIGNET_TRY(SpiffeId id, SpiffeId::make(domain, wire.spiffe_id().path()));
-  auto entry = std::make_shared<Entry>(Entry{wire.id(), std::move(id), {}, {}, wire.hint()});
+  auto entry = std::make_shared<Entry>(Entry{wire.id(), std::move(id), {}, {}, {}});
+  // A longer one never comes from a sound server; the identity is worth more than its hint.
+  if (wire.hint().size() <= kMaxHint) entry->hint = wire.hint();
   if (wire.selectors().empty()) return Status::invalid_argument("missing selectors");
   for (const types::Selector& selector : wire.selectors()) {
     Selector s{selector.type(), selector.value()};

@@ -83,7 +83,7 @@ Status WorkloadService::register_stream(RpcListener& listener, const char* metho
       [this, kind](const std::shared_ptr<ServerCall>& call, std::string_view) {
         open_stream(call, kind);
       },
-      SIGNET_RPC_SERVER_STREAM | SIGNET_RPC_INLINE);
+      SIGNET_RPC_SERVER_STREAM | SIGNET_RPC_INLINE | SIGNET_RPC_LATEST);
 }
 
 void WorkloadService::open_stream(const std::shared_ptr<ServerCall>& call, AnswerKind kind) {

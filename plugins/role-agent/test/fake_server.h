@@ -205,6 +205,18 @@ class FakeServer final : public ServerApi {
   }
   /// A token of any trust domain, signed by "kid-1".
   std::string token(const std::string& id, std::vector<std::string> audience) const {
+    return token_by(*jwt_key_, "kid-1", id, std::move(audience));
+  }
+  /// One that the X.509 authority has signed.
+  std::string token_by_x509_authority(const std::string& key_id, const std::string& id,
+                                      std::vector<std::string> audience) const {
+    return token_by(*ca_.signer, key_id, id, std::move(audience));
+  }
+  const x509::Certificate& x509_authority() const { return ca_.certificate; }
+
+ private:
+  std::string token_by(const crypto::Signer& key, const std::string& key_id, const std::string& id,
+                       std::vector<std::string> audience) const {
     const std::int64_t now = this->now();
     jwt::SvidParams params{SpiffeId::parse(id).value(),
                            std::move(audience),
@@ -213,10 +225,9 @@ class FakeServer final : public ServerApi {
                            {},
                            {},
                            {}};
-    return jwt::mint_svid(params, "kid-1", *jwt_key_).value();
+    return jwt::mint_svid(params, key_id, key).value();
   }
 
- private:
   class Stream final : public EntryStream {
    public:
     explicit Stream(FakeServer& server) : server_(server) {

@@ -259,6 +259,24 @@ TEST(Synchroniser, OneRefusedItemHoldsBackItsOwnCallerOnly) {
   EXPECT_EQ(rig.store->counts().x509_svids, 2u);
 }
 
+TEST(Synchroniser, ARefusedItemDelaysNoOtherAndIsAskedForAgainOnceItsEntryChanges) {
+  Rig rig;
+  types::Entry& bad = rig.server.add(entry("1", "/refused", {"unix:uid:7"}));
+  rig.server.refuse.insert("1");
+  rig.start();
+  rig.host.advance(std::chrono::minutes(10));
+  const int asked = rig.server.mints;
+  rig.server.add(entry("2", "/new", {"unix:uid:0"}));
+  rig.tick();
+  EXPECT_EQ(rig.x509()->count(), 1u) << "as soon as it is known";
+  EXPECT_EQ(rig.store->counts().x509_svids, 1u);
+  EXPECT_LE(rig.server.mints, asked + 2);
+  rig.server.refuse.clear();
+  bad.set_revision_number(bad.revision_number() + 1);
+  rig.tick();
+  EXPECT_EQ(rig.store->counts().x509_svids, 2u);
+}
+
 TEST(Synchroniser, MintsInBatchesOfAtMostFiveHundred) {
   Rig rig([](AgentConfig& config) { config.x509_cache_size = 2000; });
   for (int i = 0; i < 1100; ++i) {

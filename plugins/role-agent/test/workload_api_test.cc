@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "crypto/encoding.h"
 #include "rig.h"
 #include "x509/verify.h"
 
@@ -197,6 +198,18 @@ TEST(WorkloadApi, Rule53HintsAreUniqueWithinAResponse) {
   EXPECT_EQ(rig.fetch_jwt({"a"}, "spiffe://example.org/newer")->code(), Code::kPermissionDenied);
 }
 
+TEST(WorkloadApi, Rule53HintsHaveAtMost1024Bytes) {
+  Rig rig;
+  rig.server.add(entry("1", "/a", {"unix:uid:0"})).set_hint(std::string(1024, 'h'));
+  rig.server.add(entry("2", "/b", {"unix:uid:0"})).set_hint(std::string(1025, 'h'));
+  rig.start();
+  const auto response = rig.x509()->message<Response>(0);
+  std::vector<std::size_t> sizes;
+  for (const auto& svid : response.svids()) sizes.push_back(svid.hint().size());
+  std::sort(sizes.begin(), sizes.end());
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{0, 1024})) << "its identity is given without it";
+}
+
 TEST(WorkloadApi, Rule54BundlesHoldAtLeastOurOwnTrustDomain) {
   Rig rig;
   rig.server.add(entry("1", "/me", {"unix:uid:0"})).add_federates_with("unknown.org");
@@ -230,6 +243,19 @@ TEST(WorkloadApi, Rule55JwtBundlesHoldJwtKeysOnly) {
   EXPECT_EQ(set["keys"][0].at("kid"), "kid-1");
   EXPECT_FALSE(set["keys"][0].contains("x5c"));
   EXPECT_FALSE(set["keys"][0].contains("use"));
+}
+
+TEST(WorkloadApi, Rule55X509AuthoritiesVouchForNoToken) {
+  Rig rig;
+  rig.server.add(entry("1", "/me", {"unix:uid:0"}));
+  rig.start();
+  const std::string id = "spiffe://example.org/me";
+  ASSERT_EQ(rig.validate("a", rig.server.token(id, {"a"}))->code(), Code::kOk);
+  const std::string ski = crypto::hex_encode(rig.server.x509_authority().subject_key_id());
+  for (const std::string& key_id : {std::string("kid-1"), ski, std::string()}) {
+    const auto call = rig.validate("a", rig.server.token_by_x509_authority(key_id, id, {"a"}));
+    EXPECT_EQ(call->code(), Code::kInvalidArgument) << key_id;
+  }
 }
 
 TEST(WorkloadApi, Rule56FetchJwtSvidAnswersAllIdentitiesOrTheOneAskedFor) {

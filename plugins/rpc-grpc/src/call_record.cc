@@ -1,6 +1,11 @@
 #include "call_record.h"
 
 namespace signet::rpc_grpc {
+namespace {
+
+constexpr std::size_t kLoggedWords = 512;  // bytes; they may quote the caller
+
+}  // namespace
 
 void CallRecord::add(signet_str key, signet_str value) {
   if (!fields_) fields_ = std::make_unique<std::vector<std::pair<std::string, std::string>>>();
@@ -8,13 +13,14 @@ void CallRecord::add(signet_str key, signet_str value) {
 }
 
 void CallRecord::log(const Owner& owner, const std::string& method, signet_status code,
-                     const Peer& peer) const {
+                     std::string_view words, const Peer& peer) const {
   if (!owner.host.enabled(LogLevel::kDebug)) return;
   std::vector<Field> fields;
   fields.emplace_back("method", method);
   fields.emplace_back("status", code_name(static_cast<Code>(code)));
   fields.emplace_back("elapsed_time",
                       std::chrono::nanoseconds(owner.host.monotonic_ns() - began_ns_));
+  if (!words.empty()) fields.emplace_back("error", words.substr(0, kLoggedWords));
   if (peer.abi.transport == SIGNET_RPC_UNIX) {
     fields.emplace_back("caller_pid", peer.abi.pid);
     fields.emplace_back("caller_uid", peer.abi.uid);

@@ -87,7 +87,7 @@ void H2Connection::ready(uint32_t events) {
 void H2Connection::receive() {
   const ssize_t n = recv(fd(), loop_->read_buffer(), H2Loop::kReadSize, MSG_DONTWAIT);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (n <= 0) return close(n == 0 ? nullptr : std::strerror(errno));
+  if (n <= 0) return close(n == 0 ? position_.cut() : std::strerror(errno));
   const auto size = static_cast<std::size_t>(n);
   if (tls_) {
     decrypt({reinterpret_cast<const char*>(loop_->read_buffer()), size});
@@ -101,7 +101,7 @@ void H2Connection::decrypt(std::string_view bytes) {
   for (;;) {
     const int n = tls_->read(loop_->plain_buffer(), H2Loop::kPlainSize);
     if (n == 0) break;
-    if (n < 0) return close(tls_->failure());
+    if (n < 0) return close(tls_->failure() ? tls_->failure() : position_.cut());
     parse(loop_->plain_buffer(), static_cast<std::size_t>(n));
     OPENSSL_cleanse(loop_->plain_buffer(), static_cast<std::size_t>(n));
     if (closed_) return;
@@ -111,6 +111,7 @@ void H2Connection::decrypt(std::string_view bytes) {
 
 void H2Connection::parse(const uint8_t* bytes, std::size_t size) {
   if (!session_ && !make_session()) return close("out of memory");
+  position_.pass(bytes, size);
   const ssize_t used = nghttp2_session_mem_recv(session_, bytes, size);
   if (used < 0) return close(nghttp2_strerror(static_cast<int>(used)));
   wants_flush();

@@ -14,6 +14,7 @@
 
 #include "connection.h"
 #include "h2_loop.h"
+#include "h2_position.h"
 #include "h2_request.h"
 #include "h2_session.h"
 #include "method.h"
@@ -100,6 +101,7 @@ class H2Connection final : public Watched {
   std::unique_ptr<H2Request> request_;   // whose HEADERS are coming in
   std::unique_ptr<std::string> unsent_;  // bytes for the wire, when the socket is full
   std::size_t held_ = 0;
+  H2Position position_;
   const char* trouble_ = nullptr;  // what the peer did wrong, for the log
   bool dirty_ = false;
   bool greeted_ = false;  // its preface and SETTINGS have come

@@ -334,11 +334,14 @@ void H2Stream::detach() {
   {
     std::lock_guard lock(mutex_);
     closed_ = true;
+    const std::size_t unread = queue_.size() - next_write_;
     drop_queue();
     if (!trailers_sent_) {
       cancelled_ = true;
       if (!end_ || end_code_ == SIGNET_OK) end_code_ = SIGNET_CANCELLED;
       if (!end_) end_ = std::make_unique<End>();
+      if (end_->message.empty() && unread != 0)
+        end_->message = "the caller left " + std::to_string(unread) + " answers unread";
     }
     if (!queue_event({Event::kDone})) return;
   }
@@ -346,7 +349,8 @@ void H2Stream::detach() {
 }
 
 void H2Stream::run_done() {
-  record_.log(*owner_, method_.name, end_code_, *peer_);
+  record_.log(*owner_, method_.name, end_code_,
+              end_ ? std::string_view(end_->message) : std::string_view(), *peer_);
   if (!silent_) handler_->done(state_, abi(), end_code_, {}, {});
   CallCounter* counter = counter_;
   peer_.reset();

@@ -31,7 +31,8 @@ signet_status Stream::write(signet_blob* blob) {
     return SIGNET_OK;
   }
   // One message may be bigger than the mark when nothing waits before it.
-  if (queued_bytes_ != 0 && queued_bytes_ + size > kHighMark) {
+  const std::size_t mark = (handler_->flags & SIGNET_RPC_LATEST) != 0 ? 0 : kHighMark;
+  if (queued_bytes_ != 0 && queued_bytes_ + size > mark) {
     wants_writable_ = true;
     return SIGNET_RESOURCE_EXHAUSTED;
   }

@@ -61,6 +61,48 @@ TEST_P(RpcH2, AFrameThatIsNoneEndsTheConnectionAndIsNamed) {
   EXPECT_TRUE(logged("Connection closed reason=FRAME_SIZE_ERROR"));
 }
 
+TEST_P(RpcH2, AConnectionThatEndsInTheMiddleOfSomethingIsNamed) {
+  const auto says = [&](std::string_view bytes) {
+    Socket s(address(), tls());
+    s.send(bytes);
+    ::shutdown(s.raw().fd, SHUT_WR);
+    s.at_end();  // what was unread at our end would make a reset of it
+  };
+  const auto lines = [&](std::string_view words) {
+    const std::vector<std::string> log = test_host().log();
+    return std::count_if(log.begin(), log.end(),
+                         [&](const std::string& line) { return line.find(words) != line.npos; });
+  };
+  says(preface().substr(0, 10));
+  EXPECT_TRUE(logged("Connection closed reason=it ended inside the HTTP/2 preface"));
+  const std::string whole = preface() + frame(kPing, 0, 0, std::string(8, 'p'));
+  for (const std::size_t missing : {1, 8, 9, 16}) {  // of the payload; of the head
+    says(whole.substr(0, whole.size() - missing));
+    EXPECT_TRUE(eventually([&] { return lines("it ended inside a frame") == 1; })) << missing;
+    test_host().forget_log();
+  }
+  says(whole);
+  says("");
+  EXPECT_TRUE(still_serves());
+  listener_->close(1s).ok();
+  EXPECT_EQ(lines("it ended inside"), 0) << "nothing was cut off";
+}
+
+TEST_P(RpcH2, TheLogSaysWhyACallFailed) {
+  answer_to(request(1, "/t.T/Echo") + frame(kData, kEndStream, 1, message("x", 2)));
+  EXPECT_TRUE(logged("status=INTERNAL"));
+  EXPECT_TRUE(logged("error=malformed message prefix"));
+  {
+    Socket s(address(), tls());
+    const std::string no_window = std::string("\0\4", 2) + u32(0);
+    ASSERT_TRUE(s.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(kSettings, 0, 0, no_window) +
+                       request(1, "/t.T/Wait") + frame(kData, 0, 1, message("y"))));
+    ASSERT_TRUE(eventually([&] { return begun_ == 1; }));
+    s.next(kHeaders);  // the answer has been queued behind them
+  }
+  EXPECT_TRUE(logged("error=the caller left 1 answers unread"));
+}
+
 TEST_P(RpcH2, AConnectionThatSaysNothingIsClosedInTime) {
   const int64_t before = std::exchange(rpc_grpc::h2_preface_timeout_ns, 100'000'000);
   Socket silent(address(), tls());
@@ -156,6 +198,42 @@ TEST_P(RpcH2, AnExhaustedWindowHoldsTheAnswerBackUntilItOpens) {
   ASSERT_TRUE(s.send(frame(kWindowUpdate, 0, 1, u32(100))));
   EXPECT_EQ(s.next(kData).body.size(), message("abcdef").size() - 3);
   EXPECT_EQ(decoded(s.next(kHeaders).body), "grpc-status=0\n");
+}
+
+TEST_P(RpcH2, ALateReaderOfWhatIsCurrentMissesWhatWasMeanwhile) {
+  listener_->close(0s).ok();
+  auto l = listen();
+  std::shared_ptr<ServerCall> call;
+  std::atomic<int> state{0};
+  std::atomic<bool> ready{false};
+  const auto send = [&] { return call->send_message(Raw{std::to_string(state)}); };
+  ASSERT_TRUE((l->handle(
+                   "/t.T/Latest",
+                   [&](const std::shared_ptr<ServerCall>& c, std::string_view) {
+                     call = c;
+                     c->on_writable = [&] { EXPECT_TRUE(send().ok()); };
+                     EXPECT_TRUE(send().ok());
+                     ready = true;
+                   },
+                   SIGNET_RPC_SERVER_STREAM | SIGNET_RPC_LATEST))
+                  .ok());
+  ASSERT_TRUE(l->serve().ok());
+  Socket s(address(), tls());
+  const std::string no_window = std::string("\0\4", 2) + u32(0);
+  ASSERT_TRUE(s.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(kSettings, 0, 0, no_window) +
+                     request(1, "/t.T/Latest") + frame(kData, kEndStream, 1, message("y"))));
+  ASSERT_TRUE(eventually([&] { return ready.load(); }));
+  for (int i = 1; i <= 3; ++i) {
+    ++state;
+    EXPECT_EQ(send().code(), Code::kResourceExhausted);
+  }
+  ASSERT_TRUE(s.send(frame(kWindowUpdate, 0, 1, u32(100))));
+  EXPECT_EQ(s.next(kData).body, message("0"));
+  EXPECT_EQ(s.next(kData).body, message("3"));
+  call->finish(Status());
+  EXPECT_EQ(decoded(s.next(kHeaders).body), "grpc-status=0\n");
+  call.reset();
+  l->close(1s).ok();
 }
 
 TEST_P(RpcH2, MessagesThatNeverEndHaveALimitPerConnection) {

@@ -3,7 +3,8 @@
 import dataclasses
 import unittest
 
-from harness.api import ApiTest, entry, service, table
+from harness.api import ApiTest, do, entry, refused_with, service, table
+from harness.case import OUR_UID
 from harness.certificates import Certificate
 
 bundle, entries = service("Bundle"), service("Entry")
@@ -156,6 +157,27 @@ class Bundles(ApiTest):
             bundle("good", "GetBundle"),
             bundle("not-implemented", "PublishWITAuthority", caller="down"),
         ]
+
+    def below(self):
+        """Both sides below the same server, which stop_upper() ends."""
+        self.upper = self.server("spire", name="upper")
+        above = self.agent("spire", self.upper, {"agent": {"experimental": {"sync_interval": "1s"}}}, name="above")
+        self.upper.create_entry("/downstream", "/node", [OUR_UID], "-downstream")
+        self.wait_ids(above, ["spiffe://example.org/downstream"])
+        return {"plugins": {"UpstreamAuthority spire": {"plugin_data": {
+            "server_address": "127.0.0.1", "server_port": self.upper.port,
+            "workload_api_socket": str(above.socket)}}}}
+
+    def stop_upper(self, _):
+        self.upper.stop()
+
+    @table(below)
+    def test_keys_of_servers_below_one_whose_own_upper_server_is_away(self):
+        def publish(row, **more):
+            return bundle(row, "PublishJWTAuthority", {"jwt_authority": {"key_id": "k", "public_key": P256}},
+                          caller="down", **more)
+        return [do(self.stop_upper), publish("upstream-away", differs=refused_with(
+            "Internal", "failed to publish JWT key"))]
 
 
 if __name__ == "__main__":

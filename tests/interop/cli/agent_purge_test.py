@@ -5,7 +5,7 @@ import time
 import unittest
 
 from harness.case import TestCase, needs_signet
-from harness.certificates import Certificate
+from harness.certificates import Certificate, x509pop_agent, x509pop_server
 from harness.process import wait_until
 
 PURGES = (["-dryRun"], ["-dryRun", "-expiredFor", "1h"], ["-dryRun", "-expiredFor", "1ms"],
@@ -15,10 +15,10 @@ PURGES = (["-dryRun"], ["-dryRun", "-expiredFor", "1h"], ["-dryRun", "-expiredFo
 @needs_signet
 class AgentPurge(TestCase):
     def machines(self):
-        """Two with certificates of one root, the same for both servers: so the agents' IDs are the same."""
+        """Three with certificates of one root, the same for both servers: so the agents' IDs are the same."""
         folder = self.folder / "machines"
         root = Certificate(folder, "root", "DNS:root")
-        for name in ("one", "two"):
+        for name in ("early", "late", "alive"):
             Certificate(folder, name, f"DNS:{name}", root)
         return folder
 
@@ -26,21 +26,24 @@ class AgentPurge(TestCase):
         answers, _ = self.call(server, "spire.api.server.agent.v1.Agent/ListAgents", {})
         return answers[0]["agents"]
 
+    def over(self, server, seconds, count):
+        """Until that many agents' SVIDs have been over for so long."""
+        wait_until(f"{count} SVIDs to be over", lambda: count == sum(
+            int(agent["x509svidExpiresAt"]) < time.time() - seconds for agent in self.agents(server)))
+
     def expired(self, impl, folder):
-        """A server of which two agents by certificate and one by token were heard of, a while ago."""
-        server = self.server(impl, {"server": {"agent_ttl": "3s"}, "plugins": {"NodeAttestor x509pop": {
-            "plugin_data": {"ca_bundle_path": str(folder / "root.pem")}}}})
-        for name in ("one", "two"):
-            agent = self.agent("spire", server, {"plugins": {
-                "NodeAttestor join_token": None, "NodeAttestor x509pop": {"plugin_data": {
-                    "certificate_path": str(folder / f"{name}.pem"),
-                    "private_key_path": str(folder / f"{name}.key")}}}}, start=False)
-            agent.start(token=None).stop()
+        """A server with an agent by token and one by certificate that were heard of 5 s before another that
+        is gone as well, and one that is alive."""
+        server = self.server(impl, {"server": {"agent_ttl": "3s"}, **x509pop_server(folder)})
         joined = server.folder / "joined"
         joined.mkdir()
         self.probe("join", "-addr", f"127.0.0.1:{server.port}", "-token", server.token(), "-dir", joined)
-        wait_until("all SVIDs to be over", lambda: len(self.agents(server)) == 3 and all(
-            int(agent["x509svidExpiresAt"]) < time.time() - 1 for agent in self.agents(server)))
+        self.agent("spire", server, x509pop_agent(folder, "early"), start=False).start(token=None).stop()
+        self.over(server, 2, 2)
+        self.agent("spire", server, x509pop_agent(folder, "late"), start=False).start(token=None).stop()
+        # Ours, since SPIRE's looks every 5 s whether to renew.
+        self.agent("signet", server, x509pop_agent(folder, "alive"), start=False).start(token=None)
+        self.over(server, 1, 3)
         return server
 
     def test_what_is_over_is_shown_and_deleted_alike(self):
@@ -48,9 +51,14 @@ class AgentPurge(TestCase):
         said = {}
         for impl in ("spire", "signet"):
             server = self.expired(impl, folder)
-            kept = [agent["id"]["path"] for agent in self.agents(server) if not agent.get("canReattest")]
-            said[impl] = [server.cli("agent", "purge", *flags) for flags in PURGES]
-            self.assertEqual(len(self.agents(server)), 3, "nothing that ended within the hour is deleted")
+            # Of two that are over, the one that has been for longer than that.
+            between = server.cli("agent", "purge", "-dryRun", "-expiredFor", "4s", "-output", "json")
+            self.assertEqual(len(json.loads(between.out)["expired_agents"]), 1, between)
+            kept = [agent["id"]["path"] for agent in self.agents(server) if not agent.get("canReattest")
+                    or int(agent["x509svidExpiresAt"]) > time.time()]
+            self.assertEqual(len(kept), 2, "who joined by token, and who is alive")
+            said[impl] = [between, *(server.cli("agent", "purge", *flags) for flags in PURGES)]
+            self.assertEqual(len(self.agents(server)), 4, "nothing that ended within the hour is deleted")
             purged = server.cli("agent", "purge", "-expiredFor", "1ms", "-output", "json")
             items = json.loads(purged.out)["expired_agents"]
             self.assertEqual([item["deleted"] for item in items], [True, True], purged)
@@ -58,7 +66,7 @@ class AgentPurge(TestCase):
             said[impl] += [purged, server.cli("agent", "purge", "-expiredFor", "1ms")]
         for ours, theirs in zip(said["signet"], said["spire"]):
             self.assertEqual((ours.code, ours.out, ours.err), (theirs.code, theirs.out, theirs.err))
-        self.assertIn("/spire/agent/x509pop/", said["signet"][2].out)
+        self.assertIn("/spire/agent/x509pop/", said["signet"][3].out)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""SPIRE's agent with more entries than fit one answer of SyncAuthorizedEntries, at both servers.
+"""Agents with more entries than fit one answer of SyncAuthorizedEntries, SPIRE's at both servers and ours at SPIRE's.
 
-Its server pages revisions by 500, ours by what fits: the agent asks for as many entries at once as the
+SPIRE's server pages revisions by 500, ours by what fits: an agent asks for as many entries at once as the
 first page had, so it has to work with either.
 """
 
@@ -15,7 +15,8 @@ CREATE = "spire.api.server.entry.v1.Entry/BatchCreateEntry"
 
 
 class ManyEntries:
-    server_impl = None
+    server_impl, agent_impl = None, "spire"
+    cache = {"x509_svid_cache_max_size": MANY + 100}
 
     def create(self, paths):
         answers, end = self.call(self.server_under_test, CREATE, {"entries": [{
@@ -30,8 +31,8 @@ class ManyEntries:
         names = {f"many-{n:04}" for n in range(MANY)}
         for at in range(0, MANY, 300):
             self.create(sorted(names)[at:at + 300])
-        agent = self.agent("spire", server, {"agent": {"x509_svid_cache_max_size": MANY + 100,
-                                                       "experimental": {"sync_interval": "1s"}}})
+        agent = self.agent(self.agent_impl, server, {"agent": {
+            **self.cache, "experimental": {"sync_interval": "1s"}}})
 
         def served():
             got = self.ids(agent, UID_A)
@@ -48,6 +49,13 @@ class ManyEntries:
 @needs_root
 class AtSpire(ManyEntries, TestCase):
     server_impl = "spire"
+
+
+@needs_root
+@needs_signet
+class OursAtSpire(ManyEntries, TestCase):
+    """With the default bound of its cache, which who is served may pass."""
+    server_impl, agent_impl, cache = "spire", "signet", {}
 
 
 @needs_root

@@ -78,6 +78,7 @@ typedef struct signet_rpc_address {
 #define SIGNET_RPC_CLIENT_STREAM 1u /* more than one message may come from the client */
 #define SIGNET_RPC_SERVER_STREAM 2u
 #define SIGNET_RPC_INLINE 4u /* message() is [nonblock] and runs on the transport's thread */
+#define SIGNET_RPC_LATEST 8u /* write() takes one message at a time: none waits that a later one replaces */
 
 /* `st` is what open() wrote (server) or what call() was given (client). Any may be NULL but done. */
 typedef struct signet_rpc_handler {
