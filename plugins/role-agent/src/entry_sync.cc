@@ -57,6 +57,7 @@ Result<EntrySync::Changes> EntrySync::run_by_revision(ServerApi& server) {
     }
   }
   std::sort(wanted.begin(), wanted.end());
+  Changes ignored;  // they are counted already
   for (std::size_t at = 0; at < wanted.size();) {
     entry_v1::SyncAuthorizedEntriesRequest request;
     for (const std::size_t end = std::min(at + page, wanted.size()); at < end; ++at)
@@ -66,47 +67,80 @@ Result<EntrySync::Changes> EntrySync::run_by_revision(ServerApi& server) {
       SIGNET_TRY(message, stream->read());
       if (!message.entry_revisions().empty())
         return Status::internal("unexpected entry revisions in response while requesting entries");
-      for (const types::Entry& wire : message.entries()) {
-        if (take(wire, entries_)) ++version_;
-      }
+      for (const types::Entry& wire : message.entries()) take(wire, ignored);
     } while (message.more());
   }
-  for (const std::string& id : gone) changes.dropped += entries_.erase(id);
-  if (changes.dropped > 0) ++version_;
+  for (const std::string& id : gone) changes.dropped += drop(id);
   return changes;
 }
 
 Result<EntrySync::Changes> EntrySync::replace_all(
     const google::protobuf::RepeatedPtrField<types::Entry>& entries) {
-  EntryMap next;
   Changes changes;
+  std::unordered_set<std::string_view> kept;
   for (const types::Entry& wire : entries) {
-    const auto known = entries_.find(wire.id());
-    if (!take(wire, next)) continue;
-    const auto taken = next.find(wire.id());
-    if (known == entries_.end()) {
-      ++changes.missing;
-    } else if (*known->second == *taken->second) {
-      taken->second = known->second;
-    } else {
-      ++changes.stale;
-    }
+    take(wire, changes);
+    kept.insert(wire.id());
   }
-  for (const auto& known : entries_) changes.dropped += next.contains(known.first) ? 0 : 1;
-  entries_ = std::move(next);
-  if (changes.missing + changes.stale + changes.dropped > 0) ++version_;
+  std::vector<std::string> gone;
+  for (const auto& [id, entry] : entries_) {
+    if (!kept.contains(id)) gone.push_back(id);
+  }
+  for (const std::string& id : gone) changes.dropped += drop(id);
   return changes;
 }
 
-bool EntrySync::take(const types::Entry& wire, EntryMap& into) {
+EntrySync::Changes EntrySync::apply(const delivery_v1::FollowResponse& told) {
+  Changes changes;
+  for (const types::Entry& wire : told.entries()) take(wire, changes);
+  for (const std::string& id : told.gone()) changes.dropped += drop(id);
+  return changes;
+}
+
+EntryPtr EntrySync::read(const types::Entry& wire) const {
   Result<EntryPtr> entry = entry_from_wire(wire);
+  if (entry) return std::move(*entry);
+  host_.warn("Received malformed entry from SPIRE server; are the SPIRE versions compatible?",
+             {{"entry_id", wire.id()}, {"error", entry.status().message()}});
+  return nullptr;
+}
+
+// An entry keeps its pointer until it changes. One that became malformed is no longer served.
+void EntrySync::take(const types::Entry& wire, Changes& changes) {
+  EntryPtr entry = read(wire);
   if (!entry) {
-    host_.warn("Received malformed entry from SPIRE server; are the SPIRE versions compatible?",
-               {{"entry_id", wire.id()}, {"error", entry.status().message()}});
-    return false;
+    changes.dropped += drop(wire.id());
+    return;
   }
-  into[wire.id()] = std::move(*entry);
+  EntryPtr& known = entries_[wire.id()];
+  if (known && *known == *entry) return;
+  ++(known ? changes.stale : changes.missing);
+  if (known) unnote(*known);
+  note(*entry);
+  changes_[wire.id()] = entry;
+  known = std::move(entry);
+}
+
+bool EntrySync::drop(const std::string& id) {
+  const auto known = entries_.find(id);
+  if (known == entries_.end()) return false;
+  unnote(*known->second);
+  changes_[id] = nullptr;
+  entries_.erase(known);
   return true;
+}
+
+void EntrySync::note(const Entry& entry) {
+  for (const std::string& name : entry.federates_with) ++federates_with_[name];
+  if (entry.expires_at != 0) expiries_.insert(entry.expires_at);
+}
+
+void EntrySync::unnote(const Entry& entry) {
+  for (const std::string& name : entry.federates_with) {
+    const auto count = federates_with_.find(name);
+    if (--count->second == 0) federates_with_.erase(count);
+  }
+  if (entry.expires_at != 0) expiries_.extract(entry.expires_at);
 }
 
 }  // namespace signet::agent

@@ -81,28 +81,17 @@ void IdentityStore::set_bundles(BundlePtr own, BundleMap federated) {
   notify(changed);
 }
 
-void IdentityStore::set_entries(const EntryMap& entries) {
+void IdentityStore::change_entries(const EntryChanges& changes) {
   std::vector<ViewPtr> changed;
   {
     const std::unique_lock lock(mutex_);
     ViewSet views;
-    for (auto it = records_.begin(); it != records_.end();) {
-      Record& record = it->second;
-      const auto now = entries.find(it->first);
-      if (now != entries.end() && !now->second->store_svid) {
-        ++it;
+    for (const auto& [id, entry] : changes) {
+      if (!entry || entry->store_svid) {
+        forget_locked(id, views);
         continue;
       }
-      views_.touched(record.entry->selectors, views);
-      unfile_locked(record);
-      drop_svid_locked(record);
-      refusals_.erase(it->first);
-      it = records_.erase(it);
-    }
-    for (const auto& [id, entry] : entries) {
-      if (entry->store_svid) continue;
       Record& record = records_[id];
-      if (record.entry == entry) continue;
       if (record.entry) {
         views_.touched(record.entry->selectors, views);
         unfile_locked(record);
@@ -119,6 +108,15 @@ void IdentityStore::set_entries(const EntryMap& entries) {
     changed = refresh_locked(views);
   }
   notify(changed);
+}
+
+void IdentityStore::clear() {
+  EntryChanges all;
+  {
+    const std::shared_lock lock(mutex_);
+    for (const auto& [id, record] : records_) all[id] = nullptr;
+  }
+  change_entries(all);
 }
 
 IdentityStore::ToMint IdentityStore::to_mint(std::size_t limit) const {
@@ -273,6 +271,16 @@ void IdentityStore::file_locked(Record& record) {
 
 void IdentityStore::unfile_locked(Record& record) {
   index_.remove(std::exchange(record.place, nullptr), &record);
+}
+
+void IdentityStore::forget_locked(const std::string& id, ViewSet& views) {
+  const auto found = records_.find(id);
+  if (found == records_.end()) return;
+  views_.touched(found->second.entry->selectors, views);
+  unfile_locked(found->second);
+  drop_svid_locked(found->second);
+  refusals_.erase(id);
+  records_.erase(found);
 }
 
 void IdentityStore::drop_svid_locked(Record& record) {

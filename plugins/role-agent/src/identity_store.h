@@ -16,6 +16,7 @@
 namespace signet::agent {
 
 using EntryMap = std::unordered_map<std::string, EntryPtr>;  // by entry ID
+using EntryChanges = EntryMap;                               // null: it is gone
 
 class IdentityStore final : public IdentityTable {
  public:
@@ -38,8 +39,8 @@ class IdentityStore final : public IdentityTable {
   /// Called when a subscriber lacks an SVID. Set before the first subscriber.
   void on_missing(std::function<void()> fn) { on_missing_ = std::move(fn); }
   void set_bundles(BundlePtr own, BundleMap federated);
-  /// All entries there are; what is not among them is gone. Entries for SVID stores are left out.
-  void set_entries(const EntryMap& entries);
+  /// Entries for SVID stores are left out.
+  void change_entries(const EntryChanges& changes);
 
   struct ToMint {
     std::vector<EntryPtr> entries;  // what callers wait for first; at most the limit given
@@ -63,7 +64,7 @@ class IdentityStore final : public IdentityTable {
   /// Above the limit, drops SVIDs that nobody is subscribed to, least recently used first.
   void shed();
   /// Forgets entries and SVIDs: this agent was banned.
-  void clear() { set_entries({}); }
+  void clear();
 
  private:
   struct Record {
@@ -83,6 +84,7 @@ class IdentityStore final : public IdentityTable {
   WorkloadView& view_of_locked(const SelectorSet& selectors);
   void file_locked(Record& record);
   void unfile_locked(Record& record);
+  void forget_locked(const std::string& id, ViewSet& views);
   void drop_svid_locked(Record& record);
   std::vector<Record*> match_locked(const SelectorSet& selectors) const;
   std::shared_ptr<WorkloadUpdate> picture_locked(const SelectorSet& selectors) const;

@@ -39,12 +39,16 @@ RunningAgent::RunningAgent(const Host& host, const AgentConfig& config)
       jwt_(host, server_, {config.jwt_cache_size, config.jwt_cache_hit_timeout},
            [this](const Status& failure) { svid_.judge(failure); }),
       sync_(host, config_, server_, store_, jwt_,
-            {[this](const Status& failure) { svid_.judge(failure); },
+            {[this](const Status& failure) {
+               svid_.judge(failure);
+               delivery_.renew();  // it may wait at a server that is gone
+             },
              [this](const x509::Bundle& bundle) {
                trust_.set_authorities(x509::RootPool(bundle));
                state_.keep([&](AgentData& data) { data.bundle = bundle.certificates(); });
              }}),
       svid_(host, config_, server_, identity_, trust_, state_, own_svid_hooks()),
+      delivery_(host, server_, delivery_hooks()),
       endpoint_(host, workload_options(config_), store_, jwt_),
       boot_backoff_(kRetryBase, kRetryCap),
       boot_loop_(host, [this] { return boot_round(); }) {}
@@ -55,6 +59,7 @@ RunningAgent::~RunningAgent() {
   boot_loop_.stop();
   svid_.stop();
   sync_.stop();
+  delivery_.stop();
   endpoint_.stop(nanoseconds(0));
 }
 
@@ -66,6 +71,7 @@ void RunningAgent::drain(nanoseconds time) {
   boot_loop_.stop();
   svid_.stop();
   sync_.stop();
+  delivery_.stop();
   endpoint_.stop(time);
 }
 
@@ -161,6 +167,7 @@ Status RunningAgent::serve() {
   up_.store(true);
   sync_.start();
   svid_.start();
+  delivery_.start();
   state_.keep([](AgentData& data) { data.connection_attempts = 0; });
   host_.set_health("agent", true, true);
   host_.info("Agent is running",
@@ -183,6 +190,17 @@ OwnSvid::Hooks RunningAgent::own_svid_hooks() {
     jwt_.clear();
   };
   hooks.end = [this](const std::string& reason) { end(reason); };
+  return hooks;
+}
+
+Delivery::Hooks RunningAgent::delivery_hooks() {
+  Delivery::Hooks hooks;
+  hooks.take = [this](delivery_v1::FollowResponse told) { return sync_.take(std::move(told)); };
+  hooks.live = [this] { sync_.set_live(true); };
+  hooks.ended = [this](const Status& why) {
+    sync_.set_live(false);
+    if (!why.ok()) svid_.judge(why);
+  };
   return hooks;
 }
 

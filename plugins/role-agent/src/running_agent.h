@@ -8,6 +8,7 @@
 #include <atomic>
 #include <memory>
 
+#include "delivery.h"
 #include "identity_store.h"
 #include "jwt_cache.h"
 #include "own_svid.h"
@@ -37,6 +38,7 @@ class RunningAgent {
   Status first_trust();
   Status serve();
   OwnSvid::Hooks own_svid_hooks();
+  Delivery::Hooks delivery_hooks();
 
   const Host host_;
   const AgentConfig config_;
@@ -48,6 +50,7 @@ class RunningAgent {
   JwtCache jwt_;
   Synchroniser sync_;
   OwnSvid svid_;
+  Delivery delivery_;
   WorkloadEndpoint endpoint_;
 
   enum class Phase { kIdentity, kSync, kServing };

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "signet/delivery/v1/delivery.pb.h"
 #include "signet/status.h"
 
 #include "spire/api/server/entry/v1/entry.pb.h"
@@ -24,6 +25,7 @@ namespace signet::agent {
 
 namespace types = ::spire::api::types;
 namespace entry_v1 = ::spire::api::server::entry::v1;
+namespace delivery_v1 = ::signet::delivery::v1;
 namespace svid_v1 = ::spire::api::server::svid::v1;
 
 // The proof of what node this is, as a node attestor plugin gives it.
@@ -49,6 +51,19 @@ class EntryStream {
   virtual Status send(const entry_v1::SyncAuthorizedEntriesRequest& request) = 0;
 };
 
+// One Follow: what changes for this agent, as it is committed.
+class FollowStream {
+ public:
+  virtual ~FollowStream() = default;
+  /// The next answer, after the one before was acknowledged; nothing at the good end.
+  virtual Result<std::optional<delivery_v1::FollowResponse>> read() = 0;
+  virtual Status acknowledge() = 0;
+  /// A word that fails the call when the connection is lost. From any thread; does not block.
+  virtual void still_here() = 0;
+  /// Makes read() fail. From any thread.
+  virtual void cancel() = 0;
+};
+
 class ServerApi {
  public:
   virtual ~ServerApi() = default;
@@ -62,6 +77,8 @@ class ServerApi {
       const entry_v1::SyncAuthorizedEntriesRequest& first) = 0;
   virtual Result<entry_v1::GetAuthorizedEntriesResponse> authorized_entries(
       const entry_v1::GetAuthorizedEntriesRequest& request) = 0;
+  /// Errors   kUnimplemented: the server is not one of ours, or older
+  virtual Result<std::unique_ptr<FollowStream>> follow(const delivery_v1::FollowRequest& first) = 0;
   virtual Result<types::Bundle> bundle() = 0;
   virtual Result<types::Bundle> federated_bundle(const std::string& trust_domain) = 0;
   virtual Result<svid_v1::BatchNewX509SVIDResponse> new_x509_svids(

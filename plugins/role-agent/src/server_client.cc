@@ -90,6 +90,32 @@ class ServerClient::Stream final : public EntryStream {
   Running call_;
 };
 
+class ServerClient::Following final : public FollowStream {
+ public:
+  Following(ServerClient& owner, Line line, std::unique_ptr<ClientCall> call)
+      : owner_(owner), line_(std::move(line)), call_(owner, std::move(call)) {}
+  Result<std::optional<delivery_v1::FollowResponse>> read() override {
+    auto message = call_->read<delivery_v1::FollowResponse>();
+    if (message) return message;
+    const bool old_svid = owner_.outdated(line_, message.status());
+    owner_.drop(line_.number, message.status());
+    if (old_svid) return Status::unavailable("the agent's SVID was renewed meanwhile");
+    return message;
+  }
+  Status acknowledge() override { return call_->send(delivery_v1::FollowRequest()); }
+  void still_here() override {
+    delivery_v1::FollowRequest request;
+    request.set_still_here(true);
+    (void)call_->send(request);
+  }
+  void cancel() override { call_->cancel(); }
+
+ private:
+  ServerClient& owner_;
+  Line line_;  // before the call, which needs it until its end
+  Running call_;
+};
+
 ServerClient::ServerClient(Host host, std::string uri, std::chrono::nanoseconds connection_age,
                            const AgentIdentity& identity, ServerTrust& trust)
     : host_(std::move(host)),
@@ -246,6 +272,15 @@ Result<entry_v1::GetAuthorizedEntriesResponse> ServerClient::authorized_entries(
     const entry_v1::GetAuthorizedEntriesRequest& request) {
   return call<entry_v1::GetAuthorizedEntriesResponse>(
       "/spire.api.server.entry.v1.Entry/GetAuthorizedEntries", request);
+}
+
+Result<std::unique_ptr<FollowStream>> ServerClient::follow(
+    const delivery_v1::FollowRequest& first) {
+  SIGNET_TRY(Line line, this->line());
+  SIGNET_TRY(auto call,
+             line.connection->open("/signet.delivery.v1.Delivery/Follow", first, INT64_MAX));
+  return std::unique_ptr<FollowStream>(
+      std::make_unique<Following>(*this, std::move(line), std::move(call)));
 }
 
 Result<types::Bundle> ServerClient::bundle() {

@@ -41,6 +41,7 @@ class ServerClient final : public ServerApi {
       const entry_v1::SyncAuthorizedEntriesRequest& first) override;
   Result<entry_v1::GetAuthorizedEntriesResponse> authorized_entries(
       const entry_v1::GetAuthorizedEntriesRequest& request) override;
+  Result<std::unique_ptr<FollowStream>> follow(const delivery_v1::FollowRequest& first) override;
   Result<types::Bundle> bundle() override;
   Result<types::Bundle> federated_bundle(const std::string& trust_domain) override;
   Result<svid_v1::BatchNewX509SVIDResponse> new_x509_svids(
@@ -51,6 +52,7 @@ class ServerClient final : public ServerApi {
  private:
   class Acceptor;
   class Stream;
+  class Following;
   struct Line {  // a connection, which one it is, which of the agent's SVIDs it shows, its end
     std::shared_ptr<RpcConnection> connection;
     std::uint64_t number = 0;

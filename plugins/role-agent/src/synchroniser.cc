@@ -11,6 +11,7 @@ namespace {
 using std::chrono::nanoseconds;
 
 constexpr std::size_t kBundlesAtOnce = 10;
+constexpr std::chrono::seconds kRarely{60};  // between questions to a server that tells by itself
 constexpr std::chrono::milliseconds kMintBase{500};
 constexpr std::chrono::minutes kMintCap{4};
 constexpr std::chrono::seconds kTaintWindow{5};
@@ -82,13 +83,40 @@ Status Synchroniser::first_sync() {
 }
 
 void Synchroniser::start() {
+  next_sync_ns_ = host_.monotonic_ns() + nanoseconds(config_.sync_interval).count();
   sync_loop_.start(config_.sync_interval);
   mint_loop_.start(nanoseconds(0));
 }
 
 void Synchroniser::stop() {
+  {
+    const std::lock_guard lock(told_mutex_);
+    stopping_ = true;
+  }
+  told_changed_.notify_all();
   sync_loop_.stop();
   mint_loop_.stop();
+}
+
+void Synchroniser::sync_soon() {
+  soon_ = true;
+  sync_loop_.kick();
+}
+
+void Synchroniser::set_live(bool live) {
+  if (!live_.exchange(live) || live) return;
+  live_ended_ = true;  // the next question is too far away now
+  sync_loop_.kick();
+}
+
+Status Synchroniser::take(delivery_v1::FollowResponse told) {
+  std::unique_lock lock(told_mutex_);
+  told_ = std::move(told);
+  told_result_.reset();
+  sync_loop_.kick();
+  told_changed_.wait(lock, [this] { return told_result_ || stopping_; });
+  return told_result_ ? *std::exchange(told_result_, std::nullopt)
+                      : Status::cancelled("the agent is shutting down");
 }
 
 bool Synchroniser::tainted(const std::vector<x509::Certificate>& chain) const {
@@ -106,19 +134,35 @@ bool Synchroniser::tainted(const std::vector<x509::Certificate>& chain) const {
 Status Synchroniser::sync() {
   const std::int64_t began = host_.monotonic_ns();
   SIGNET_TRY(const EntrySync::Changes changes, entries_.run(server_));
-  const bool changed = entries_.version() != published_;
-  if (changed) note_federation();
+  unknown_.clear();
   SIGNET_TRY(const types::Bundle wire, server_.bundle());
-  SIGNET_TRY(BundleMap federated, federated_bundles());
-  if (const auto own = bundle_from_wire(wire); !own) {
-    host_.log_status(LogLevel::kError, "Received a malformed bundle", own.status());
-  } else {
-    SIGNET_RETURN_IF_ERROR(take_own(*own));
-  }
+  SIGNET_TRY(BundleMap federated, federated_bundles([](const auto&) { return true; }));
+  SIGNET_RETURN_IF_ERROR(take_own(wire));
   federated_ = std::move(federated);
+  publish(changes, began);
+  return {};
+}
+
+Status Synchroniser::apply(const delivery_v1::FollowResponse& told) {
+  const std::int64_t began = host_.monotonic_ns();
+  const EntrySync::Changes changes = entries_.apply(told);
+  const std::set<std::string> named(told.bundles().begin(), told.bundles().end());
+  for (const std::string& name : named) unknown_.erase(name);
+  if (named.contains(config_.trust_domain.name())) {
+    SIGNET_TRY(const types::Bundle wire, server_.bundle());
+    SIGNET_RETURN_IF_ERROR(take_own(wire));
+  }
+  SIGNET_TRY(federated_, federated_bundles([&](const std::string& name) {
+               return named.contains(name) || !federated_.contains(name);
+             }));
+  publish(changes, began);
+  return {};
+}
+
+void Synchroniser::publish(const EntrySync::Changes& changes, std::int64_t began) {
   store_.set_bundles(own_, federated_);
-  if (changed) store_.set_entries(entries_.entries());
-  published_ = entries_.version();
+  if (EntryChanges entries = entries_.take_changes(); !entries.empty())
+    store_.change_entries(entries);
   store_.shed();
   if (changes.missing + changes.stale + changes.dropped > 0) {
     host_.debug("Entries synchronised",
@@ -127,7 +171,13 @@ Status Synchroniser::sync() {
                  {"dropped", changes.dropped},
                  {"elapsed_time", nanoseconds(host_.monotonic_ns() - began)}});
   }
-  host_.gauge("sync_entries_total", static_cast<double>(entries_.entries().size()));
+  host_.gauge("sync_entries_total", static_cast<double>(entries_.count()));
+}
+
+Status Synchroniser::take_own(const types::Bundle& wire) {
+  const auto own = bundle_from_wire(wire);
+  if (own) return take_own(*own);
+  host_.log_status(LogLevel::kError, "Received a malformed bundle", own.status());
   return {};
 }
 
@@ -190,22 +240,29 @@ nanoseconds Synchroniser::taint_window(std::size_t svids) const {
                                nanoseconds(static_cast<std::int64_t>(at_half_speed * 1e9)));
 }
 
-void Synchroniser::note_federation() {
-  std::set<std::string> names;
-  for (const auto& [id, entry] : entries_.entries())
-    names.insert(entry->federates_with.begin(), entry->federates_with.end());
-  federates_.assign(names.begin(), names.end());
-}
-
-Result<BundleMap> Synchroniser::federated_bundles() {
-  const std::vector<std::string>& names = federates_;
+// Of all trust domains that entries name: those that `ask` picks are asked for, the others are
+// kept.
+Result<BundleMap> Synchroniser::federated_bundles(
+    const std::function<bool(const std::string&)>& ask) {
+  BundleMap bundles;
+  std::vector<std::string> names;
+  for (const auto& [name, entries] : entries_.federates_with()) {
+    if (ask(name) && !unknown_.contains(name)) {
+      names.push_back(name);
+    } else if (const auto known = federated_.find(name); known != federated_.end()) {
+      bundles.insert(*known);
+    }
+  }
   std::vector<Result<BundlePtr>> answers(names.size(), Result<BundlePtr>(BundlePtr()));
   side_by_side(host_, names.size(),
                [&](std::size_t i) { answers[i] = federated_bundle(names[i]); });
-  BundleMap bundles;
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (!answers[i]) return answers[i].status();
-    if (*answers[i]) bundles[names[i]] = *answers[i];
+    if (*answers[i]) {
+      bundles[names[i]] = *answers[i];
+    } else {
+      unknown_.insert(names[i]);
+    }
   }
   return bundles;
 }
@@ -232,20 +289,63 @@ Result<BundlePtr> Synchroniser::federated_bundle(const std::string& trust_domain
 }
 
 nanoseconds Synchroniser::sync_round() {
-  if (const Status status = sync(); !status.ok()) {
-    if (status.code() == Code::kCancelled) return sync_backoff_.next();  // we are stopping
-    host_.log_status(LogLevel::kError, "Failed to sync with SPIRE Server", status);
-    if (hooks_.failed) hooks_.failed(status);
-    const nanoseconds wait = sync_backoff_.next();
-    // Who has nothing to serve keeps asking.
-    return store_.counts().x509_svids == 0 ? std::min<nanoseconds>(wait, std::chrono::seconds(5))
-                                           : wait;
+  std::optional<delivery_v1::FollowResponse> told;
+  {
+    const std::lock_guard lock(told_mutex_);
+    told.swap(told_);
   }
-  sync_backoff_.reset();
-  mint_loop_.kick();
-  // Never later than the interval: a deletion has to be seen by then.
-  const auto interval = static_cast<double>(config_.sync_interval.count());
-  return nanoseconds(static_cast<std::int64_t>(interval * (0.9 + 0.1 * random_unit())));
+  const std::int64_t now = host_.monotonic_ns();
+  if (live_ended_.exchange(false))
+    next_sync_ns_ = std::min(next_sync_ns_, now + nanoseconds(config_.sync_interval).count());
+  const bool all = told ? told->resync() : soon_ || now >= next_sync_ns_;
+  if (!told && !all) return nanoseconds(next_sync_ns_ - now);
+  if (all) soon_ = false;
+  const Status status = all ? sync() : apply(*told);
+  nanoseconds wait(0);
+  if (!status.ok()) {
+    wait = failed(status);
+  } else {
+    sync_backoff_.reset();
+    mint_loop_.kick();
+    if (all) {
+      wait = until_next_sync();
+    } else if (!soon_) {
+      wait = nanoseconds(std::max<std::int64_t>(next_sync_ns_ - host_.monotonic_ns(), 0));
+    }
+  }
+  next_sync_ns_ = host_.monotonic_ns() + wait.count();
+  if (told) {
+    const std::lock_guard lock(told_mutex_);
+    told_result_ = status;
+    told_changed_.notify_all();
+  }
+  return wait;
+}
+
+nanoseconds Synchroniser::failed(const Status& status) {
+  if (status.code() == Code::kCancelled) return sync_backoff_.next();  // we are stopping
+  host_.log_status(LogLevel::kError, "Failed to sync with SPIRE Server", status);
+  if (hooks_.failed) hooks_.failed(status);
+  const nanoseconds wait = sync_backoff_.next();
+  // Who has nothing to serve keeps asking.
+  return store_.counts().x509_svids == 0 ? std::min<nanoseconds>(wait, std::chrono::seconds(5))
+                                         : wait;
+}
+
+// Never later than the interval after anything that the server might not tell of: a deletion has
+// to be seen by then, and so has an entry's end, which only the server's clock decides.
+nanoseconds Synchroniser::until_next_sync() {
+  nanoseconds wait = config_.sync_interval;
+  if (live_) {
+    wait = std::max<nanoseconds>(wait, kRarely);
+    if (const std::int64_t expiry = entries_.next_expiry(); expiry != INT64_MAX) {
+      const auto left =
+          std::chrono::seconds(std::max<std::int64_t>(expiry - host_.unix_seconds(), 0));
+      wait = std::clamp<nanoseconds>(left, config_.sync_interval, wait);
+    }
+  }
+  return nanoseconds(
+      static_cast<std::int64_t>(static_cast<double>(wait.count()) * (0.9 + 0.1 * random_unit())));
 }
 
 nanoseconds Synchroniser::mint_round() {

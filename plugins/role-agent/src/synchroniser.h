@@ -1,10 +1,13 @@
 // Synchroniser: keeps the store level with the server.
 //
 // Two loops: one asks for entries and bundles every sync interval, the other mints what is missing
-// or due. A caller without its SVID wakes the second one at once. Failures make the waits longer;
-// what was known stays and is served.
+// or due. A server of our own tells of changes as they come (delivery.h); it is asked rarely, in
+// case of a mistake. A caller without its SVID wakes the second loop at once. Failures make the
+// waits longer; what was known stays and is served.
 #pragma once
 
+#include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <optional>
 #include <set>
@@ -36,19 +39,28 @@ class Synchroniser {
   void start();
   void stop();
   /// Does not wait for the interval, nor for what failures have made of it. Does not block.
-  void sync_soon() { sync_loop_.kick(); }
+  void sync_soon();
+  /// What the server told; blocks until it is in the store. Errors   it is not, and all has to be
+  /// asked for
+  Status take(delivery_v1::FollowResponse told);
+  /// Whether it tells of changes as they come. From any thread.
+  void set_live(bool live);
   /// Under the roots that are tainted now: is this chain's?
   bool tainted(const std::vector<x509::Certificate>& chain) const;
 
  private:
   Status sync();
-  void note_federation();
-  Result<BundleMap> federated_bundles();
+  Status apply(const delivery_v1::FollowResponse& told);
+  Status take_own(const types::Bundle& wire);
+  void publish(const EntrySync::Changes& changes, std::int64_t began);
+  Result<BundleMap> federated_bundles(const std::function<bool(const std::string&)>& ask);
   Result<BundlePtr> federated_bundle(const std::string& trust_domain);
   Status take_own(const x509::Bundle& bundle);
   void process_taints(const x509::Bundle& bundle);
   std::chrono::nanoseconds taint_window(std::size_t svids) const;
   std::chrono::nanoseconds sync_round();
+  std::chrono::nanoseconds until_next_sync();
+  std::chrono::nanoseconds failed(const Status& status);
   std::chrono::nanoseconds mint_round();
 
   const Host host_;
@@ -63,11 +75,11 @@ class Synchroniser {
   std::optional<x509::Bundle> bundle_;
   BundlePtr own_;
   BundleMap federated_;
-  std::uint64_t published_ = 0;         // the version of entries_ that the store has
-  std::vector<std::string> federates_;  // trust domains that those entries name
+  std::set<std::string> unknown_;       // trust domains whose bundle the server lacks
   std::set<std::string> tainted_x509_;  // subject key IDs seen, each is processed once
   std::set<std::string> tainted_jwt_;   // key IDs
   Backoff sync_backoff_;
+  std::int64_t next_sync_ns_ = 0;
 
   // Used by the mint loop alone.
   Minter minter_;
@@ -76,6 +88,15 @@ class Synchroniser {
 
   mutable std::mutex mutex_;  // guards tainted_roots_
   x509::RootPool tainted_roots_;
+
+  std::mutex told_mutex_;
+  std::condition_variable told_changed_;
+  std::optional<delivery_v1::FollowResponse> told_;  // until the sync loop takes it
+  std::optional<Status> told_result_;                // what became of it
+  bool stopping_ = false;
+  std::atomic<bool> soon_{false};
+  std::atomic<bool> live_{false};
+  std::atomic<bool> live_ended_{false};
 
   Loop sync_loop_;
   Loop mint_loop_;

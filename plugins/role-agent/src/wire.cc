@@ -97,6 +97,7 @@ types::EntryMask entry_mask() {
   mask.set_federates_with(true);
   mask.set_admin(true);
   mask.set_downstream(true);
+  mask.set_expires_at(true);
   mask.set_revision_number(true);
   mask.set_store_svid(true);
   mask.set_hint(true);

@@ -64,7 +64,7 @@ inline types::Entry entry(const std::string& id, const std::string& path,
   return e;
 }
 
-class FakeServer final : public ServerApi {
+class FakeServer : public ServerApi {
  public:
   explicit FakeServer(TestHost& host)
       : host_(host),
@@ -92,7 +92,7 @@ class FakeServer final : public ServerApi {
   std::string attest_csr;            // certified in place of the agent's
   bool reattestable = false;
   std::chrono::seconds agent_ttl{3600};
-  int syncs = 0, mints = 0, jwts = 0, attests = 0, renewals = 0;
+  int syncs = 0, bundles = 0, mints = 0, jwts = 0, attests = 0, renewals = 0;
   std::chrono::seconds ahead{0};            // of the agent's clock
   std::chrono::milliseconds mint_takes{0};  // each X509-SVID
   std::size_t svids = 0, entries_sent = 0;
@@ -156,7 +156,11 @@ class FakeServer final : public ServerApi {
     for (const auto& [id, e] : entries) *out.add_entries() = e;
     return out;
   }
+  Result<std::unique_ptr<FollowStream>> follow(const delivery_v1::FollowRequest&) override {
+    return Status::unimplemented("unknown service signet.delivery.v1.Delivery");
+  }
   Result<types::Bundle> bundle() override {
+    ++bundles;
     if (!failure.ok()) return failure;
     return own;
   }

@@ -36,6 +36,12 @@ X509SvidPtr svid(const TestHost& host, std::int64_t life = 3600) {
 
 class IdentityStoreTest : public ::testing::Test {
  protected:
+  /// All there are; what is not among them is gone.
+  void set_entries(const EntryMap& entries) {
+    EntryChanges changes = entries;
+    for (const auto& [id, entry] : std::exchange(now_, entries)) changes.emplace(id, nullptr);
+    store.change_entries(changes);
+  }
   std::vector<std::string> ids(const std::vector<std::string>& caller) {
     std::vector<std::string> out;
     for (const EntryPtr& entry : store.lookup(selectors(caller))->entries) out.push_back(entry->id);
@@ -43,11 +49,14 @@ class IdentityStoreTest : public ::testing::Test {
   }
   TestHost host;
   IdentityStore store{host.host(), {3, std::chrono::seconds(0)}};
+
+ private:
+  EntryMap now_;
 };
 
 TEST_F(IdentityStoreTest, AnEntryMatchesACallerThatHasAllItsSelectors) {
-  store.set_entries(map_of({make_entry("b", {"unix:uid:0", "unix:gid:0"}),
-                            make_entry("a", {"unix:uid:0"}), make_entry("c", {"unix:uid:1"})}));
+  set_entries(map_of({make_entry("b", {"unix:uid:0", "unix:gid:0"}),
+                      make_entry("a", {"unix:uid:0"}), make_entry("c", {"unix:uid:1"})}));
   EXPECT_EQ(ids({"unix:uid:0"}), (std::vector<std::string>{"a"}));
   EXPECT_EQ(ids({"unix:uid:0", "unix:gid:0"}), (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(ids({"unix:gid:0"}), (std::vector<std::string>{}));
@@ -55,7 +64,7 @@ TEST_F(IdentityStoreTest, AnEntryMatchesACallerThatHasAllItsSelectors) {
 }
 
 TEST_F(IdentityStoreTest, EqualCallersShareOnePicture) {
-  store.set_entries(map_of({make_entry("a", {"unix:uid:0"})}));
+  set_entries(map_of({make_entry("a", {"unix:uid:0"})}));
   const auto one = store.subscribe(selectors({"unix:uid:0", "unix:gid:3"}), [] {});
   const auto two = store.subscribe(selectors({"unix:gid:3", "unix:uid:0"}), [] {});
   EXPECT_EQ(one->current(), two->current());
@@ -65,7 +74,7 @@ TEST_F(IdentityStoreTest, EqualCallersShareOnePicture) {
 TEST_F(IdentityStoreTest, OnlyThoseConcernedAreTold) {
   const EntryPtr a = make_entry("a", {"unix:uid:0"});
   const EntryPtr b = make_entry("b", {"unix:uid:1"});
-  store.set_entries(map_of({a, b}));
+  set_entries(map_of({a, b}));
   int told_a = 0;
   int told_b = 0;
   const auto one = store.subscribe(a->selectors, [&] { ++told_a; });
@@ -80,7 +89,7 @@ TEST_F(IdentityStoreTest, OnlyThoseConcernedAreTold) {
 
 TEST_F(IdentityStoreTest, SeveralChangesAreToldOnce) {
   const EntryPtr a = make_entry("a", {"unix:uid:0"});
-  store.set_entries(map_of({a}));
+  set_entries(map_of({a}));
   int told = 0;
   const auto one = store.subscribe(a->selectors, [&] { ++told; });
   for (int i = 0; i < 5; ++i) store.put_svids({{"a", svid(host)}}, map_of({a}));
@@ -90,7 +99,7 @@ TEST_F(IdentityStoreTest, SeveralChangesAreToldOnce) {
 
 TEST_F(IdentityStoreTest, NothingIsToldAfterTheSubscriptionIsGone) {
   const EntryPtr a = make_entry("a", {"unix:uid:0"});
-  store.set_entries(map_of({a}));
+  set_entries(map_of({a}));
   int told = 0;
   auto one = store.subscribe(a->selectors, [&] { ++told; });
   auto two = store.subscribe(a->selectors, [&] { one.reset(); });
@@ -110,7 +119,7 @@ TEST_F(IdentityStoreTest, ASubscriberWithoutItsSvidIsMintedForFirst) {
     const EntryPtr e = make_entry("e" + std::to_string(i), {"unix:uid:" + std::to_string(i)});
     entries[e->id] = e;
   }
-  store.set_entries(entries);
+  set_entries(entries);
   const auto plan = store.to_mint(500);
   EXPECT_EQ(plan.entries.size(), 3u);  // prefetch up to the limit of three
   const auto one = store.subscribe(selectors({"unix:uid:4"}), [] {});
@@ -126,7 +135,7 @@ TEST_F(IdentityStoreTest, ShedsWhatNobodyIsSubscribedToLeastRecentlyUsedFirst) {
     entries[e->id] = e;
     svids.emplace_back(e->id, svid(host));
   }
-  store.set_entries(entries);
+  set_entries(entries);
   store.put_svids(svids, entries);
   const auto held = store.subscribe(selectors({"unix:uid:0"}), [] {});
   host.advance(std::chrono::seconds(1));
@@ -140,14 +149,14 @@ TEST_F(IdentityStoreTest, ShedsWhatNobodyIsSubscribedToLeastRecentlyUsedFirst) {
 TEST_F(IdentityStoreTest, EntriesForSvidStoresAreNotForWorkloads) {
   auto stored = std::make_shared<Entry>(*make_entry("s", {"unix:uid:0"}));
   stored->store_svid = true;
-  store.set_entries(map_of({stored}));
+  set_entries(map_of({stored}));
   EXPECT_EQ(ids({"unix:uid:0"}), (std::vector<std::string>{}));
 }
 
 TEST_F(IdentityStoreTest, AnSvidForAnEntryThatIsGoneIsDropped) {
   const EntryPtr a = make_entry("a", {"unix:uid:0"});
-  store.set_entries(map_of({a}));
-  store.set_entries({});
+  set_entries(map_of({a}));
+  set_entries({});
   store.put_svids({{"a", svid(host)}}, map_of({a}));
   EXPECT_EQ(store.counts().x509_svids, 0u);
 }
@@ -165,11 +174,11 @@ TEST_F(IdentityStoreTest, AnAnswerIsEncodedOnce) {
 }
 
 TEST_F(IdentityStoreTest, ManyDifferentCallersDoNotFillTheMemory) {
-  store.set_entries(map_of({make_entry("a", {"unix:uid:0"})}));
+  set_entries(map_of({make_entry("a", {"unix:uid:0"})}));
   const auto held = store.subscribe(selectors({"unix:uid:0"}), [] {});
   for (int i = 0; i < 5000; ++i) (void)store.lookup(selectors({"unix:pid:" + std::to_string(i)}));
   EXPECT_EQ(held->current()->entries.size(), 1u);
-  store.set_entries({});
+  set_entries({});
   EXPECT_EQ(held->current()->entries.size(), 0u);
   host.run();
 }

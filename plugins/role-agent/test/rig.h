@@ -2,6 +2,9 @@
 // a local rpc service in front.
 #pragma once
 
+#include <atomic>
+#include <thread>
+
 #include "fake_server.h"
 #include "jwt_cache.h"
 #include "rpc-local/local_rpc.h"
@@ -54,6 +57,23 @@ struct Rig {
 
   /// One sync interval passes.
   void tick() { host.advance(config.sync_interval); }
+
+  /// What a server of our own tells, taken over to the end.
+  Status tell(delivery_v1::FollowResponse told) {
+    std::atomic<bool> done{false};
+    Status status;
+    std::thread teller([&] {
+      status = sync->take(std::move(told));
+      done = true;
+    });
+    while (!done) {
+      host.run();
+      std::this_thread::yield();
+    }
+    teller.join();
+    host.run();
+    return status;
+  }
 
   using CallPtr = std::unique_ptr<fakes::LocalRpc::Call>;
   using Headers = fakes::LocalRpc::Headers;

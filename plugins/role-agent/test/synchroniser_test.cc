@@ -307,5 +307,116 @@ TEST(Synchroniser, Rule41KeepsBundlesOfTrustDomainsApart) {
   EXPECT_EQ(rig.x509()->message<Response>(0).federated_bundles().size(), 0u);
 }
 
+// ---- a server that tells of changes (delivery.h)
+
+delivery_v1::FollowResponse resync() {
+  delivery_v1::FollowResponse told;
+  told.set_resync(true);
+  return told;
+}
+
+TEST(Synchroniser, WhatTheServerTellsOfIsServedWithoutAskingIt) {
+  Rig rig;
+  rig.start();
+  ASSERT_TRUE(rig.tell(resync()).ok());
+  const int syncs = rig.server.syncs, bundles = rig.server.bundles;
+  delivery_v1::FollowResponse told;
+  *told.add_entries() = rig.server.add(entry("1", "/me", {"unix:uid:0"}));
+  ASSERT_TRUE(rig.tell(told).ok());
+  const auto call = rig.x509();
+  ASSERT_EQ(call->count(), 1u);
+  told.Clear();
+  told.add_gone("1");
+  told.add_gone("never here");
+  ASSERT_TRUE(rig.tell(told).ok());
+  EXPECT_EQ(call->code(), Code::kPermissionDenied);
+  EXPECT_EQ(rig.server.syncs, syncs);
+  EXPECT_EQ(rig.server.bundles, bundles);
+}
+
+TEST(Synchroniser, OfTheBundlesThatChangedThoseThatEntriesNameAreAskedFor) {
+  Rig rig;
+  rig.server.federate("other.org");
+  rig.server.federate("new.org");
+  rig.server.add(entry("1", "/me", {"unix:uid:0"})).add_federates_with("other.org");
+  rig.start();
+  const auto call = rig.x509();
+  const auto federated = [&] {
+    std::set<std::string> names;
+    const auto last = call->last<::X509SVIDResponse>();
+    for (const auto& [name, bundle] : last.federated_bundles()) names.insert(name);
+    return names;
+  };
+  EXPECT_EQ(federated(), (std::set<std::string>{"spiffe://other.org"}));
+  const auto old = call->last<::X509SVIDResponse>().federated_bundles().at("spiffe://other.org");
+  const int bundles = rig.server.bundles;
+  rig.server.federated["other.org"].clear_x509_authorities();
+  rig.server.federate("other.org");
+  delivery_v1::FollowResponse told;
+  told.add_bundles("other.org");
+  told.add_bundles("of-nobody.org");
+  ASSERT_TRUE(rig.tell(told).ok());
+  EXPECT_NE(call->last<::X509SVIDResponse>().federated_bundles().at("spiffe://other.org"), old);
+  EXPECT_EQ(rig.server.bundles, bundles);
+  // An entry that names another one brings it along.
+  told.Clear();
+  types::Entry& e = rig.server.entries.at("1");
+  e.add_federates_with("new.org");
+  e.set_revision_number(e.revision_number() + 1);
+  *told.add_entries() = e;
+  ASSERT_TRUE(rig.tell(told).ok());
+  EXPECT_EQ(federated(), (std::set<std::string>{"spiffe://new.org", "spiffe://other.org"}));
+  told.Clear();
+  told.add_bundles("example.org");
+  rig.server.rotate_with_taint();
+  ASSERT_TRUE(rig.tell(told).ok());
+  EXPECT_EQ(rig.new_bundles, 2);
+}
+
+TEST(Synchroniser, AServerThatTellsIsAskedRarelyAndAgainEachIntervalOnceItIsSilent) {
+  Rig rig;
+  rig.server.add(entry("1", "/me", {"unix:uid:0"}));
+  rig.start();
+  rig.sync->set_live(true);
+  ASSERT_TRUE(rig.tell(resync()).ok());
+  int syncs = rig.server.syncs;
+  rig.host.advance(std::chrono::seconds(50));
+  EXPECT_EQ(rig.server.syncs, syncs);
+  rig.host.advance(std::chrono::seconds(10));
+  EXPECT_EQ(rig.server.syncs, syncs + 1);
+  rig.sync->set_live(false);
+  syncs = rig.server.syncs;
+  rig.tick();
+  EXPECT_EQ(rig.server.syncs, syncs + 1);
+  rig.tick();
+  EXPECT_GT(rig.server.syncs, syncs + 1);
+}
+
+TEST(Synchroniser, AnEntrysEndIsAskedForWhenItIsDue) {
+  Rig rig;
+  rig.server.add(entry("1", "/me", {"unix:uid:0"})).set_expires_at(rig.host.unix_seconds() + 20);
+  rig.start();
+  rig.sync->set_live(true);
+  ASSERT_TRUE(rig.tell(resync()).ok());
+  const auto call = rig.x509();
+  rig.host.advance(std::chrono::seconds(15));
+  EXPECT_FALSE(call->over());
+  rig.server.entries.clear();  // as the server does at that second
+  rig.host.advance(std::chrono::seconds(5) + 2 * rig.config.sync_interval);
+  EXPECT_TRUE(call->over());
+}
+
+TEST(Synchroniser, WhatCouldNotBeTakenOverIsAnError) {
+  Rig rig;
+  rig.server.add(entry("1", "/me", {"unix:uid:0"})).add_federates_with("other.org");
+  rig.start();
+  rig.server.failure = Status::unavailable("away");
+  delivery_v1::FollowResponse told;
+  told.add_bundles("example.org");
+  EXPECT_EQ(rig.tell(told).code(), Code::kUnavailable);
+  rig.sync->stop();
+  EXPECT_EQ(rig.sync->take(told).code(), Code::kCancelled);
+}
+
 }  // namespace
 }  // namespace signet::agent::test

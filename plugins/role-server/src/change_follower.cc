@@ -108,6 +108,11 @@ void ChangeFollower::note_age() {
   if (cursor_ >= answer_ && !reload_) as_of_ns_ = std::max(as_of_ns_.load(), asked_ns_);
 }
 
+std::uint64_t ChangeFollower::reached() const {
+  const std::lock_guard lock(mutex_);
+  return cursor_;
+}
+
 std::chrono::nanoseconds ChangeFollower::age() const {
   return std::chrono::nanoseconds(host_.monotonic_ns() - as_of_ns_.load());
 }

@@ -66,6 +66,9 @@ class ChangeFollower {
   /// is the next one, the log need not be read for it.
   void committed(std::uint64_t revision);
 
+  /// All views hold everything up to this revision. From any thread.
+  std::uint64_t reached() const;
+
   // How far the views can be relied upon. Any thread; nothing blocks.
 
   /// Everything committed longer ago than this is in the views.
@@ -122,7 +125,7 @@ class ChangeFollower {
   const Datastore& datastore_;
   std::vector<ChangeSubscriber*> subscribers_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::uint64_t cursor_ = 0;  // all views hold everything up to here
   std::uint64_t latest_ = 0;  // the datastore told of this one
   bool reload_ = false;       // the datastore lacks what the views hold

@@ -26,6 +26,7 @@
 
 #include "change_follower.h"
 #include "entry_record.h"
+#include "entry_watcher.h"
 #include "indexed_entry.h"
 #include "intrusive_table.h"
 #include "service_context.h"
@@ -43,6 +44,9 @@ class EntryIndex final : public EntryDirectory, public ChangeSubscriber {
   EntryIndex(Host host, TrustDomain trust_domain)
       : host_(std::move(host)), trust_domain_(std::move(trust_domain)) {}
   ~EntryIndex() override;
+
+  /// Before any change. `watcher` outlives this.
+  void watched_by(EntryWatcher* watcher) { watcher_ = watcher; }
 
   /// Each entry the agent (its SPIFFE ID) is authorised for, once, in no order.
   void for_each_authorized(std::string_view agent_id,
@@ -104,6 +108,8 @@ class EntryIndex final : public EntryDirectory, public ChangeSubscriber {
   void remove(std::string_view id);
   void name(IndexedEntry& entry);
   void unname(IndexedEntry& entry);
+  void tell(const IndexedEntry& entry) const;
+  bool answers_to(std::string_view agent_path, const std::vector<std::string>& selectors) const;
   uint64_t erased_at(std::string_view id) const;
   bool path_of(std::string_view id, std::string_view& path) const;
   std::vector<const Node*> roots_of(std::string_view agent_path) const;
@@ -115,6 +121,7 @@ class EntryIndex final : public EntryDirectory, public ChangeSubscriber {
 
   Host host_;
   TrustDomain trust_domain_;
+  EntryWatcher* watcher_ = nullptr;
   mutable std::shared_mutex mutex_;
   // Each entry has one reference of the table by ID.
   IntrusiveTable<IndexedEntry, &IndexedEntry::next_by_id_, ById> entries_;

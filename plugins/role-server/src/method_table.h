@@ -69,6 +69,8 @@ inline constexpr MethodRule kMethods[] = {
     {"/spire.api.server.entry.v1.Entry/GetAuthorizedEntries", kAgent},
     {"/spire.api.server.entry.v1.Entry/SyncAuthorizedEntries", kAgent},
 
+    {"/signet.delivery.v1.Delivery/Follow", kAgent},
+
     {"/signet.server.v1.Server/GetPublication", kLocal, true},
     {"/signet.server.v1.Server/Leave", kLocal, true},
     {"/signet.server.v1.Server/GetFreshness", kLocal, true},

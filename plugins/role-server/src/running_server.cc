@@ -22,6 +22,7 @@ RunningServer::RunningServer(const Host& host, const ServerConfig& config, Datas
       entries_(host_, config_.trust_domain),
       entry_store_(host_, datastore_, changes_, entries_),
       agents_(host_, datastore_, changes_, entries_),
+      feeds_(host_, entries_, changes_),
       housekeeping_(host_, config_, datastore_, entry_store_, agents_),
       group_(host_, config_, datastore_, changes_, bundles_, agents_),
       authorities_(host_, config_, datastore_, bundles_, changes_, std::move(ca)),
@@ -35,6 +36,7 @@ RunningServer::RunningServer(const Host& host, const ServerConfig& config, Datas
                .bundles = &bundles_,
                .authorities = &authorities_,
                .agents = &agents_,
+               .feeds = &feeds_,
                .entries = &entries_,
                .entry_store = &entry_store_,
                .identity = &identity_,
@@ -52,6 +54,7 @@ RunningServer::RunningServer(const Host& host, const ServerConfig& config, Datas
   register_trust_domain_service(methods_, context_);
   register_debug_service(methods_, context_);
   register_logger_service(methods_, context_);
+  register_delivery_service(methods_, context_);
   register_health_service(methods_, context_);
   changes_.subscribe(&bundles_);
   changes_.subscribe(&federation_.store());
@@ -59,9 +62,13 @@ RunningServer::RunningServer(const Host& host, const ServerConfig& config, Datas
   changes_.subscribe(&agents_);
   changes_.subscribe(&group_);
   authorities_.wait_for(&group_);
-  bundles_.on_own_changed([this] {
-    identity_.bundle_changed();
-    federation_.own_changed();
+  entries_.watched_by(&feeds_);
+  bundles_.on_changed([this](std::string_view trust_domain) {
+    if (trust_domain == config_.trust_domain.name()) {
+      identity_.bundle_changed();
+      federation_.own_changed();
+    }
+    feeds_.bundle_changed(trust_domain);
   });
   identity_.on_changed([this] {
     api_.identity_changed();
@@ -86,6 +93,7 @@ Status RunningServer::open() {
   SIGNET_RETURN_IF_ERROR(refuse_other_domain(host_, datastore_, config_.trust_domain));
   SIGNET_RETURN_IF_ERROR(group_.identify());
   SIGNET_RETURN_IF_ERROR(changes_.start());
+  feeds_.start();
   SIGNET_RETURN_IF_ERROR(authorities_.start());
   SIGNET_RETURN_IF_ERROR(upstream_.start());
   SIGNET_RETURN_IF_ERROR(identity_.start());
@@ -115,6 +123,7 @@ Status RunningServer::start_joining() {
 }
 
 Status RunningServer::open_network() {
+  feeds_.open();
   SIGNET_RETURN_IF_ERROR(api_.start_network());
   serving_ = true;
   host_.set_health("server", true, true);
@@ -145,6 +154,7 @@ Status RunningServer::leave() {
   join_timer_.stop();
   const bool served = serving_.exchange(false);
   host_.set_health("server", true, false);
+  feeds_.close();
   api_.stop_network(kLeaveDrain);
   if (Status failed = authorities_.leave(); !failed.ok()) {
     // X.509 retires first: while it signs, nothing has changed.
@@ -167,6 +177,7 @@ void RunningServer::drain(std::chrono::nanoseconds time) {
   serving_ = false;
   host_.set_health("server", true, false);
   federation_.begin_stop();
+  feeds_.close();
   api_.stop(time);
 }
 
@@ -180,6 +191,7 @@ RunningServer::~RunningServer() {
   authorities_.stop();
   group_.stop();
   changes_.stop();
+  feeds_.stop();
 }
 
 }  // namespace signet::server

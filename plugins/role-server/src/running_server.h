@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 
+#include "agent_feeds.h"
 #include "agent_records.h"
 #include "api_server.h"
 #include "authorities.h"
@@ -48,6 +49,7 @@ class RunningServer {
   EntryIndex entries_;
   EntryStore entry_store_;
   AgentRecords agents_;
+  AgentFeeds feeds_;
   Housekeeping housekeeping_;
   ServerGroup group_;
   Authorities authorities_;

@@ -14,6 +14,7 @@
 
 namespace signet::server {
 
+class AgentFeeds;
 class AgentRecords;
 class Authorities;
 class ChangeFollower;
@@ -55,6 +56,7 @@ struct ServiceContext {
   TrustBundles* bundles = nullptr;
   Authorities* authorities = nullptr;
   AgentRecords* agents = nullptr;
+  AgentFeeds* feeds = nullptr;
   EntryDirectory* entries = nullptr;
   EntryStore* entry_store = nullptr;
   ServerIdentity* identity = nullptr;
@@ -79,6 +81,7 @@ void register_server_admin_service(MethodRegistry& methods, ServiceContext& cont
 void register_trust_domain_service(MethodRegistry& methods, ServiceContext& context);
 void register_debug_service(MethodRegistry& methods, ServiceContext& context);
 void register_logger_service(MethodRegistry& methods, ServiceContext& context);
+void register_delivery_service(MethodRegistry& methods, ServiceContext& context);
 void register_health_service(MethodRegistry& methods, ServiceContext& context);
 
 }  // namespace signet::server

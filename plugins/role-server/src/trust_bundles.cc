@@ -173,15 +173,17 @@ Status TrustBundles::reload(Transaction& tx) {
   for (const Record& record : records) {
     if (BundlePtr bundle = read(record)) loaded[record.id] = std::move(bundle);
   }
-  const auto own = loaded.find(trust_domain_.name());
-  const bool own_is_there = own != loaded.end();
+  std::set<std::string, std::less<>> concerned;
+  for (const auto& [name, bundle] : loaded) concerned.insert(name);
   {
     std::unique_lock lock(mutex_);
-    if (own_is_there) own_.store(own->second);
+    for (const auto& [name, bundle] : bundles_) concerned.insert(name);
+    if (const auto own = loaded.find(trust_domain_.name()); own != loaded.end())
+      own_.store(own->second);
     bundles_.swap(loaded);  // at once: a bundle that is missed for a moment is missed by agents
     erased_.clear();
   }
-  if (own_is_there && own_changed_) own_changed_();
+  for (const std::string& name : concerned) tell(name);
   return {};
 }
 
@@ -216,7 +218,6 @@ BundlePtr TrustBundles::read(const Record& record) const {
 void TrustBundles::apply(const Record& record) {
   BundlePtr snapshot = read(record);
   if (!snapshot) return;
-  const bool is_own = record.id == trust_domain_.name();
   {
     std::unique_lock lock(mutex_);
     if (const auto gone = erased_.find(record.id);
@@ -226,19 +227,22 @@ void TrustBundles::apply(const Record& record) {
     BundlePtr& place = bundles_[record.id];
     if (place && place->revision > record.revision) return;  // a later one is here already
     place = snapshot;
-    if (is_own) own_.store(std::move(snapshot));
+    if (record.id == trust_domain_.name()) own_.store(std::move(snapshot));
   }
-  if (is_own && own_changed_) own_changed_();
+  tell(record.id);
 }
 
 void TrustBundles::erase(std::string_view id, std::uint64_t revision) {
-  std::unique_lock lock(mutex_);
-  const auto at = bundles_.find(id);
-  if (at != bundles_.end() && at->second->revision > revision) return;
-  erased_[std::string(id)] = revision;
-  forget_old(erased_, revision);
-  if (at != bundles_.end()) bundles_.erase(at);
-  if (id == trust_domain_.name()) own_.store(nullptr);
+  {
+    std::unique_lock lock(mutex_);
+    const auto at = bundles_.find(id);
+    if (at != bundles_.end() && at->second->revision > revision) return;
+    erased_[std::string(id)] = revision;
+    forget_old(erased_, revision);
+    if (at != bundles_.end()) bundles_.erase(at);
+    if (id == trust_domain_.name()) own_.store(nullptr);
+  }
+  tell(id);
 }
 
 }  // namespace signet::server

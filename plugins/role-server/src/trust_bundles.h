@@ -63,11 +63,16 @@ class TrustBundles final : public ChangeSubscriber {
   void apply(const Record& record) override;
   void erase(std::string_view id, std::uint64_t revision) override;
 
-  /// Called after our own bundle changed, from any thread.
-  void on_own_changed(std::function<void()> fn) { own_changed_ = std::move(fn); }
+  /// Called after a trust domain's bundle changed or went, our own included, from any thread.
+  void on_changed(std::function<void(std::string_view trust_domain)> fn) {
+    changed_ = std::move(fn);
+  }
 
  private:
   BundlePtr read(const Record& record) const;  // null, and logged: it cannot be read
+  void tell(std::string_view trust_domain) const {
+    if (changed_) changed_(trust_domain);
+  }
 
   const Host host_;
   const Datastore& datastore_;
@@ -77,7 +82,7 @@ class TrustBundles final : public ChangeSubscriber {
   std::map<std::string, BundlePtr, std::less<>> bundles_;     // by trust domain name
   std::map<std::string, std::uint64_t, std::less<>> erased_;  // revisions of deletions
   Snapshot<BundleSnapshot> own_;
-  std::function<void()> own_changed_;
+  std::function<void(std::string_view)> changed_;
 };
 
 /// The API's message as the value that verification works on. Malformed authorities are left out

@@ -76,6 +76,7 @@ constexpr PolicyRow kPolicy[] = {
     {"agent.v1.Agent/AttestAgent", "*"},
     {"agent.v1.Agent/RenewAgent", "G"},
     {"agent.v1.Agent/PostStatus", "G"},
+    {"/signet.delivery.v1.Delivery/Follow", "G"},
     {"/signet.server.v1.Server/GetPublication", "L"},
     {"/signet.server.v1.Server/Leave", "L"},
     {"/signet.server.v1.Server/GetFreshness", "L"},

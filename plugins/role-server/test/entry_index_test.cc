@@ -284,7 +284,52 @@ std::set<std::string> model_authorized(const std::map<std::string, Entry>& entri
   return ids;
 }
 
+// What the index said about one agent since it was last asked.
+class Listener final : public EntryWatcher {
+ public:
+  bool watching() const override { return true; }
+  void entry_changed(std::string_view agent_path, std::string_view entry_id) override {
+    if (agent_path == kAgentPath) told_.emplace(entry_id);
+  }
+  void entry_changed(const std::function<bool(std::string_view agent_path)>& concerns,
+                     std::string_view entry_id) override {
+    if (concerns(kAgentPath)) told_.emplace(entry_id);
+  }
+  std::set<std::string> take() { return std::exchange(told_, {}); }
+
+ private:
+  std::set<std::string> told_;
+};
+
+TEST_F(EntryIndexTest, AChangeIsToldOfToTheAgentsAboveItAndToNoOther) {
+  Listener listener;
+  put(make_entry("alias", kServerPath, "/fleet", {"a", "b"}));
+  index_.agent_changed(kAgentId, {"unix:a", "unix:b"});
+  index_.watched_by(&listener);
+  using Ids = std::set<std::string>;
+  const auto told_of = [&](const Entry& entry) {
+    put(entry);
+    return listener.take();
+  };
+  EXPECT_EQ(told_of(make_entry("child", kAgentPath, "/node")), (Ids{"child"}));
+  EXPECT_EQ(told_of(make_entry("grandchild", "/node", "/web")), (Ids{"grandchild"}));
+  EXPECT_EQ(told_of(make_entry("stranger", "/elsewhere", "/db")), Ids());
+  EXPECT_EQ(told_of(make_entry("by-alias", "/fleet", "/x")), (Ids{"by-alias"}));
+  EXPECT_EQ(told_of(make_entry("grandchild", "/elsewhere", "/web")), (Ids{"grandchild"})) << "gone";
+  EXPECT_EQ(told_of(make_entry("grandchild", "/node", "/web")), (Ids{"grandchild"}));
+  EXPECT_EQ(told_of(make_entry("child", kAgentPath, "/other")), (Ids{"", "child"}))
+      << "with its own";
+  EXPECT_EQ(told_of(make_entry("alias", kServerPath, "/fleet", {"a", "c"})), (Ids{""}));
+  EXPECT_EQ(told_of(make_entry("by-alias", "/fleet", "/y")), Ids());
+  index_.agent_changed(kAgentId, {"unix:a", "unix:c"});
+  EXPECT_EQ(listener.take(), (Ids{""}));
+  erase("by-alias");
+  EXPECT_EQ(listener.take(), (Ids{"by-alias"}));
+}
+
 TEST_F(EntryIndexTest, RandomChangesAgreeWithTheDefinition) {
+  Listener listener;
+  index_.watched_by(&listener);
   std::mt19937 random(20261122);
   const auto pick = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
   const std::vector<std::string> paths = {kAgentPath, kServerPath, "/a", "/b", "/c", "/d", "/e"};
@@ -292,6 +337,7 @@ TEST_F(EntryIndexTest, RandomChangesAgreeWithTheDefinition) {
   std::map<std::string, Entry> entries;
   std::set<std::string> selectors;
   for (int step = 0; step < 3000; ++step) {
+    const std::set<std::string> before = authorized();
     const std::string id = "entry-" + std::to_string(pick(12));
     if (pick(4) == 0) {
       entries.erase(id);
@@ -315,6 +361,13 @@ TEST_F(EntryIndexTest, RandomChangesAgreeWithTheDefinition) {
     }
     const std::set<std::string> expected = model_authorized(entries, selectors);
     ASSERT_EQ(authorized(), expected) << "step " << step;
+    const std::set<std::string> told = listener.take();
+    for (int n = 0; n < 12 && !told.contains(""); ++n) {
+      const std::string one = "entry-" + std::to_string(n);
+      const bool changed =
+          before.contains(one) != expected.contains(one) || (one == id && expected.contains(one));
+      ASSERT_TRUE(!changed || told.contains(one)) << one << " at step " << step;
+    }
     for (const auto& [known, entry] : entries) {
       ASSERT_EQ(may(known), expected.contains(known)) << known << " at step " << step;
     }

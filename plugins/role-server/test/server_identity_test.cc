@@ -15,7 +15,7 @@ class ServerIdentityTest : public AuthoritiesTest {
     boot();
     identity_ = std::make_unique<ServerIdentity>(host_.host(), server_->config, server_->bundles,
                                                  authorities());
-    server_->bundles.on_own_changed([this] { identity_->bundle_changed(); });
+    server_->bundles.on_changed([this](std::string_view) { identity_->bundle_changed(); });
   }
   std::string leaf() { return identity_->current()->chain.front(); }
   std::unique_ptr<ServerIdentity> identity_;

@@ -1,78 +1,17 @@
 #include "rpc-local/local_rpc.h"
 
-#include <atomic>
-
 #include <gtest/gtest.h>
 
 #include "signet/rpc.h"
 
 #include "grpc/health/v1/health.pb.h"
+#include "rpc-local/hosted.h"
 
 namespace signet::fakes {
 namespace {
 
 using Request = ::grpc::health::v1::HealthCheckRequest;
 using Response = ::grpc::health::v1::HealthCheckResponse;
-
-// A host that has the rpc service, a clock that stands still, and blobs.
-class Hosted {
- public:
-  explicit Hosted(const LocalRpc& rpc) : table_(rpc.table()) {
-    host_.struct_size = sizeof host_;
-    host_.abi_major = SIGNET_ABI_MAJOR;
-    host_.impl = this;
-    host_.name = "test";
-    host_.get_service = [](const signet_host* h, const char* id) -> const void* {
-      const std::string_view wanted = id;
-      if (wanted == SIGNET_HOST_RPC) return static_cast<Hosted*>(h->impl)->table_;
-      if (wanted == SIGNET_HOST_BLOB) return blobs();
-      return nullptr;
-    };
-  }
-  Host host() const { return Host(&host_); }
-  static std::atomic<int>& alive() {
-    static std::atomic<int> count{0};
-    return count;
-  }
-
- private:
-  struct Bytes {
-    std::atomic<int> references{1};
-    std::string bytes;
-    Bytes() { ++alive(); }
-    ~Bytes() { --alive(); }
-  };
-  static Bytes* bytes(const signet_blob* b) {
-    return reinterpret_cast<Bytes*>(const_cast<signet_blob*>(b));
-  }
-  static const signet_host_blob* blobs() {
-    static constexpr signet_host_blob kBlobs = {
-        sizeof(signet_host_blob),
-        0,
-        [](const signet_host*, signet_bytes copy, std::uint32_t, signet_blob** out) {
-          auto* b = new Bytes;
-          b->bytes = view(copy);
-          *out = reinterpret_cast<signet_blob*>(b);
-          return static_cast<signet_status>(SIGNET_OK);
-        },
-        [](const signet_host*, std::size_t size, std::uint32_t, std::uint8_t** data,
-           signet_blob** out) {
-          auto* b = new Bytes;
-          b->bytes.resize(size);
-          *data = reinterpret_cast<std::uint8_t*>(b->bytes.data());
-          *out = reinterpret_cast<signet_blob*>(b);
-          return static_cast<signet_status>(SIGNET_OK);
-        },
-        [](signet_blob* b) { ++bytes(b)->references; },
-        [](signet_blob* b) {
-          if (--bytes(b)->references == 0) delete bytes(b);
-        },
-        [](const signet_blob* b) { return bytes_to_abi(bytes(b)->bytes); }};
-    return &kBlobs;
-  }
-  const signet_host_rpc* table_;
-  signet_host host_{};
-};
 
 std::string request(const std::string& service) {
   Request r;

@@ -1,0 +1,102 @@
+#include "delivery.h"
+
+#include <pthread.h>
+
+#include "wire.h"
+
+namespace signet::agent {
+namespace {
+
+constexpr std::chrono::milliseconds kBase{200};
+constexpr std::chrono::seconds kCap{30};
+// How soon a connection that was lost without a word is noticed.
+constexpr std::chrono::seconds kStillHere{10};
+// A server that does not know the method may be replaced by one that does.
+constexpr std::chrono::minutes kUnknown{5};
+
+}  // namespace
+
+Delivery::Delivery(Host host, ServerApi& server, Hooks hooks)
+    : host_(std::move(host)), server_(server), hooks_(std::move(hooks)), backoff_(kBase, kCap) {}
+
+void Delivery::start() {
+  if (thread_.joinable()) return;
+  const Status timed = still_here_.start_every(host_, kStillHere, [this] {
+    const std::lock_guard lock(mutex_);
+    if (stream_) stream_->still_here();
+  });
+  if (!timed.ok()) host_.log_status(LogLevel::kWarn, "A lost connection is noticed late", timed);
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "delivery");
+    run();
+  });
+}
+
+void Delivery::stop() {
+  still_here_.stop();
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    if (stream_) stream_->cancel();
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Delivery::renew() {
+  const std::lock_guard lock(mutex_);
+  if (stream_) stream_->cancel();
+}
+
+void Delivery::run() {
+  for (;;) {
+    bool lived = false;
+    const Status ended = follow(lived);
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_) return;
+    }
+    hooks_.ended(ended);
+    if (lived) backoff_.reset();
+    if (ended.ok() && lived) continue;  // the server wants its agents to spread anew
+    if (ended.code() == Code::kUnimplemented) {
+      host_.debug("The server does not tell of changes; it is asked every sync interval");
+      wait(kUnknown);
+    } else {
+      host_.log_status(LogLevel::kDebug, "The server tells of no changes for now", ended);
+      wait(backoff_.next());
+    }
+  }
+}
+
+Status Delivery::follow(bool& lived) {
+  delivery_v1::FollowRequest first;
+  *first.mutable_output_mask() = entry_mask();
+  SIGNET_TRY(const auto stream, server_.follow(first));
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return Status::cancelled("the agent is shutting down");
+    stream_ = stream.get();
+  }
+  const auto read_all = [&]() -> Status {
+    for (;;) {
+      SIGNET_TRY(auto told, stream->read());
+      if (!told) return {};
+      SIGNET_RETURN_IF_ERROR(hooks_.take(std::move(*told)));
+      SIGNET_RETURN_IF_ERROR(stream->acknowledge());
+      lived = true;
+      hooks_.live();
+    }
+  };
+  Status ended = read_all();
+  const std::lock_guard lock(mutex_);
+  stream_ = nullptr;
+  return ended;
+}
+
+void Delivery::wait(std::chrono::nanoseconds time) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, time, [this] { return stopping_; });
+}
+
+}  // namespace signet::agent

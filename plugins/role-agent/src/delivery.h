@@ -1,0 +1,60 @@
+// Delivery: hears from the server what changes, as it is committed.
+//
+// One thread, which keeps a Follow call open for as long as the server knows the method. Each
+// answer is handed on and acknowledged once it was taken over; the first one of each call says that
+// everything is to be asked for anew, so nothing that was missed between two calls stays missed.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "signet/host.h"
+
+#include "rotation.h"
+#include "server_api.h"
+
+namespace signet::agent {
+
+class Delivery {
+ public:
+  // All on the thread of the calls.
+  struct Hooks {
+    /// Takes an answer over; blocks until it has. An error ends the call, and another one begins.
+    std::function<Status(delivery_v1::FollowResponse)> take;
+    /// An answer was taken over: changes are told as they come, until the call ends.
+    std::function<void()> live;
+    std::function<void(const Status&)> ended;
+  };
+  Delivery(Host host, ServerApi& server, Hooks hooks);
+  Delivery(const Delivery&) = delete;
+  Delivery& operator=(const Delivery&) = delete;
+  ~Delivery() { stop(); }
+
+  void start();
+  /// The server's other calls are to have been closed, or this waits for one.
+  void stop();
+  /// Ends the present call, if any: the next one begins with everything.
+  void renew();
+
+ private:
+  void run();
+  Status follow(bool& lived);
+  void wait(std::chrono::nanoseconds time);
+
+  const Host host_;
+  ServerApi& server_;
+  const Hooks hooks_;
+  Backoff backoff_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  FollowStream* stream_ = nullptr;  // while it is read
+  bool stopping_ = false;
+  Timer still_here_;
+  std::thread thread_;
+};
+
+}  // namespace signet::agent

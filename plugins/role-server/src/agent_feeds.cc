@@ -1,0 +1,272 @@
+#include "agent_feeds.h"
+
+#include <algorithm>
+#include <pthread.h>
+
+#include "signet/delivery/v1/delivery.pb.h"
+
+#include "agent_records.h"
+#include "entry_wire.h"
+
+namespace signet::server {
+namespace {
+
+namespace api = ::signet::delivery::v1;
+
+// Changes that follow one another are told together.
+constexpr std::int64_t kPauseNs = 10'000'000;
+// Of those that concern many agents: 10,000 agents a second.
+constexpr std::int64_t kManyPauseNs = 100'000;
+// More is not told but asked for, in calls that are made for it.
+constexpr std::size_t kMostEntries = 10'000;
+constexpr std::size_t kLongestAnswer = 1 << 20;
+// A call ends after a random time, so that agents come to servers that were restarted.
+constexpr std::int64_t kShortestCallNs = INT64_C(600'000'000'000);
+constexpr std::int64_t kLongestCallNs = 2 * kShortestCallNs;
+// An agent that connects anew may come before its old connection is known to be lost.
+constexpr std::size_t kMostPerAgent = 2;
+
+std::string_view path_of(std::string_view spiffe_id) {
+  const std::size_t path = spiffe_id.find('/', std::string_view("spiffe://").size());
+  return path == spiffe_id.npos ? std::string_view() : spiffe_id.substr(path);
+}
+
+}  // namespace
+
+void AgentFeeds::start() {
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "agent-feeds");
+    run();
+  });
+}
+
+void AgentFeeds::stop() {
+  close();
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void AgentFeeds::open() {
+  const std::lock_guard lock(mutex_);
+  open_ = true;
+}
+
+void AgentFeeds::close() {
+  std::vector<FeedPtr> feeds;
+  {
+    const std::lock_guard lock(mutex_);
+    open_ = false;
+    for (const auto& [path, feed] : feeds_) feeds.push_back(feed);
+  }
+  for (const FeedPtr& feed : feeds)
+    feed->call->finish(Status::unavailable("the server is shutting down"));
+}
+
+void AgentFeeds::follow(const std::shared_ptr<CallContext>& call, std::string_view first) {
+  api::FollowRequest request;
+  if (!call->call().parse(first, request)) return;
+  auto feed = std::make_shared<Feed>();
+  feed->call = call;
+  feed->agent_id = call->caller_id().to_string();
+  feed->fields = entry_fields(request.has_output_mask() ? &request.output_mask() : nullptr);
+  ServerCall& rpc = call->call();
+  rpc.on_message = [this, feed](std::string_view bytes) { heard(feed, bytes); };
+  rpc.on_half_close = [feed] { feed->call->finish({}); };
+  rpc.on_done = [this, feed] { forget(feed); };
+
+  const std::int64_t now = host_.monotonic_ns();
+  const std::int64_t left_s = call->caller().identity->not_after - host_.unix_seconds();
+  FeedPtr replaced;
+  bool refused = false;
+  {
+    const std::lock_guard lock(mutex_);
+    refused = !open_;
+    if (!refused) {
+      const auto same = feeds_.equal_range(path_of(feed->agent_id));
+      if (static_cast<std::size_t>(std::distance(same.first, same.second)) >= kMostPerAgent) {
+        replaced = std::min_element(same.first, same.second, [](const auto& a, const auto& b) {
+                     return a.second->ends.second < b.second->ends.second;
+                   })->second;
+      }
+      std::uniform_int_distribution<std::int64_t> age(kShortestCallNs, kLongestCallNs);
+      const std::int64_t at_most = std::clamp<std::int64_t>(left_s, 0, 3600) * 1'000'000'000;
+      feed->ends = {now + std::min(age(random_), at_most), ++number_};
+      ends_.emplace(feed->ends, feed);
+      feeds_.emplace(path_of(feed->agent_id), feed);
+      count_ = feeds_.size();
+      enqueue(feed, kFew);
+    }
+  }
+  if (refused) return call->finish(Status::unavailable("the server is shutting down"));
+  if (replaced) replaced->call->finish(Status::cancelled("the agent has called anew"));
+  rpc.read();
+}
+
+void AgentFeeds::bundle_changed(std::string_view trust_domain) {
+  if (!watching()) return;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [path, feed] : feeds_) {
+    if (!feed->changes.all) feed->changes.bundles.emplace(trust_domain);
+    enqueue(feed, kMany);
+  }
+}
+
+void AgentFeeds::entry_changed(std::string_view agent_path, std::string_view entry_id) {
+  const std::lock_guard lock(mutex_);
+  const auto same = feeds_.equal_range(agent_path);
+  for (auto at = same.first; at != same.second; ++at) mark_entry(at->second, entry_id, kFew);
+}
+
+void AgentFeeds::entry_changed(const std::function<bool(std::string_view agent_path)>& concerns,
+                               std::string_view entry_id) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [path, feed] : feeds_) {
+    if (concerns(path)) mark_entry(feed, entry_id, kMany);
+  }
+}
+
+void AgentFeeds::mark_entry(const FeedPtr& feed, std::string_view entry_id, Class how_many) {
+  Changes& changes = feed->changes;
+  if (entry_id.empty() || changes.entries.size() >= kMostEntries) {
+    changes = {.all = true, .entries = {}, .bundles = {}};
+  } else if (!changes.all) {
+    changes.entries.emplace(entry_id);
+  }
+  enqueue(feed, how_many);
+}
+
+// Who has something to acknowledge comes when that is done.
+void AgentFeeds::enqueue(const FeedPtr& feed, Class how_many) {
+  if (feed->unacknowledged || (feed->place && feed->place->first <= how_many)) return;
+  leave_queue(*feed);
+  std::int64_t due = std::max(host_.monotonic_ns(), feed->sent_ns + kPauseNs);
+  if (how_many == kMany) due = many_due_ns_ = std::max(due, many_due_ns_ + kManyPauseNs);
+  const Key key(due, ++number_);
+  feed->place.emplace(how_many, key);
+  const auto at = queues_[how_many].emplace(key, feed).first;
+  if (at == queues_[how_many].begin()) changed_.notify_one();
+}
+
+void AgentFeeds::leave_queue(Feed& feed) {
+  if (feed.place) queues_[feed.place->first].erase(feed.place->second);
+  feed.place.reset();
+}
+
+void AgentFeeds::heard(const FeedPtr& feed, std::string_view bytes) {
+  api::FollowRequest request;
+  ServerCall& rpc = feed->call->call();
+  if (!rpc.parse(bytes, request)) return;
+  AgentRecords::saw(*feed->call->caller().agent, host_.monotonic_ns());
+  if (!request.still_here()) {
+    const std::lock_guard lock(mutex_);
+    feed->unacknowledged = false;
+    const Changes& changes = feed->changes;
+    const bool more = changes.all || !changes.entries.empty() || !changes.bundles.empty();
+    if (more && feed->ends.second != 0) enqueue(feed, kFew);
+  }
+  rpc.read();
+}
+
+void AgentFeeds::forget(const FeedPtr& feed) {
+  const std::lock_guard lock(mutex_);
+  const auto same = feeds_.equal_range(path_of(feed->agent_id));
+  const auto at =
+      std::find_if(same.first, same.second, [&](const auto& item) { return item.second == feed; });
+  if (at != same.second) feeds_.erase(at);
+  count_ = feeds_.size();
+  leave_queue(*feed);
+  ends_.erase(feed->ends);
+  feed->ends = {0, 0};
+}
+
+AgentFeeds::FeedPtr AgentFeeds::next_due(std::int64_t now) {
+  for (auto& queue : queues_) {
+    if (queue.empty() || queue.begin()->first.first > now) continue;
+    FeedPtr feed = queue.begin()->second;
+    leave_queue(*feed);
+    return feed;
+  }
+  return nullptr;
+}
+
+std::vector<AgentFeeds::FeedPtr> AgentFeeds::over(std::int64_t now) {
+  std::vector<FeedPtr> out;
+  while (!ends_.empty() && ends_.begin()->first.first <= now) {
+    out.push_back(ends_.begin()->second);
+    ends_.erase(ends_.begin());
+  }
+  return out;
+}
+
+std::int64_t AgentFeeds::next_ns() const {
+  std::int64_t next = INT64_MAX;
+  for (const auto* queue : {&queues_[kFew], &queues_[kMany], &ends_}) {
+    if (!queue->empty()) next = std::min(next, queue->begin()->first.first);
+  }
+  return next;
+}
+
+void AgentFeeds::run() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    const std::int64_t now = host_.monotonic_ns();
+    if (const FeedPtr feed = next_due(now)) {
+      lock.unlock();
+      // Before the changes are taken: whatever is in the views by now is among them.
+      const std::uint64_t revision = changes_.reached();
+      lock.lock();
+      const Changes changes =
+          std::exchange(feed->changes, {.all = false, .entries = {}, .bundles = {}});
+      feed->unacknowledged = true;
+      feed->sent_ns = now;
+      lock.unlock();
+      tell(*feed, revision, changes);
+      lock.lock();
+      continue;
+    }
+    if (const std::vector<FeedPtr> ended = over(now); !ended.empty()) {
+      lock.unlock();
+      for (const FeedPtr& feed : ended) feed->call->finish({});
+      lock.lock();
+      continue;
+    }
+    const std::int64_t next = next_ns();
+    if (next == INT64_MAX) {
+      changed_.wait(lock);
+    } else {
+      changed_.wait_for(lock, std::chrono::nanoseconds(std::max<std::int64_t>(next - now, 0)));
+    }
+  }
+}
+
+void AgentFeeds::tell(Feed& feed, std::uint64_t revision, const Changes& changes) const {
+  std::string answer;
+  append_number_field(api::FollowResponse::kRevisionFieldNumber, revision, answer);
+  const std::size_t empty = answer.size();
+  if (!changes.all) {
+    const std::vector<std::string_view> ids(changes.entries.begin(), changes.entries.end());
+    const std::vector<IndexedPtr> found = entries_.find_authorized(feed.agent_id, ids);
+    auto next = found.begin();
+    for (const std::string_view id : ids) {
+      if (next != found.end() && (*next)->id() == id) {
+        append_entry_field(api::FollowResponse::kEntriesFieldNumber, (*next++)->encoded(),
+                           feed.fields, answer);
+      } else {
+        append_field(api::FollowResponse::kGoneFieldNumber, id, answer);
+      }
+    }
+    for (const std::string& trust_domain : changes.bundles)
+      append_field(api::FollowResponse::kBundlesFieldNumber, trust_domain, answer);
+  }
+  if (changes.all || answer.size() > kLongestAnswer) {
+    answer.resize(empty);
+    append_number_field(api::FollowResponse::kResyncFieldNumber, 1, answer);
+  }
+  (void)feed.call->call().send(host_.blob(answer));
+}
+
+}  // namespace signet::server

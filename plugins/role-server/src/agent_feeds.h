@@ -1,0 +1,116 @@
+// AgentFeeds: tells connected agents what changes for them, as it is committed.
+//
+// Each agent's Follow call has a feed: the IDs of entries and the trust domains of bundles that
+// may have changed for it. One thread sends what gathered there and waits for the agent to have
+// taken it over before it sends more, so what changes quickly comes together, as it is then.
+// Nothing is remembered of what an agent has: its call begins with everything (it asks for that
+// itself), and an entry is told of by looking whether it is the agent's now.
+//
+// What concerns many agents at once (a bundle, a node alias) goes out at a bounded rate, behind
+// what concerns a few.
+//
+// Locks: the index's, then ours. Nothing is called with ours.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "call_context.h"
+#include "entry_index.h"
+#include "entry_watcher.h"
+
+namespace signet::server {
+
+class AgentFeeds final : public EntryWatcher {
+ public:
+  AgentFeeds(const Host& host, const EntryIndex& entries, const ChangeFollower& changes)
+      : host_(host), entries_(entries), changes_(changes) {}
+  ~AgentFeeds() override { stop(); }
+
+  void start();
+  void stop();
+  /// From now on calls are taken.
+  void open();
+  /// They are not, and those there are end: the agents go to another server.
+  void close();
+
+  /// Takes over a call of signet.delivery.v1.Delivery/Follow, by an agent.
+  void follow(const std::shared_ptr<CallContext>& call, std::string_view first);
+  void bundle_changed(std::string_view trust_domain);
+
+  // EntryWatcher
+  bool watching() const override { return count_.load(std::memory_order_relaxed) != 0; }
+  void entry_changed(std::string_view agent_path, std::string_view entry_id) override;
+  void entry_changed(const std::function<bool(std::string_view agent_path)>& concerns,
+                     std::string_view entry_id) override;
+
+ private:
+  enum Class { kFew, kMany };
+  using Key = std::pair<std::int64_t, std::uint64_t>;  // when it is due, and a number
+  using Names = std::set<std::string, std::less<>>;
+  struct Feed;
+  using FeedPtr = std::shared_ptr<Feed>;
+  struct Changes {
+    bool all = false;
+    Names entries;
+    Names bundles;
+  };
+  struct Feed {
+    std::shared_ptr<CallContext> call;
+    std::string agent_id;
+    std::uint32_t fields = 0;
+    // Under mutex_.
+    Changes changes{.all = true, .entries = {}, .bundles = {}};
+    bool unacknowledged = false;
+    std::int64_t sent_ns = 0;
+    std::optional<std::pair<Class, Key>> place;  // in a queue
+    Key ends{0, 0};
+  };
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
+  };
+
+  // Under mutex_.
+  void mark_entry(const FeedPtr& feed, std::string_view entry_id, Class how_many);
+  void enqueue(const FeedPtr& feed, Class how_many);
+  void leave_queue(Feed& feed);
+  FeedPtr next_due(std::int64_t now);
+  std::vector<FeedPtr> over(std::int64_t now);
+  std::int64_t next_ns() const;
+
+  void run();
+  void tell(Feed& feed, std::uint64_t revision, const Changes& changes) const;
+  void heard(const FeedPtr& feed, std::string_view bytes);
+  void forget(const FeedPtr& feed);
+
+  const Host host_;
+  const EntryIndex& entries_;
+  const ChangeFollower& changes_;
+  std::atomic<std::size_t> count_{0};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::unordered_multimap<std::string, FeedPtr, Hash, std::equal_to<>> feeds_;  // by agent path
+  std::map<Key, FeedPtr> queues_[2];
+  std::map<Key, FeedPtr> ends_;
+  std::int64_t many_due_ns_ = 0;  // of the last one in the queue of kMany
+  std::uint64_t number_ = 0;
+  std::mt19937_64 random_{std::random_device{}()};
+  bool open_ = false;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace signet::server
