@@ -107,6 +107,7 @@ class H2Connection final : public Watched {
   bool greeted_ = false;  // its preface and SETTINGS have come
   bool aged_ = false;     // a GOAWAY has announced the next one
   bool draining_ = false;
+  bool leaving_ = false;  // its peer has said goodbye
   bool crowded_ = false;  // a stream has more to say once the write buffer is written out
   bool closed_ = false;
 };

@@ -76,7 +76,7 @@ struct H2Callbacks {
 
   static int on_frame_send(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
     if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR &&
-        of(user)->trouble_ == nullptr) {
+        of(user)->trouble_ == nullptr && !of(user)->leaving_) {
       of(user)->trouble_ = nghttp2_http2_strerror(frame->goaway.error_code);
     }
     if (frame->hd.type != NGHTTP2_HEADERS || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return 0;
@@ -93,8 +93,14 @@ struct H2Callbacks {
     return 0;
   }
 
-  static int on_invalid_frame(nghttp2_session*, const nghttp2_frame*, int error, void* user) {
-    of(user)->trouble_ = nghttp2_strerror(error);
+  // Go's clients say goodbye with a GOAWAY that names a stream of their own, which nghttp2 takes
+  // for an error (RFC 9113 6.8): they are gone either way, and nothing is wrong.
+  static int on_invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int error, void* user) {
+    if (frame->hd.type == NGHTTP2_GOAWAY) {
+      of(user)->leaving_ = true;
+    } else {
+      of(user)->trouble_ = nghttp2_strerror(error);
+    }
     return 0;
   }
 

@@ -83,9 +83,11 @@ TEST_P(RpcH2, AConnectionThatEndsInTheMiddleOfSomethingIsNamed) {
   }
   says(whole);
   says("");
+  says(preface() + frame(kGoAway, 0, 0, u32(1) + u32(0)));  // as Go's clients leave
   EXPECT_TRUE(still_serves());
   listener_->close(1s).ok();
   EXPECT_EQ(lines("it ended inside"), 0) << "nothing was cut off";
+  EXPECT_EQ(lines("Connection closed"), 0) << "nor was anything else wrong";
 }
 
 TEST_P(RpcH2, TheLogSaysWhyACallFailed) {
