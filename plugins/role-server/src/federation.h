@@ -19,6 +19,8 @@ class Federation {
   /// Once the server has its bundle and its SVID. Blocks.
   Status start();
   /// Nothing new is begun; foreign endpoints are not asked any more.
+  /// The bundle of a foreign trust domain is another one.
+  void bundle_changed(std::string_view trust_domain) { poller_.bundle_changed(trust_domain); }
   void begin_stop() { poller_.begin_stop(); }
   void stop();
   /// Our bundle or our SVID changed. From any thread, also before start().

@@ -94,6 +94,14 @@ void FederationPoller::relationships_changed() {
   end_task(lock);
 }
 
+// The next tick asks: whoever changed the bundle may hold what polls need.
+void FederationPoller::bundle_changed(std::string_view trust_domain) {
+  const std::lock_guard lock(mutex_);
+  const auto at = peers_.find(trust_domain);
+  if (at != peers_.end() && at->second.state.failures > 0)
+    at->second.next_ns = host_.monotonic_ns();
+}
+
 void FederationPoller::reconcile() {
   {
     const std::lock_guard lock(mutex_);

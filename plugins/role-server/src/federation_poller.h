@@ -54,6 +54,9 @@ class FederationPoller {
 
   /// Some relationship came, changed or went. From any thread.
   void relationships_changed();
+  /// A trust domain's bundle is another one, whoever stored it: an endpoint that failed is asked
+  /// again, since it may be authenticated by this one. From any thread.
+  void bundle_changed(std::string_view trust_domain);
   /// Polls now (at most once a second) and waits for the outcome; false: no such relationship.
   /// Errors   what went wrong. Blocks.
   Result<bool> refresh(const std::string& trust_domain);

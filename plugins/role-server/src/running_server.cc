@@ -67,6 +67,8 @@ RunningServer::RunningServer(const Host& host, const ServerConfig& config, Datas
     if (trust_domain == config_.trust_domain.name()) {
       identity_.bundle_changed();
       federation_.own_changed();
+    } else {
+      federation_.bundle_changed(trust_domain);
     }
     feeds_.bundle_changed(trust_domain);
   });

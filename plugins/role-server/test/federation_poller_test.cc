@@ -128,6 +128,22 @@ class FederationPollerTest : public ::testing::Test {
     bundle.refresh_hint = hint;
     return x509::write_bundle_json(bundle).value();
   }
+  static std::string some_root() {
+    const auto bundle = x509::read_bundle_json(TrustDomain::parse("peer.org").value(), document(),
+                                               x509::BundleReading::kStrict)
+                            .value();
+    return crypto::to_string(bundle.x509_authorities[0].certificate.der());
+  }
+  /// As an operator does.
+  void set_bundle(const std::string& domain, const std::string& root) {
+    spire::api::types::Bundle message;
+    message.set_trust_domain(domain);
+    message.add_x509_authorities()->set_asn1(root);
+    auto tx = store_.write();
+    Record record = bundle_to_record(message);
+    ASSERT_TRUE(tx->put(record).ok());
+    bundles_.committed(record, tx->commit().value());
+  }
   std::uint64_t sequence_of(const std::string& domain) {
     const BundlePtr bundle = bundles_.find(domain);
     return bundle ? bundle->message.sequence_number() : 0;
@@ -275,17 +291,8 @@ TEST_F(FederationPollerTest, Rule63TheRootsAreTheLatestStoredOnes) {
             "can't perform SPIFFE Authentication: local copy of bundle not found");
 
   // The operator's bundle first ...
-  const auto first = x509::read_bundle_json(TrustDomain::parse("peer.org").value(), document(),
-                                            x509::BundleReading::kStrict)
-                         .value();
-  spire::api::types::Bundle message;
-  message.set_trust_domain("peer.org");
-  const std::string root = crypto::to_string(first.x509_authorities[0].certificate.der());
-  message.add_x509_authorities()->set_asn1(root);
-  auto tx = store_.write();
-  Record record = bundle_to_record(message);
-  ASSERT_TRUE(tx->put(record).ok());
-  bundles_.committed(record, tx->commit().value());
+  const std::string root = some_root();
+  set_bundle("peer.org", root);
   host_.pass(5);
   ASSERT_EQ(asked(), 1u);
   EXPECT_EQ(source_.roots, std::vector<std::string>{root});
@@ -294,6 +301,21 @@ TEST_F(FederationPollerTest, Rule63TheRootsAreTheLatestStoredOnes) {
   host_.pass(2);
   ASSERT_GE(asked(), 2u);
   EXPECT_NE(source_.roots, std::vector<std::string>{root});
+}
+
+TEST_F(FederationPollerTest, AnEndpointThatFailedIsAskedAgainOnceItsBundleIsSet) {
+  source_.answer = document(1, 300);
+  bundles_.on_changed([this](std::string_view domain) { poller_.bundle_changed(domain); });
+  start();
+  federate("peer.org", "spiffe://peer.org/server");
+  host_.pass(2);  // of the 5 s until it would be tried again
+  ASSERT_EQ(asked(), 0u);
+  set_bundle("peer.org", some_root());
+  host_.pass(1);
+  EXPECT_EQ(asked(), 1u);
+  set_bundle("peer.org", some_root());
+  host_.pass(2);
+  EXPECT_EQ(asked(), 1u) << "nothing is wrong with it any more";
 }
 
 TEST_F(FederationPollerTest, TheConfigurationWinsOverTheApi) {
