@@ -69,6 +69,8 @@ CASES = {
                      ["tests/run.py", "-k", "test_on_sqlite", "tests/integration/scale/speed_test.py"]),
     "speed-postgres": ("tests/integration/scale/speed_test.py",
                        ["tests/run.py", "-k", "test_on_postgres", "tests/integration/scale/speed_test.py"]),
+    "delivery": ("tests/integration/delivery/latency_test.py",
+                 ["tests/run.py", "tests/integration/delivery/latency_test.py"]),
     "fuzz": ("scripts/lib/fuzz.sh", ["scripts/test.sh", "fuzz", "60"]),
 }
 

@@ -42,6 +42,8 @@ struct AgentConfig {
 
   std::chrono::nanoseconds connection_age = std::chrono::minutes(10);  // and up to twice as long
   std::chrono::nanoseconds sync_interval = std::chrono::seconds(5);
+  std::chrono::nanoseconds hold = std::chrono::seconds(5);  // see hold.h
+  std::size_t hold_max = 4096;
   // Over how long SVIDs of a tainted authority are replaced; 0: as long as it takes at half speed,
   // at least 5 s.
   std::chrono::nanoseconds taint_window{0};

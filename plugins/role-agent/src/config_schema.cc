@@ -68,6 +68,8 @@ constexpr auto kSchemaText = schema_text(R"json({
             "taint_window": {"type": "string", "format": "duration", "minimum": "1ms", "description": "over how long X509-SVIDs of a tainted authority are replaced, open streams first; default: 5s, or longer when the server is slower"},
             "connection_age": {"type": "string", "format": "duration", "minimum": "100ms", "default": "10m", "description": "how long, and up to twice as long, a connection to a server is used before one is chosen anew"},
             "sync_interval": {"type": "string", "format": "duration", "minimum": "10ms", "default": "5s", "description": "how often the server is asked for changes"},
+            "hold": {"type": "string", "format": "duration", "minimum": "0s", "default": "5s", "description": "how long a caller without an entry waits for one; 0s: it is refused at once, as by SPIRE, and the socket opens after the first sync"},
+            "hold_max": {"type": "integer", "minimum": 1, "default": 4096, "description": "how many callers wait at once; a quarter of them of one user"},
             "jwt_svid_cache_hit_timeout": {"type": "string", "format": "duration", "description": "how long a call waits for the server while its cached token is still good; 5s to 30s"},
             "use_sync_authorized_entries": {"type": "boolean", "default": true, "description": "false: the whole list of entries each time"},
             "require_pq_kem": {"type": "boolean", "default": false, "x-signet-refuse": "post-quantum key exchange is not offered by this build's TLS"},

@@ -1,5 +1,7 @@
 #include "running_agent.h"
 
+#include <unistd.h>
+
 #include "bootstrap.h"
 #include "node_proof.h"
 #include "verdict.h"
@@ -15,8 +17,12 @@ constexpr std::chrono::minutes kRetryBudget{1};
 constexpr std::chrono::hours kNever{24 * 365};
 
 WorkloadOptions workload_options(const AgentConfig& config) {
-  return {config.trust_domain, config.socket_path, config.allow_unauthenticated_verifiers,
-          config.allowed_foreign_jwt_claims, config.disable_workload_api};
+  return {config.trust_domain,
+          config.socket_path,
+          config.allow_unauthenticated_verifiers,
+          config.allowed_foreign_jwt_claims,
+          config.disable_workload_api,
+          getpid()};
 }
 
 }  // namespace
@@ -46,10 +52,13 @@ RunningAgent::RunningAgent(const Host& host, const AgentConfig& config)
              [this](const x509::Bundle& bundle) {
                trust_.set_authorities(x509::RootPool(bundle));
                state_.keep([&](AgentData& data) { data.bundle = bundle.certificates(); });
-             }}),
+             },
+             [this](std::int64_t as_of_ns) { hold_.level(as_of_ns); }}),
       svid_(host, config_, server_, identity_, trust_, state_, own_svid_hooks()),
       delivery_(host, server_, delivery_hooks()),
-      endpoint_(host, workload_options(config_), store_, jwt_),
+      hold_(host, {config_.hold, config_.hold_max}, [this](bool due) { sync_.sync_for_held(due); }),
+      endpoint_(host, workload_options(config_), store_, jwt_, hold_,
+                [this] { return up_.load(); }),
       boot_backoff_(kRetryBase, kRetryCap),
       boot_loop_(host, [this] { return boot_round(); }) {}
 
@@ -79,6 +88,7 @@ Status RunningAgent::open() {
   host_.set_health("agent", true, false);
   SIGNET_RETURN_IF_ERROR(state_.load());
   SIGNET_RETURN_IF_ERROR(identity_.open());
+  if (hold_.enabled()) SIGNET_RETURN_IF_ERROR(open_socket());
   phase_began_ns_ = host_.monotonic_ns();
   boot_loop_.start(nanoseconds(0));
   return {};
@@ -157,12 +167,21 @@ Status RunningAgent::first_trust() {
   return {};
 }
 
-Status RunningAgent::serve() {
+Status RunningAgent::open_socket() {
   if (config_.disable_workload_api && config_.disable_sds_api) {
     host_.info("Workload and SDS APIs are disabled");
-  } else if (Status opened = endpoint_.start(); !opened.ok()) {
-    end("cannot serve the Workload API: " + opened.message());
     return {};
+  }
+  Status opened = endpoint_.start();
+  return opened.ok() ? opened : opened.prefixed("cannot serve the Workload API");
+}
+
+Status RunningAgent::serve() {
+  if (!hold_.enabled()) {
+    if (const Status opened = open_socket(); !opened.ok()) {
+      end(opened.message());
+      return {};
+    }
   }
   up_.store(true);
   sync_.start();

@@ -1,14 +1,17 @@
 // RunningAgent: everything that lives between start and stop of an agent.
 //
-// It comes up in the peer's order: an identity (kept from before, or by attestation), one whole
-// sync with the server, and only then the Workload API's socket. Each step is tried again for a
-// minute. Afterwards the synchroniser and the agent's own SVID go on by themselves.
+// It comes up in the peer's order: an identity (kept from before, or by attestation), then one
+// whole sync with the server. Each step is tried again for a minute. Callers are held meanwhile
+// (hold.h), and the agent's health says that it is not ready; where nobody is held, the Workload
+// API's socket is opened last. Afterwards the synchroniser and the agent's own SVID go on by
+// themselves.
 #pragma once
 
 #include <atomic>
 #include <memory>
 
 #include "delivery.h"
+#include "hold.h"
 #include "identity_store.h"
 #include "jwt_cache.h"
 #include "own_svid.h"
@@ -36,6 +39,7 @@ class RunningAgent {
   std::chrono::nanoseconds boot_round();
   Status come_up();
   Status first_trust();
+  Status open_socket();
   Status serve();
   OwnSvid::Hooks own_svid_hooks();
   Delivery::Hooks delivery_hooks();
@@ -51,6 +55,7 @@ class RunningAgent {
   Synchroniser sync_;
   OwnSvid svid_;
   Delivery delivery_;
+  Hold hold_;
   WorkloadEndpoint endpoint_;
 
   enum class Phase { kIdentity, kSync, kServing };

@@ -11,6 +11,7 @@ namespace {
 using std::chrono::nanoseconds;
 
 constexpr std::size_t kBundlesAtOnce = 10;
+constexpr nanoseconds kHeldPause = std::chrono::seconds(1);
 constexpr std::chrono::seconds kRarely{60};  // between questions to a server that tells by itself
 constexpr std::chrono::milliseconds kMintBase{500};
 constexpr std::chrono::minutes kMintCap{4};
@@ -103,6 +104,14 @@ void Synchroniser::sync_soon() {
   sync_loop_.kick();
 }
 
+void Synchroniser::sync_for_held(bool due) {
+  if (live_ && !due) return;
+  const std::int64_t now = host_.monotonic_ns();
+  std::int64_t last = held_sync_ns_;
+  if (last > now - kHeldPause.count() || !held_sync_ns_.compare_exchange_strong(last, now)) return;
+  sync_soon();
+}
+
 void Synchroniser::set_live(bool live) {
   if (!live_.exchange(live) || live) return;
   live_ended_ = true;  // the next question is too far away now
@@ -140,6 +149,7 @@ Status Synchroniser::sync() {
   SIGNET_RETURN_IF_ERROR(take_own(wire));
   federated_ = std::move(federated);
   publish(changes, began);
+  if (hooks_.level) hooks_.level(began);
   return {};
 }
 

@@ -28,6 +28,8 @@ class Synchroniser {
     std::function<void(const Status&)> failed;
     /// Our trust domain's bundle, when it is new.
     std::function<void(const x509::Bundle&)> new_bundle;
+    /// Everything that the server had committed at this moment (monotonic) is in the store.
+    std::function<void(std::int64_t)> level;
   };
   Synchroniser(Host host, const AgentConfig& config, ServerApi& server, IdentityStore& store,
                JwtCache& jwt, Hooks hooks);
@@ -43,6 +45,9 @@ class Synchroniser {
   /// What the server told; blocks until it is in the store. Errors   it is not, and all has to be
   /// asked for
   Status take(delivery_v1::FollowResponse told);
+  /// Somebody waits for an entry; due: and has almost for long enough. Asks the server once a
+  /// second at most, and one that tells of changes by itself only when it is due. From any thread.
+  void sync_for_held(bool due);
   /// Whether it tells of changes as they come. From any thread.
   void set_live(bool live);
   /// Under the roots that are tainted now: is this chain's?
@@ -97,6 +102,7 @@ class Synchroniser {
   std::atomic<bool> soon_{false};
   std::atomic<bool> live_{false};
   std::atomic<bool> live_ended_{false};
+  std::atomic<std::int64_t> held_sync_ns_{INT64_MIN};
 
   Loop sync_loop_;
   Loop mint_loop_;

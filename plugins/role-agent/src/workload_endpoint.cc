@@ -40,15 +40,17 @@ void reflect(const std::shared_ptr<ServerCall>& call, std::string_view first,
 }  // namespace
 
 WorkloadEndpoint::WorkloadEndpoint(Host host, WorkloadOptions options, IdentityTable& table,
-                                   JwtSource& jwt)
-    : host_(std::move(host)), options_(std::move(options)), attestor_(host_) {
-  service_ = std::make_unique<WorkloadService>(host_, options_, attestor_, table, jwt);
+                                   JwtSource& jwt, Hold& hold, std::function<bool()> ready)
+    : host_(std::move(host)), options_(std::move(options)), hold_(hold), attestor_(host_) {
+  service_ = std::make_unique<WorkloadService>(host_, options_, attestor_, table, jwt, hold_,
+                                               std::move(ready));
 }
 
 WorkloadEndpoint::~WorkloadEndpoint() { stop(std::chrono::seconds(0)); }
 
 Status WorkloadEndpoint::start() {
   SIGNET_RETURN_IF_ERROR(attestor_.start());
+  hold_.start();
   SIGNET_TRY(listener_,
              RpcListener::create(host_, "unix:" + options_.socket_path, kOptions, nullptr));
   listener_->authorize(check_security_header);
@@ -61,6 +63,7 @@ Status WorkloadEndpoint::start() {
 
 void WorkloadEndpoint::stop(std::chrono::nanoseconds drain) {
   if (!listener_) return;
+  hold_.stop();
   service_->end_streams();
   (void)listener_->close(drain);
   listener_.reset();

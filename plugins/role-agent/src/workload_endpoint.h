@@ -11,6 +11,7 @@
 #include "signet/rpc/listener.h"
 
 #include "caller_attestor.h"
+#include "hold.h"
 #include "identity_table.h"
 
 namespace signet::agent {
@@ -20,14 +21,17 @@ struct WorkloadOptions {
   std::string socket_path;
   bool allow_unauthenticated_verifiers = false;
   std::vector<std::string> allowed_foreign_jwt_claims;
-  bool disabled = false;  // the service is not offered; health and reflection are
+  bool disabled = false;     // the service is not offered; health and reflection are
+  std::int32_t own_pid = 0;  // the agent's: it has no entries to wait for
 };
 
 class WorkloadService;
 
 class WorkloadEndpoint {
  public:
-  WorkloadEndpoint(Host host, WorkloadOptions options, IdentityTable& table, JwtSource& jwt);
+  /// ready   whether the agent has what it needs to serve: what health says
+  WorkloadEndpoint(Host host, WorkloadOptions options, IdentityTable& table, JwtSource& jwt,
+                   Hold& hold, std::function<bool()> ready);
   ~WorkloadEndpoint();
 
   /// Opens the socket and serves. Blocks shortly: from a worker only.
@@ -40,6 +44,7 @@ class WorkloadEndpoint {
 
   Host host_;
   WorkloadOptions options_;
+  Hold& hold_;
   CallerAttestor attestor_;
   std::unique_ptr<WorkloadService> service_;
   std::unique_ptr<RpcListener> listener_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "grpc/health/v1/health.pb.h"
+#include "held_call.h"
 #include "jwt_calls.h"
 #include "spiffe/workload/workload.pb.h"
 #include "workload_stream.h"
@@ -52,8 +53,27 @@ void WorkloadService::with_selectors(const std::shared_ptr<ServerCall>& call, Se
   });
 }
 
-// The socket opens after the first sync and closes before the table goes, and a caller without an
-// identity is told so: what is left to fail is attestation.
+void WorkloadService::with_entries(const std::shared_ptr<ServerCall>& call, Enough enough,
+                                   Serve serve) {
+  if (!hold_.enabled() || call->peer().pid == options_.own_pid)
+    return with_selectors(call, std::move(serve));
+  attest(call, [this, call, uid = call->peer().uid, enough = std::move(enough),
+                serve = std::move(serve)](const Result<SelectorsPtr>& selectors) {
+    if (!selectors) return call->finish(selectors.status());
+    if (enough(*table_.lookup(**selectors))) return serve(**selectors);
+    hold_call(hold_, table_,
+              {call, uid, **selectors, enough, [call, serve, known = *selectors](const Status& s) {
+                 if (s.ok()) {
+                   serve(*known);
+                 } else {
+                   call->finish(s);
+                 }
+               }});
+  });
+}
+
+// A caller without an identity is told so; what makes the API useless is an agent that has not
+// been level with its server yet, and attestation that fails.
 Status WorkloadService::register_health(RpcListener& listener) {
   namespace health = ::grpc::health::v1;
   return listener.stream<health::HealthCheckRequest>(
@@ -69,6 +89,7 @@ Status WorkloadService::register_health(RpcListener& listener) {
                                       : health::HealthCheckResponse::NOT_SERVING);
           call->finish_with(call->host().blob_of(response));
         };
+        if (!ready_()) return answer(false);
         if (options_.disabled) return answer(true);
         attest(call, [answer](const Result<SelectorsPtr>& selectors) { answer(selectors.ok()); });
       },
@@ -99,8 +120,12 @@ void WorkloadService::open_stream(const std::shared_ptr<ServerCall>& call, Answe
     }
     streams_.push_back(stream);
   }
-  with_selectors(call,
-                 [this, stream](const SelectorSet& selectors) { stream->open(table_, selectors); });
+  with_entries(
+      call,
+      [own_bundle_for_all](const WorkloadUpdate& now) {
+        return !now.entries.empty() || (own_bundle_for_all && now.bundle);
+      },
+      [this, stream](const SelectorSet& selectors) { stream->open(table_, selectors); });
 }
 
 void WorkloadService::end_streams() {
@@ -124,7 +149,8 @@ Status WorkloadService::register_jwt(RpcListener& listener) {
           call->finish(bad);
           return;
         }
-        with_selectors(call, [this, call, wanted](const SelectorSet& selectors) {
+        const auto matches = [](const WorkloadUpdate& now) { return !now.entries.empty(); };
+        with_entries(call, matches, [this, call, wanted](const SelectorSet& selectors) {
           const WorkloadUpdatePtr update = table_.lookup(selectors);
           const std::vector<EntryPtr> entries = jwt_entries(*update, *wanted);
           if (entries.empty()) {
@@ -158,6 +184,10 @@ Status WorkloadService::register_jwt(RpcListener& listener) {
         }
         if (request.svid().empty()) {
           call->finish(Status::invalid_argument("svid must be specified"));
+          return;
+        }
+        if (!table_.own_bundle()) {  // "not valid" would be the last word for the token
+          call->finish(Status::unavailable("the agent has no bundle yet"));
           return;
         }
         with_selectors(call, [this, call, request](const SelectorSet& selectors) {

@@ -13,6 +13,7 @@
 #include "signet/rpc/listener.h"
 
 #include "caller_attestor.h"
+#include "hold.h"
 #include "identity_table.h"
 #include "lane.h"
 #include "workload_answer.h"
@@ -25,12 +26,14 @@ class WorkloadStream;
 class WorkloadService {
  public:
   WorkloadService(Host host, const WorkloadOptions& options, CallerAttestor& attestor,
-                  IdentityTable& table, JwtSource& jwt)
+                  IdentityTable& table, JwtSource& jwt, Hold& hold, std::function<bool()> ready)
       : host_(std::move(host)),
         options_(options),
         attestor_(attestor),
         table_(table),
         jwt_(jwt),
+        hold_(hold),
+        ready_(std::move(ready)),
         jwt_fetches_(host_, kJwtFetchesAtOnce, kJwtFetchesWaiting) {}
 
   Status register_methods(RpcListener& listener);
@@ -50,6 +53,9 @@ class WorkloadService {
   using Serve = std::function<void(const SelectorSet&)>;
   /// The same, and goes on with serve() or ends the call.
   void with_selectors(const std::shared_ptr<ServerCall>& call, Serve serve);
+  using Enough = std::function<bool(const WorkloadUpdate&)>;
+  /// The same once the caller sees enough, or has waited for it for long enough.
+  void with_entries(const std::shared_ptr<ServerCall>& call, Enough enough, Serve serve);
   /// Runs fn on a worker, or ends the call when there is none.
   void on_worker(const std::shared_ptr<ServerCall>& call, std::function<void()> fn);
 
@@ -63,6 +69,8 @@ class WorkloadService {
   CallerAttestor& attestor_;
   IdentityTable& table_;
   JwtSource& jwt_;
+  Hold& hold_;
+  const std::function<bool()> ready_;
   Lane jwt_fetches_;
   std::atomic<bool> ending_{false};
   std::mutex mutex_;

@@ -18,6 +18,7 @@ struct Rig {
   explicit Rig(const std::function<void(AgentConfig&)>& configure = {}, bool verifiers = false,
                bool disabled = false)
       : config(domain()), server(host), verifiers_(verifiers), disabled_(disabled) {
+    config.hold = std::chrono::seconds(0);
     if (configure) configure(config);
     host.rpc = rpc.table();
     host.pump = [this] { return rpc.pump(); };
@@ -32,19 +33,22 @@ struct Rig {
         [this](const Status& s) {
           if (failed) failed(s);
         });
+    hold = std::make_unique<Hold>(h, Hold::Options{config.hold, config.hold_max},
+                                  [this](bool due) { sync->sync_for_held(due); });
     sync = std::make_unique<Synchroniser>(
         h, config, server, *store, *jwt,
         Synchroniser::Hooks{[this](const Status& s) {
                               failures.push_back(s);
                               if (failed) failed(s);
                             },
-                            [this](const x509::Bundle&) { ++new_bundles; }});
+                            [this](const x509::Bundle&) { ++new_bundles; },
+                            [this](std::int64_t as_of_ns) { hold->level(as_of_ns); }});
     EXPECT_TRUE(sync->first_sync().ok());
     endpoint = std::make_unique<WorkloadEndpoint>(
         h,
         WorkloadOptions{domain(), "/run/test.sock", verifiers_, config.allowed_foreign_jwt_claims,
                         disabled_},
-        *store, *jwt);
+        *store, *jwt, *hold, [this] { return ready; });
     EXPECT_TRUE(endpoint->start().ok());
     sync->start();
     host.run();
@@ -107,6 +111,8 @@ struct Rig {
   int new_bundles = 0;
   std::unique_ptr<IdentityStore> store;
   std::unique_ptr<JwtCache> jwt;
+  bool ready = true;
+  std::unique_ptr<Hold> hold;
   std::unique_ptr<Synchroniser> sync;
   std::unique_ptr<WorkloadEndpoint> endpoint;
 

@@ -23,13 +23,23 @@ func createLoop(ctx context.Context, args []string) error {
 	td := fs.String("td", "example.org", "trust domain")
 	pause := fs.Duration("pause", 0, "rest of a caller between calls")
 	prefix := fs.String("prefix", "", "start of every entry ID")
+	uid := fs.Uint("uid", 4000000000, "whose entries they are; the default is nobody's")
+	count := fs.Int("count", 0, "calls of a caller; 0: no end")
 	fs.Parse(args)
+	selectors := func(name string) []*types.Selector {
+		own := []*types.Selector{{Type: "unix", Value: fmt.Sprintf("uid:%d", *uid)}}
+		if *uid != 4000000000 {
+			return own
+		}
+		return append(own, &types.Selector{Type: "load", Value: name})
+	}
 	var wg sync.WaitGroup
 	for worker := range *conc {
 		wg.Go(func() {
-			for n := 0; ctx.Err() == nil; n++ {
+			for n := 0; ctx.Err() == nil && (*count == 0 || n < *count); n++ {
 				time.Sleep(*pause)
-				createOnce(ctx, d, *td, *parent, fmt.Sprintf("%s%d-%d", *prefix, worker, n), *batch)
+				name := fmt.Sprintf("%s%d-%d", *prefix, worker, n)
+				createOnce(ctx, d, *td, *parent, name, selectors(name), *batch)
 			}
 		})
 	}
@@ -37,7 +47,7 @@ func createLoop(ctx context.Context, args []string) error {
 	return nil
 }
 
-func createOnce(ctx context.Context, d dialer, td, parent, name string, batch int) {
+func createOnce(ctx context.Context, d dialer, td, parent, name string, selectors []*types.Selector, batch int) {
 	cc, err := d.dial()
 	if err != nil {
 		return
@@ -46,12 +56,10 @@ func createOnce(ctx context.Context, d dialer, td, parent, name string, batch in
 	request := &entryv1.BatchCreateEntryRequest{}
 	for i := range batch {
 		request.Entries = append(request.Entries, &types.Entry{
-			Id:       fmt.Sprintf("%s-%d", name, i),
-			SpiffeId: &types.SPIFFEID{TrustDomain: td, Path: fmt.Sprintf("/load/%s/%d", name, i)},
-			ParentId: &types.SPIFFEID{TrustDomain: td, Path: parent},
-			Selectors: []*types.Selector{
-				{Type: "unix", Value: "uid:4000000000"}, {Type: "load", Value: name},
-			},
+			Id:        fmt.Sprintf("%s-%d", name, i),
+			SpiffeId:  &types.SPIFFEID{TrustDomain: td, Path: fmt.Sprintf("/load/%s/%d", name, i)},
+			ParentId:  &types.SPIFFEID{TrustDomain: td, Path: parent},
+			Selectors: selectors,
 		})
 	}
 	limit, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -67,5 +75,5 @@ func createOnce(ctx context.Context, d dialer, td, parent, name string, batch in
 			ids = append(ids, result.Entry.Id)
 		}
 	}
-	emit(map[string]any{"acknowledged": ids})
+	emit(map[string]any{"acknowledged": ids, "time": time.Now()})
 }

@@ -20,6 +20,7 @@ var commands = map[string]struct {
 }{
 	"fetch-x509":    {fetchX509, "the X509-SVIDs of one response"},
 	"watch-x509":    {watchX509, "a line for each update or error of an X509 watch"},
+	"watch-many":    {watchMany, "a line for the first update or refusal of each of many streams"},
 	"fetch-jwt":     {fetchJWT, "the JWT-SVIDs for an audience"},
 	"validate-jwt":  {validateJWT, "what the Workload API says of a token"},
 	"fetch-bundles": {fetchBundles, "X.509 and JWT bundles"},

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spiffe/go-spiffe/v2/proto/spiffe/workload"
@@ -115,6 +116,55 @@ func watchX509(ctx context.Context, args []string) error {
 		return nil
 	}
 	return err
+}
+
+// Many streams, each on a connection of its own: a line for the first update or refusal of each.
+func watchMany(ctx context.Context, args []string) error {
+	fs, socket, timeout := flags("watch-many")
+	count := fs.Int("count", 50, "streams")
+	fs.Parse(args)
+	ctx, cancel := context.WithTimeout(ctx, *timeout)
+	defer cancel()
+	var wg sync.WaitGroup
+	for n := range *count {
+		c, err := open(ctx, *socket)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		wg.Go(func() {
+			once, stop := context.WithCancel(ctx)
+			defer stop()
+			c.WatchX509Context(once, &first{n: n, stop: stop})
+		})
+	}
+	emit(map[string]any{"open": *count})
+	wg.Wait()
+	return nil
+}
+
+type first struct {
+	n    int
+	stop func()
+	told bool
+}
+
+func (f *first) OnX509ContextUpdate(x *workloadapi.X509Context) {
+	f.tell(map[string]any{"stream": f.n, "time": time.Now(), "svids": viewSVIDs(x.SVIDs)})
+}
+
+func (f *first) OnX509ContextWatchError(err error) {
+	line := failure(err)
+	line["stream"], line["time"] = f.n, time.Now()
+	f.tell(line)
+}
+
+func (f *first) tell(line map[string]any) {
+	if !f.told {
+		f.told = true
+		emit(line)
+		f.stop()
+	}
 }
 
 func fetchJWT(ctx context.Context, args []string) error {
