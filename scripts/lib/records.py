@@ -41,6 +41,7 @@ REQUIRED = [
     "hostile-peer",
     "speed-sqlite",
     "speed-postgres",
+    "delivery",
 ]
 CASES = {
     "kill9": ("tests/integration/crash/kill_test.py",
