@@ -317,10 +317,11 @@ nanoseconds Synchroniser::sync_round() {
   } else {
     sync_backoff_.reset();
     mint_loop_.kick();
+    const nanoseconds left(std::max<std::int64_t>(next_sync_ns_ - host_.monotonic_ns(), 0));
     if (all) {
       wait = until_next_sync();
     } else if (!soon_) {
-      wait = nanoseconds(std::max<std::int64_t>(next_sync_ns_ - host_.monotonic_ns(), 0));
+      wait = std::min(left, until_next_sync());  // what was told may end soon
     }
   }
   next_sync_ns_ = host_.monotonic_ns() + wait.count();

@@ -406,6 +406,23 @@ TEST(Synchroniser, AnEntrysEndIsAskedForWhenItIsDue) {
   EXPECT_TRUE(call->over());
 }
 
+TEST(Synchroniser, TheEndOfAnEntryThatWasToldIsAskedForToo) {
+  Rig rig;
+  rig.start();
+  rig.sync->set_live(true);
+  ASSERT_TRUE(rig.tell(resync()).ok());
+  delivery_v1::FollowResponse told;
+  types::Entry& brief = rig.server.add(entry("1", "/me", {"unix:uid:0"}));
+  brief.set_expires_at(rig.host.unix_seconds() + 20);
+  *told.add_entries() = brief;
+  ASSERT_TRUE(rig.tell(told).ok());
+  const auto call = rig.x509();
+  ASSERT_EQ(call->count(), 1u);
+  rig.server.entries.clear();
+  rig.host.advance(std::chrono::seconds(20) + 2 * rig.config.sync_interval);
+  EXPECT_TRUE(call->over());
+}
+
 TEST(Synchroniser, WhatCouldNotBeTakenOverIsAnError) {
   Rig rig;
   rig.server.add(entry("1", "/me", {"unix:uid:0"})).add_federates_with("other.org");
