@@ -41,7 +41,9 @@ grpc::ChannelArguments ClientConnection::arguments(std::size_t addresses) const 
   grpc::ChannelArguments args;
   args.SetMaxReceiveMessageSize(options_.max_message);
   args.SetMaxSendMessageSize(-1);
-  args.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  // Nobody's service config asks for retries; what they do is to take a call that a GOAWAY
+  // overtook, of which nothing was sent, to the next connection.
+  args.SetInt(GRPC_ARG_ENABLE_RETRIES, 1);
   args.SetInt(GRPC_ARG_ENABLE_CHANNELZ, 0);
   args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   args.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
