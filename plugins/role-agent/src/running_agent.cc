@@ -1,5 +1,6 @@
 #include "running_agent.h"
 
+#include <future>
 #include <unistd.h>
 
 #include "bootstrap.h"
@@ -214,7 +215,11 @@ OwnSvid::Hooks RunningAgent::own_svid_hooks() {
 
 Delivery::Hooks RunningAgent::delivery_hooks() {
   Delivery::Hooks hooks;
-  hooks.take = [this](delivery_v1::FollowResponse told) { return sync_.take(std::move(told)); };
+  hooks.take = [this](delivery_v1::FollowResponse told) {
+    const auto taken = std::make_shared<std::promise<Status>>();
+    sync_.take(std::move(told), [taken](const Status& status) { taken->set_value(status); });
+    return taken->get_future().get();
+  };
   hooks.live = [this] { sync_.set_live(true); };
   hooks.ended = [this](const Status& why) {
     sync_.set_live(false);

@@ -90,11 +90,13 @@ void Synchroniser::start() {
 }
 
 void Synchroniser::stop() {
+  std::optional<Told> told;
   {
     const std::lock_guard lock(told_mutex_);
     stopping_ = true;
+    told.swap(told_);
   }
-  told_changed_.notify_all();
+  if (told) told->taken(Status::cancelled("the agent is shutting down"));
   sync_loop_.stop();
   mint_loop_.stop();
 }
@@ -118,14 +120,13 @@ void Synchroniser::set_live(bool live) {
   sync_loop_.kick();
 }
 
-Status Synchroniser::take(delivery_v1::FollowResponse told) {
-  std::unique_lock lock(told_mutex_);
-  told_ = std::move(told);
-  told_result_.reset();
+void Synchroniser::take(delivery_v1::FollowResponse told, Taken taken) {
+  {
+    const std::lock_guard lock(told_mutex_);
+    if (!stopping_) told_ = Told{std::move(told), std::exchange(taken, nullptr)};
+  }
+  if (taken) return taken(Status::cancelled("the agent is shutting down"));
   sync_loop_.kick();
-  told_changed_.wait(lock, [this] { return told_result_ || stopping_; });
-  return told_result_ ? *std::exchange(told_result_, std::nullopt)
-                      : Status::cancelled("the agent is shutting down");
 }
 
 bool Synchroniser::tainted(const std::vector<x509::Certificate>& chain) const {
@@ -299,7 +300,7 @@ Result<BundlePtr> Synchroniser::federated_bundle(const std::string& trust_domain
 }
 
 nanoseconds Synchroniser::sync_round() {
-  std::optional<delivery_v1::FollowResponse> told;
+  std::optional<Told> told;
   {
     const std::lock_guard lock(told_mutex_);
     told.swap(told_);
@@ -307,10 +308,10 @@ nanoseconds Synchroniser::sync_round() {
   const std::int64_t now = host_.monotonic_ns();
   if (live_ended_.exchange(false))
     next_sync_ns_ = std::min(next_sync_ns_, now + nanoseconds(config_.sync_interval).count());
-  const bool all = told ? told->resync() : soon_ || now >= next_sync_ns_;
+  const bool all = told ? told->answer.resync() : soon_ || now >= next_sync_ns_;
   if (!told && !all) return nanoseconds(next_sync_ns_ - now);
   if (all) soon_ = false;
-  const Status status = all ? sync() : apply(*told);
+  const Status status = all ? sync() : apply(told->answer);
   nanoseconds wait(0);
   if (!status.ok()) {
     wait = failed(status);
@@ -325,11 +326,7 @@ nanoseconds Synchroniser::sync_round() {
     }
   }
   next_sync_ns_ = host_.monotonic_ns() + wait.count();
-  if (told) {
-    const std::lock_guard lock(told_mutex_);
-    told_result_ = status;
-    told_changed_.notify_all();
-  }
+  if (told) told->taken(status);
   return wait;
 }
 

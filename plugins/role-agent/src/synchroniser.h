@@ -7,7 +7,6 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <optional>
 #include <set>
@@ -42,9 +41,10 @@ class Synchroniser {
   void stop();
   /// Does not wait for the interval, nor for what failures have made of it. Does not block.
   void sync_soon();
-  /// What the server told; blocks until it is in the store. Errors   it is not, and all has to be
-  /// asked for
-  Status take(delivery_v1::FollowResponse told);
+  using Taken = std::function<void(const Status&)>;
+  /// What the server told. Does not block: taken() comes once, when it is in the store, from the
+  /// sync loop, or from stop(). Errors   it is not, and all has to be asked for
+  void take(delivery_v1::FollowResponse told, Taken taken);
   /// Somebody waits for an entry; due: and has almost for long enough. Asks the server once a
   /// second at most, and one that tells of changes by itself only when it is due. From any thread.
   void sync_for_held(bool due);
@@ -94,10 +94,12 @@ class Synchroniser {
   mutable std::mutex mutex_;  // guards tainted_roots_
   x509::RootPool tainted_roots_;
 
+  struct Told {
+    delivery_v1::FollowResponse answer;
+    Taken taken;
+  };
   std::mutex told_mutex_;
-  std::condition_variable told_changed_;
-  std::optional<delivery_v1::FollowResponse> told_;  // until the sync loop takes it
-  std::optional<Status> told_result_;                // what became of it
+  std::optional<Told> told_;  // until the sync loop takes it
   bool stopping_ = false;
   std::atomic<bool> soon_{false};
   std::atomic<bool> live_{false};

@@ -2,9 +2,6 @@
 // a local rpc service in front.
 #pragma once
 
-#include <atomic>
-#include <thread>
-
 #include "fake_server.h"
 #include "jwt_cache.h"
 #include "rpc-local/local_rpc.h"
@@ -64,17 +61,8 @@ struct Rig {
 
   /// What a server of our own tells, taken over to the end.
   Status tell(delivery_v1::FollowResponse told) {
-    std::atomic<bool> done{false};
-    Status status;
-    std::thread teller([&] {
-      status = sync->take(std::move(told));
-      done = true;
-    });
-    while (!done) {
-      host.run();
-      std::this_thread::yield();
-    }
-    teller.join();
+    Status status = Status::internal("it was not taken over");
+    sync->take(std::move(told), [&status](const Status& s) { status = s; });
     host.run();
     return status;
   }

@@ -432,7 +432,7 @@ TEST(Synchroniser, WhatCouldNotBeTakenOverIsAnError) {
   told.add_bundles("example.org");
   EXPECT_EQ(rig.tell(told).code(), Code::kUnavailable);
   rig.sync->stop();
-  EXPECT_EQ(rig.sync->take(told).code(), Code::kCancelled);
+  EXPECT_EQ(rig.tell(told).code(), Code::kCancelled);
 }
 
 }  // namespace
