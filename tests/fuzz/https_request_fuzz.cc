@@ -43,21 +43,24 @@ const https_server::Server& server() {
 // From an address of its own: connections of one address are bounded, and the last ones linger.
 int connection() {
   static unsigned calls = 0;
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in own{}, peer{};
   own.sin_family = peer.sin_family = AF_INET;
-  own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (++calls % 60'000));
   peer.sin_port = htons(server().port());
   peer.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const linger at_once{1, 0};
-  setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  if (bind(fd, reinterpret_cast<sockaddr*>(&own), sizeof own) != 0 ||
-      connect(fd, reinterpret_cast<sockaddr*>(&peer), sizeof peer) != 0) {
-    std::abort();
+  for (int attempt = 0; attempt < 100; ++attempt) {  // now and then the kernel has no port to give
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (++calls % 60'000));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    if (bind(fd, reinterpret_cast<sockaddr*>(&own), sizeof own) == 0 &&
+        connect(fd, reinterpret_cast<sockaddr*>(&peer), sizeof peer) == 0) {
+      return fd;
+    }
+    close(fd);
   }
-  return fd;
+  std::abort();
 }
 
 void check(const std::string& received) {
