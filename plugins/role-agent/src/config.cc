@@ -105,8 +105,7 @@ Status read_experimental(const json& block, AgentConfig& config) {
     if (config.hold.count() < 0 || config.hold > std::chrono::minutes(10))
       return bad("experimental.hold", "must be between 0s and 10m");
   }
-  if (const auto most = experimental.find("hold_max"); most != experimental.end())
-    config.hold_max = std::max<std::size_t>(most->get<std::size_t>(), 1);
+  config.hold_max = experimental.value("hold_max", config.hold_max);
   if (const std::string age = text(experimental, "connection_age"); !age.empty()) {
     SIGNET_TRY(config.connection_age, parse_go_duration(age));
     if (config.connection_age < std::chrono::milliseconds(100) ||

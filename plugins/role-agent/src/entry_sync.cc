@@ -97,28 +97,22 @@ EntrySync::Changes EntrySync::apply(const delivery_v1::FollowResponse& told) {
   return changes;
 }
 
-EntryPtr EntrySync::read(const types::Entry& wire) const {
-  Result<EntryPtr> entry = entry_from_wire(wire);
-  if (entry) return std::move(*entry);
-  host_.warn("Received malformed entry from SPIRE server; are the SPIRE versions compatible?",
-             {{"entry_id", wire.id()}, {"error", entry.status().message()}});
-  return nullptr;
-}
-
 // An entry keeps its pointer until it changes. One that became malformed is no longer served.
 void EntrySync::take(const types::Entry& wire, Changes& changes) {
-  EntryPtr entry = read(wire);
+  Result<EntryPtr> entry = entry_from_wire(wire);
   if (!entry) {
+    host_.warn("Received malformed entry from SPIRE server; are the SPIRE versions compatible?",
+               {{"entry_id", wire.id()}, {"error", entry.status().message()}});
     changes.dropped += drop(wire.id());
     return;
   }
   EntryPtr& known = entries_[wire.id()];
-  if (known && *known == *entry) return;
+  if (known && *known == **entry) return;
   ++(known ? changes.stale : changes.missing);
   if (known) unnote(*known);
-  note(*entry);
-  changes_[wire.id()] = entry;
-  known = std::move(entry);
+  known = std::move(*entry);
+  note(*known);
+  changes_[wire.id()] = known;
 }
 
 bool EntrySync::drop(const std::string& id) {

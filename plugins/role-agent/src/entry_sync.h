@@ -41,8 +41,6 @@ class EntrySync {
  private:
   Result<Changes> run_by_revision(ServerApi& server);
   Result<Changes> replace_all(const google::protobuf::RepeatedPtrField<types::Entry>& entries);
-  /// Null, and logged: it cannot be read.
-  EntryPtr read(const types::Entry& wire) const;
   void take(const types::Entry& wire, Changes& changes);
   bool drop(const std::string& id);
   void note(const Entry& entry);

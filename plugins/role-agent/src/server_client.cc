@@ -71,12 +71,7 @@ class ServerClient::Stream final : public EntryStream {
       : owner_(owner), line_(std::move(line)), call_(owner, std::move(call)) {}
   Result<entry_v1::SyncAuthorizedEntriesResponse> read() override {
     auto message = call_->read<entry_v1::SyncAuthorizedEntriesResponse>();
-    if (!message) {
-      const bool old_svid = owner_.outdated(line_, message.status());
-      owner_.drop(line_.number, message.status());
-      return old_svid ? Status::unavailable("the agent's SVID was renewed meanwhile")
-                      : message.status();
-    }
+    if (!message) return owner_.ended(line_, message.status());
     if (!*message) return Status::internal("the server ended the stream of entries too early");
     return std::move(**message);
   }
@@ -96,10 +91,7 @@ class ServerClient::Following final : public FollowStream {
       : owner_(owner), line_(std::move(line)), call_(owner, std::move(call)) {}
   Result<std::optional<delivery_v1::FollowResponse>> read() override {
     auto message = call_->read<delivery_v1::FollowResponse>();
-    if (message) return message;
-    const bool old_svid = owner_.outdated(line_, message.status());
-    owner_.drop(line_.number, message.status());
-    if (old_svid) return Status::unavailable("the agent's SVID was renewed meanwhile");
+    if (!message) return owner_.ended(line_, message.status());
     return message;
   }
   Status acknowledge() override { return call_->send(delivery_v1::FollowRequest()); }
@@ -176,6 +168,12 @@ void ServerClient::drop(std::uint64_t number, const Status& why) {
 bool ServerClient::outdated(const Line& line, const Status& failure) const {
   const std::lock_guard lock(mutex_);
   return line.svid != svid_ && verdict_of(failure) == Verdict::kReattest;
+}
+
+Status ServerClient::ended(const Line& line, const Status& failure) {
+  const bool old_svid = outdated(line, failure);
+  drop(line.number, failure);
+  return old_svid ? Status::unavailable("the agent's SVID was renewed meanwhile") : failure;
 }
 
 template <typename Response, typename Request>

@@ -66,6 +66,8 @@ class ServerClient final : public ServerApi {
   void drop(std::uint64_t number, const Status& why);
   /// Is this failure a verdict on an SVID that has been replaced since?
   bool outdated(const Line& line, const Status& failure) const;
+  /// A stream on this connection failed: what that says to who reads it.
+  Status ended(const Line& line, const Status& failure);
   template <typename Response, typename Request>
   Result<Response> call_on(RpcConnection& connection, const char* method, const Request& request,
                            std::int64_t deadline_ns);

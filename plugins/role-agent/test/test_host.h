@@ -19,6 +19,8 @@
 #include "signet/host.h"
 #include "signet/testing/fake_host.h"
 
+#include "rpc-local/blobs.h"
+
 namespace signet::agent::test {
 
 class TestHost {
@@ -132,7 +134,7 @@ class TestHost {
     if (wanted == SIGNET_HOST_CLOCK) return clock();
     if (wanted == SIGNET_HOST_TIMER) return timer();
     if (wanted == SIGNET_HOST_EXECUTOR) return executor();
-    if (wanted == SIGNET_HOST_BLOB) return blob();
+    if (wanted == SIGNET_HOST_BLOB) return fakes::Blobs::table();
     if (wanted == SIGNET_HOST_SECRET) return secret();
     if (wanted == SIGNET_HOST_SERVICES) return services();
     if (wanted == SIGNET_HOST_LIFECYCLE) return lifecycle();
@@ -169,29 +171,6 @@ class TestHost {
           return SIGNET_OK;
         }};
     return &kExecutor;
-  }
-  static const signet_host_blob* blob() {
-    static constexpr signet_host_blob kBlob = {
-        sizeof(signet_host_blob),
-        0,
-        [](const signet_host*, signet_bytes copy, std::uint32_t, signet_blob** out) {
-          auto* b = new Bytes;
-          b->bytes = view(copy);
-          *out = reinterpret_cast<signet_blob*>(b);
-          return static_cast<signet_status>(SIGNET_OK);
-        },
-        [](const signet_host*, std::size_t size, std::uint32_t, std::uint8_t** data,
-           signet_blob** out) {
-          auto* b = new Bytes;
-          b->bytes.resize(size);
-          *data = reinterpret_cast<std::uint8_t*>(b->bytes.data());
-          *out = reinterpret_cast<signet_blob*>(b);
-          return static_cast<signet_status>(SIGNET_OK);
-        },
-        [](signet_blob* b) { ++bytes(b)->references; },
-        [](signet_blob* b) { unref(bytes(b)); },
-        [](const signet_blob* b) { return bytes_to_abi(bytes(b)->bytes); }};
-    return &kBlob;
   }
   static const signet_host_secret* secret() {
     static constexpr signet_host_secret kSecret = {

@@ -26,11 +26,6 @@ constexpr std::int64_t kLongestCallNs = 2 * kShortestCallNs;
 // An agent that connects anew may come before its old connection is known to be lost.
 constexpr std::size_t kMostPerAgent = 2;
 
-std::string_view path_of(std::string_view spiffe_id) {
-  const std::size_t path = spiffe_id.find('/', std::string_view("spiffe://").size());
-  return path == spiffe_id.npos ? std::string_view() : spiffe_id.substr(path);
-}
-
 }  // namespace
 
 void AgentFeeds::start() {
@@ -72,6 +67,7 @@ void AgentFeeds::follow(const std::shared_ptr<CallContext>& call, std::string_vi
   auto feed = std::make_shared<Feed>();
   feed->call = call;
   feed->agent_id = call->caller_id().to_string();
+  feed->agent_path = call->caller_id().path();
   feed->fields = entry_fields(request.has_output_mask() ? &request.output_mask() : nullptr);
   ServerCall& rpc = call->call();
   rpc.on_message = [this, feed](std::string_view bytes) { heard(feed, bytes); };
@@ -86,7 +82,7 @@ void AgentFeeds::follow(const std::shared_ptr<CallContext>& call, std::string_vi
     const std::lock_guard lock(mutex_);
     refused = !open_;
     if (!refused) {
-      const auto same = feeds_.equal_range(path_of(feed->agent_id));
+      const auto same = feeds_.equal_range(feed->agent_path);
       if (static_cast<std::size_t>(std::distance(same.first, same.second)) >= kMostPerAgent) {
         replaced = std::min_element(same.first, same.second, [](const auto& a, const auto& b) {
                      return a.second->ends.second < b.second->ends.second;
@@ -96,7 +92,7 @@ void AgentFeeds::follow(const std::shared_ptr<CallContext>& call, std::string_vi
       const std::int64_t at_most = std::clamp<std::int64_t>(left_s, 0, 3600) * 1'000'000'000;
       feed->ends = {now + std::min(age(random_), at_most), ++number_};
       ends_.emplace(feed->ends, feed);
-      feeds_.emplace(path_of(feed->agent_id), feed);
+      feeds_.emplace(feed->agent_path, feed);
       count_ = feeds_.size();
       enqueue(feed, kFew);
     }
@@ -166,21 +162,20 @@ void AgentFeeds::heard(const FeedPtr& feed, std::string_view bytes) {
     feed->unacknowledged = false;
     const Changes& changes = feed->changes;
     const bool more = changes.all || !changes.entries.empty() || !changes.bundles.empty();
-    if (more && feed->ends.second != 0) enqueue(feed, kFew);
+    if (more) enqueue(feed, kFew);
   }
   rpc.read();
 }
 
 void AgentFeeds::forget(const FeedPtr& feed) {
   const std::lock_guard lock(mutex_);
-  const auto same = feeds_.equal_range(path_of(feed->agent_id));
+  const auto same = feeds_.equal_range(feed->agent_path);
   const auto at =
       std::find_if(same.first, same.second, [&](const auto& item) { return item.second == feed; });
   if (at != same.second) feeds_.erase(at);
   count_ = feeds_.size();
   leave_queue(*feed);
   ends_.erase(feed->ends);
-  feed->ends = {0, 0};
 }
 
 AgentFeeds::FeedPtr AgentFeeds::next_due(std::int64_t now) {

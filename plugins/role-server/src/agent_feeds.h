@@ -70,6 +70,7 @@ class AgentFeeds final : public EntryWatcher {
   struct Feed {
     std::shared_ptr<CallContext> call;
     std::string agent_id;
+    std::string agent_path;
     std::uint32_t fields = 0;
     // Under mutex_.
     Changes changes{.all = true, .entries = {}, .bundles = {}};

@@ -96,9 +96,8 @@ TEST_P(RpcH2, TheLogSaysWhyACallFailed) {
   EXPECT_TRUE(logged("error=malformed message prefix"));
   {
     Socket s(address(), tls());
-    const std::string no_window = std::string("\0\4", 2) + u32(0);
-    ASSERT_TRUE(s.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(kSettings, 0, 0, no_window) +
-                       request(1, "/t.T/Wait") + frame(kData, 0, 1, message("y"))));
+    ASSERT_TRUE(s.send(preface_with_window(0) + request(1, "/t.T/Wait") +
+                       frame(kData, 0, 1, message("y"))));
     ASSERT_TRUE(eventually([&] { return begun_ == 1; }));
     s.next(kHeaders);  // the answer has been queued behind them
   }
@@ -183,8 +182,7 @@ TEST_P(RpcH2, ADeadlineEndsACallInWordsOrByReset) {
   EXPECT_TRUE(eventually([&] { return ended_ == 1; }));
   // No window for the answer: it stays half out, and only a reset can end it.
   Socket s(address(), tls());
-  const std::string no_window = std::string("\0\4", 2) + u32(3);
-  ASSERT_TRUE(s.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(kSettings, 0, 0, no_window) +
+  ASSERT_TRUE(s.send(preface_with_window(3) +
                      request(1, "/t.T/Wait", {{"grpc-timeout", "200000u"}}) +
                      frame(kData, kEndStream, 1, message("y"))));
   EXPECT_EQ(s.next(kReset).body, u32(8)) << "CANCEL";
@@ -193,9 +191,8 @@ TEST_P(RpcH2, ADeadlineEndsACallInWordsOrByReset) {
 
 TEST_P(RpcH2, AnExhaustedWindowHoldsTheAnswerBackUntilItOpens) {
   Socket s(address(), tls());
-  const std::string no_window = std::string("\0\4", 2) + u32(3);
-  ASSERT_TRUE(s.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(kSettings, 0, 0, no_window) +
-                     request(1, "/t.T/Wait") + frame(kData, kEndStream, 1, message("abcdef"))));
+  ASSERT_TRUE(s.send(preface_with_window(3) + request(1, "/t.T/Wait") +
+                     frame(kData, kEndStream, 1, message("abcdef"))));
   EXPECT_EQ(s.next(kData).body.size(), 3u);
   ASSERT_TRUE(s.send(frame(kWindowUpdate, 0, 1, u32(100))));
   EXPECT_EQ(s.next(kData).body.size(), message("abcdef").size() - 3);
@@ -221,9 +218,8 @@ TEST_P(RpcH2, ALateReaderOfWhatIsCurrentMissesWhatWasMeanwhile) {
                   .ok());
   ASSERT_TRUE(l->serve().ok());
   Socket s(address(), tls());
-  const std::string no_window = std::string("\0\4", 2) + u32(0);
-  ASSERT_TRUE(s.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(kSettings, 0, 0, no_window) +
-                     request(1, "/t.T/Latest") + frame(kData, kEndStream, 1, message("y"))));
+  ASSERT_TRUE(s.send(preface_with_window(0) + request(1, "/t.T/Latest") +
+                     frame(kData, kEndStream, 1, message("y"))));
   ASSERT_TRUE(eventually([&] { return ready.load(); }));
   for (int i = 1; i <= 3; ++i) {
     ++state;

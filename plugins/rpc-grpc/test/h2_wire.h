@@ -29,8 +29,12 @@ inline std::string frame(char type, char flags, uint32_t stream, std::string_vie
   return out + u32(stream) + std::string(body);
 }
 
-inline std::string preface() {
-  return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(kSettings, 0, 0, "");
+inline std::string preface(const std::string& settings = "") {
+  return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(kSettings, 0, 0, settings);
+}
+/// Of a client that takes so many bytes of each answer at first.
+inline std::string preface_with_window(uint32_t bytes) {
+  return preface(std::string("\0\4", 2) + u32(bytes));
 }
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
@@ -157,9 +161,7 @@ struct Answer {
 
 /// The preface of a client that takes answers of any size.
 inline std::string open_preface() {
-  const std::string window = std::string("\0\4", 2) + u32(0x7fffffff);
-  return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(kSettings, 0, 0, window) +
-         frame(kWindowUpdate, 0, 0, u32(0x7fffffff - 65535));
+  return preface_with_window(0x7fffffff) + frame(kWindowUpdate, 0, 0, u32(0x7fffffff - 65535));
 }
 
 /// One unary call on a connection that has sent its preface. The server's window is not looked at.

@@ -23,7 +23,7 @@ class LocalRpcTest : public ::testing::Test {
  protected:
   ~LocalRpcTest() override {
     listener.reset();
-    EXPECT_EQ(Hosted::alive(), 0);
+    EXPECT_EQ(Blobs::alive(), 0);
   }
   void listen(RpcAcceptor* acceptor = nullptr, const char* uri = "unix:/x",
               const char* options = "{}") {

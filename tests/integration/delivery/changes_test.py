@@ -15,7 +15,6 @@ from harness.several import ADDRESSES, SeveralServers
 
 TD = "spiffe://example.org"
 NEVER = {"agent": {"experimental": {"sync_interval": "1h"}}}
-CREATE = "spire.api.server.entry.v1.Entry/BatchCreateEntry"
 GUARD = 5 * 0.250  # seconds: five times what may be the slowest of a hundred
 
 
@@ -38,16 +37,6 @@ class Delivery(TestCase):
         wait_until(f"{spiffe_id} to be {'gone' if gone else 'there'}", there, seconds, 0.005)
         return next(at for at, ids in updates() if (spiffe_id in ids) != gone)
 
-    def create(self, server, path, parent="/node", uid=OUR_UID):
-        """By the API; the entry's ID, and when the call was answered."""
-        kind, value = uid.split(":", 1)
-        answers, end = self.call(server, CREATE, {"entries": [{
-            "spiffe_id": {"trust_domain": "example.org", "path": path},
-            "parent_id": {"trust_domain": "example.org", "path": parent},
-            "selectors": [{"type": kind, "value": value}]}]})
-        self.assertEqual(end["code"], "OK", end)
-        return answers[0]["results"][0]["entry"]["id"]
-
 
 @needs_signet
 class OneServer(Delivery):
@@ -58,7 +47,7 @@ class OneServer(Delivery):
         self.updates = self.stream(self.a, f"{TD}/base")
 
     def test_entries_come_change_and_go(self):
-        entry = self.create(self.s, "/one")
+        entry = self.s.create_entry("/one", "/node", [OUR_UID])
         self.arrives(self.updates, f"{TD}/one")
         self.s.must("entry", "update", "-entryID", entry, "-spiffeID", f"{TD}/two", "-parentID", f"{TD}/node",
                     "-selector", OUR_UID)
@@ -68,11 +57,11 @@ class OneServer(Delivery):
         self.arrives(self.updates, f"{TD}/two", gone=True)
 
     def test_what_hangs_from_an_entry_comes_and_goes_with_it(self):
-        self.create(self.s, "/below", parent="/middle")
-        self.create(self.s, "/sign")  # whatever came before it was told before it
+        self.s.create_entry("/below", "/middle", [OUR_UID])
+        self.s.create_entry("/sign", "/node", [OUR_UID])  # whatever came before it was told before it
         self.arrives(self.updates, f"{TD}/sign")
         self.assertNotIn(f"{TD}/below", self.updates()[-1][1])
-        middle = self.create(self.s, "/middle", uid="unix:uid:4711")
+        middle = self.s.create_entry("/middle", "/node", ["unix:uid:4711"])
         self.arrives(self.updates, f"{TD}/below")
         self.s.must("entry", "delete", "-entryID", middle)
         self.arrives(self.updates, f"{TD}/below", gone=True)
@@ -91,7 +80,7 @@ class OneServer(Delivery):
     def test_what_came_while_there_was_no_server_is_made_up_for(self):
         self.s.stop()
         self.s.start()
-        self.create(self.s, "/meanwhile")
+        self.s.create_entry("/meanwhile", "/node", [OUR_UID])
         self.arrives(self.updates, f"{TD}/meanwhile", seconds=30)
 
     def test_a_ban_ends_it(self):
@@ -111,7 +100,7 @@ class SeveralAgents(Delivery, SeveralServers):
         streams = [self.stream(agent, f"{TD}/base") for agent in agents]
         took = []
         for n in range(20):
-            self.create(self.servers[0], f"/n{n}")
+            self.servers[0].create_entry(f"/n{n}", "/node", [OUR_UID])
             answered = time.time()
             took += [self.arrives(updates, f"{TD}/n{n}") - answered for updates in streams[1:]]
         took.sort()
