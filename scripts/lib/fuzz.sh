@@ -7,6 +7,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 folder=$1 seconds=$2 summary=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+symbolizer=$(command -v llvm-symbolizer-16 llvm-symbolizer addr2line | head -n 1)
+export ASAN_OPTIONS=external_symbolizer_path=$symbolizer  # a finding names its lines
 
 one() { # TARGET
   local name runs

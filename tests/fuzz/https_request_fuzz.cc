@@ -3,15 +3,18 @@
 //
 // The real server on a port of its own. Whatever it is sent, it closes the connection or gives one
 // of the answers it has, and the handler is asked for what was a request only.
+#include <cerrno>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <unistd.h>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
@@ -21,10 +24,26 @@ namespace {
 
 using namespace signet;  // NOLINT: a program of one file
 
+[[noreturn]] void give_up(const char* why) {
+  std::fprintf(stderr, "%s\n", why);
+  std::abort();
+}
+
+// The fuzzer's alarm, once a second, cuts calls of the kernel short; TLS says then that it wants
+// more.
+template <class Operation>
+int whole(SSL* tls, Operation operation) {
+  for (;;) {
+    const int done = operation();
+    const int error = SSL_get_error(tls, done);
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) return done;
+  }
+}
+
 https_server::Answer answer(const https_server::Request& request) {
   static const auto kBody = std::make_shared<const std::string>("{}");
-  if (request.method.empty() || request.path.empty()) std::abort();
-  if (request.path.find_first_of("?#\r\n ") != std::string_view::npos) std::abort();
+  if (request.method.empty() || request.path.empty()) give_up("a request without a target");
+  if (request.path.find_first_of("?#\r\n ") != std::string_view::npos) give_up("not a path");
   if (request.method != "GET") return {405, "text/plain", nullptr};
   if (request.path != "/") return {404, "text/plain", nullptr};
   return {200, "application/json", kBody};
@@ -60,7 +79,7 @@ int connection() {
     }
     close(fd);
   }
-  std::abort();
+  give_up("no connection");
 }
 
 void check(const std::string& received) {
@@ -68,7 +87,7 @@ void check(const std::string& received) {
   for (const char* status : {"200", "400", "404", "405", "431"}) {
     if (received.starts_with(std::string("HTTP/1.1 ") + status)) return;
   }
-  std::abort();
+  give_up(received.c_str());
 }
 
 }  // namespace
@@ -86,16 +105,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if ((data[0] & 1) == 0) {
     [[maybe_unused]] const ssize_t n = send(fd, data + 1, size - 1, MSG_NOSIGNAL);
     shutdown(fd, SHUT_WR);
-    while (recv(fd, buffer, sizeof buffer, 0) > 0) {
+    while (recv(fd, buffer, sizeof buffer, 0) > 0 || errno == EINTR) {
+      errno = 0;
     }
   } else {
     SSL* const tls = SSL_new(context);
     SSL_set_fd(tls, fd);
-    if (SSL_connect(tls) != 1) std::abort();
+    if (whole(tls, [&] { return SSL_connect(tls); }) != 1) {
+      ERR_print_errors_fp(stderr);
+      give_up("no handshake");
+    }
     std::string received;
-    if (SSL_write(tls, data + 1, static_cast<int>(size) - 1) > 0) {
+    const auto read = [&] { return SSL_read(tls, buffer, sizeof buffer); };
+    if (whole(tls, [&] { return SSL_write(tls, data + 1, static_cast<int>(size) - 1); }) > 0) {
       SSL_shutdown(tls);  // no more comes: what is half a request is over
-      for (int n = 0; (n = SSL_read(tls, buffer, sizeof buffer)) > 0;) {
+      for (int n = 0; (n = whole(tls, read)) > 0;) {
         received.append(buffer, static_cast<std::size_t>(n));
       }
     }
