@@ -1,5 +1,6 @@
 #include "agent_feeds.h"
 
+#include <algorithm>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -206,6 +207,29 @@ TEST_F(AgentFeedsTest, AnEntryOfANodeAliasGoesToTheAgentsThatAnswerToIt) {
   ASSERT_TRUE(agent.has(3));
   EXPECT_TRUE(agent.answer(2).resync());
   EXPECT_EQ(other.call->count(), 1u);
+}
+
+TEST_F(AgentFeedsTest, WhatConcernsAFewIsNotBehindWhatConcernsMany) {
+  constexpr std::size_t kAgents = 200;
+  put(make_entry("alias", kServerPath, "/fleet", {"a"}));
+  std::vector<Agent> fleet;
+  for (std::size_t n = 0; n < kAgents; ++n) {
+    agent_ = "spiffe://example.org/spire/agent/join_token/" + std::to_string(n);
+    index_.agent_changed(agent_, {"unix:a"});
+    fleet.push_back(connect());
+  }
+  const auto told = [&] {
+    return std::count_if(fleet.begin(), fleet.end(), [](Agent& a) { return a.call->count() > 1; });
+  };
+  put(make_entry("web", "/fleet", "/web"));
+  ASSERT_TRUE(eventually([&] { return told() == 1; }));  // the clock stands: nobody else is due
+  put(make_entry("own", "/spire/agent/join_token/150", "/own"));
+  ASSERT_TRUE(fleet[150].has(2));
+  EXPECT_EQ(ids(fleet[150].answer(1)), (Ids{"own", "web"}));
+  EXPECT_LE(told(), 2);
+  pause();  // at 10,000 a second, all of them
+  put(make_entry("wake", "/spire/agent/join_token/none", "/wake"));
+  EXPECT_TRUE(eventually([&] { return told() == std::ssize(fleet); }));
 }
 
 TEST_F(AgentFeedsTest, ACallEndsAfterItsTimeOrWithTheAgentsSvid) {
