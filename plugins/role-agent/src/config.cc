@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <filesystem>
 #include <fstream>
 
 #include <nlohmann/json.hpp>
@@ -121,7 +122,30 @@ Status read_experimental(const json& block, AgentConfig& config) {
                  "must be at least 5s and less than 30s");
     }
   }
+  if (const auto uids = experimental.find("admin_uids"); uids != experimental.end()) {
+    config.admin_uids = uids->get<std::vector<std::uint32_t>>();
+  }
   config.use_sync_authorized_entries = flag(experimental, "use_sync_authorized_entries", true);
+  return {};
+}
+
+// Source of the rule and its text: facts of SPIRE's agent. Workloads can look around in the public
+// socket's folder, and it is often mounted into their containers whole.
+Status read_admin_socket(const json& block, AgentConfig& config) {
+  const std::string path = text(block, "admin_socket_path");
+  if (path.empty()) return {};
+  namespace fs = std::filesystem;
+  const auto absolute = [](const std::string& given) {
+    return fs::absolute(given).lexically_normal();
+  };
+  config.admin_socket_path = absolute(path).string();
+  if (config.disable_workload_api && config.disable_sds_api) return {};
+  if (config.admin_socket_path.starts_with(absolute(config.socket_path).parent_path().string() +
+                                           "/")) {
+    return Status::invalid_argument(
+        "admin socket cannot be in the same directory or a subdirectory as that containing the "
+        "Workload API socket");
+  }
   return {};
 }
 
@@ -153,6 +177,7 @@ Result<AgentConfig> read_agent(const json& block) {
   config.allowed_foreign_jwt_claims = list(block, "allowed_foreign_jwt_claims");
   config.disable_workload_api = flag(block, "disable_workload_api", false);
   config.disable_sds_api = flag(block, "disable_sds_api", false);
+  SIGNET_RETURN_IF_ERROR(read_admin_socket(block, config));
   config.jwt_cache_size = cache_size(block, "jwt_svid_cache_max_size");
   config.x509_cache_size = cache_size(block, "x509_svid_cache_max_size");
   if (const auto type = crypto::key_type_from_name(text(block, "workload_x509_svid_key_type")))

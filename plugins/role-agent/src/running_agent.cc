@@ -1,5 +1,6 @@
 #include "running_agent.h"
 
+#include <algorithm>
 #include <future>
 #include <unistd.h>
 
@@ -60,6 +61,7 @@ RunningAgent::RunningAgent(const Host& host, const AgentConfig& config)
       hold_(host, {config_.hold, config_.hold_max}, [this](bool due) { sync_.sync_for_held(due); }),
       endpoint_(host, workload_options(config_), store_, jwt_, hold_,
                 [this] { return up_.load(); }),
+      admin_(host, {config_.admin_socket_path, config_.admin_uids}),
       boot_backoff_(kRetryBase, kRetryCap),
       boot_loop_(host, [this] { return boot_round(); }) {}
 
@@ -70,6 +72,7 @@ RunningAgent::~RunningAgent() {
   svid_.stop();
   sync_.stop();
   delivery_.stop();
+  admin_.stop(nanoseconds(0));
   endpoint_.stop(nanoseconds(0));
 }
 
@@ -82,13 +85,19 @@ void RunningAgent::drain(nanoseconds time) {
   svid_.stop();
   sync_.stop();
   delivery_.stop();
-  endpoint_.stop(time);
+  const std::int64_t until = host_.deadline_in(time);
+  admin_.stop(time);
+  endpoint_.stop(nanoseconds(std::max<std::int64_t>(until - host_.monotonic_ns(), 0)));
 }
 
 Status RunningAgent::open() {
   host_.set_health("agent", true, false);
   SIGNET_RETURN_IF_ERROR(state_.load());
   SIGNET_RETURN_IF_ERROR(identity_.open());
+  // Early, whatever becomes of the rest: it is where one asks why.
+  if (Status opened = admin_.start(); !opened.ok()) {
+    return opened.prefixed("cannot serve the admin APIs");
+  }
   if (hold_.enabled()) SIGNET_RETURN_IF_ERROR(open_socket());
   phase_began_ns_ = host_.monotonic_ns();
   boot_loop_.start(nanoseconds(0));

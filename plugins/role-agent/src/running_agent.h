@@ -10,6 +10,7 @@
 #include <atomic>
 #include <memory>
 
+#include "admin_endpoint.h"
 #include "delivery.h"
 #include "hold.h"
 #include "identity_store.h"
@@ -27,7 +28,7 @@ class RunningAgent {
   /// Errors   kFailedPrecondition: what is stored cannot be used, or a plugin is missing
   static Result<std::unique_ptr<RunningAgent>> start(const Host& host, const AgentConfig& config);
   ~RunningAgent();
-  /// Closes the Workload API; calls under way may end for that long. Blocks.
+  /// Closes the sockets; calls under way may end for that long. Blocks.
   void drain(std::chrono::nanoseconds time);
 
  private:
@@ -57,6 +58,7 @@ class RunningAgent {
   Delivery delivery_;
   Hold hold_;
   WorkloadEndpoint endpoint_;
+  AdminEndpoint admin_;
 
   enum class Phase { kIdentity, kSync, kServing };
   Phase phase_ = Phase::kIdentity;  // of the boot loop alone

@@ -113,6 +113,39 @@ TEST(AgentConfig, JwtCacheHitTimeoutHasBounds) {
   EXPECT_EQ(refusal(minimal(), with("5s")), "");
 }
 
+TEST(AgentConfig, TheAdminSocketIsAwayFromThePublicOne) {
+  const auto with = [](const std::string& admin, const json& more = json::object()) {
+    json change = {{"admin_socket_path", admin}, {"socket_path", "/run/spire/public/api.sock"}};
+    change.merge_patch(more);
+    return refusal(minimal(), change);
+  };
+  const std::string said =
+      "admin socket cannot be in the same directory or a subdirectory as that containing the "
+      "Workload API socket";
+  for (const char* near :
+       {"/run/spire/public/admin.sock", "/run/spire/public/api.sock", "/run/spire/public/a/b.sock",
+        "/run/spire/private/../public/admin.sock", "/run//spire/./public/admin.sock"}) {
+    EXPECT_EQ(with(near), said) << near;
+  }
+  EXPECT_EQ(with("/run/spire/admin.sock"), "");
+  EXPECT_EQ(with("/run/spire/public2/admin.sock"), "");
+  // Without a public socket there is nobody to be away from.
+  EXPECT_EQ(with("/run/spire/public/admin.sock",
+                 {{"disable_workload_api", true}, {"disable_sds_api", true}}),
+            "");
+  json agent = minimal();
+  EXPECT_EQ(read(agent)->admin_socket_path, "");
+  agent["admin_socket_path"] = "admin.sock";
+  EXPECT_EQ(read(agent)->admin_socket_path, std::filesystem::current_path() / "admin.sock");
+}
+
+TEST(AgentConfig, AdminUsersAreNumbers) {
+  json agent = minimal();
+  EXPECT_TRUE(read(agent)->admin_uids.empty());
+  agent["experimental"] = {{"admin_uids", {0, 4294967295u}}};
+  EXPECT_EQ(read(agent)->admin_uids, (std::vector<std::uint32_t>{0, 4294967295u}));
+}
+
 TEST(AgentConfig, DelegatesAreMembersOfTheTrustDomain) {
   EXPECT_EQ(refusal(minimal(), {{"authorized_delegates", {"spiffe://example.org/a"}}}), "");
   EXPECT_NE(refusal(minimal(), {{"authorized_delegates", {"spiffe://other.org/a"}}}), "");
