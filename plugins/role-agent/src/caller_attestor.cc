@@ -2,156 +2,294 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <utility>
 
 namespace signet::agent {
 namespace {
 
-constexpr std::int64_t kFreshNs = 1'000'000'000;
-// Each holds two descriptors, so the number is bounded well below what a process may have open.
-constexpr std::size_t kMaxCached = 256;
+using std::chrono::nanoseconds;
+
 constexpr std::chrono::hours kIdle{1};
-// However patient the caller is, an attestor that hangs is not waited for longer.
-constexpr std::chrono::seconds kPatience{30};
+// How late a caller may be told that a straggler is not waited for any longer.
+constexpr std::chrono::milliseconds kLook{100};
 
 Status failed() { return Status::unavailable("workload attestation failed"); }
-
-// What several attestors, each on its own worker, bring together. Shared with stragglers.
-struct Gathering {
-  std::mutex mutex;
-  std::condition_variable changed;
-  SelectorSet selectors;
-  std::size_t waiting = 0;
-  std::size_t succeeded = 0;
-};
-
-void add(SelectorSet& set, const std::string& type, std::vector<std::string> values) {
-  for (std::string& value : values) set.push_back({type, std::move(value)});
-}
-
-void normalise(SelectorSet& set) {
-  std::sort(set.begin(), set.end());
-  set.erase(std::unique(set.begin(), set.end()), set.end());
-}
+Status overloaded() { return Status::unavailable("the agent is overloaded"); }
+Status ending() { return Status::unavailable("the agent is shutting down"); }
 
 }  // namespace
 
-Status CallerAttestor::start() {
-  for (std::string& name :
-       ServiceHandle<signet_workload_attestor>::names(host_, SIGNET_WORKLOAD_ATTESTOR)) {
-    SIGNET_TRY(auto handle, ServiceHandle<signet_workload_attestor>::acquire(
-                                host_, SIGNET_WORKLOAD_ATTESTOR, name));
-    attestors_.push_back(std::make_shared<Attestor>(Attestor{std::move(name), std::move(handle)}));
+// One attestation that is under way, and who waits for it.
+struct CallerAttestor::Flight {
+  struct Waiter {
+    std::int64_t until_ns;  // then with what there is
+    Done done;
+  };
+  std::shared_ptr<const CallerProcess> caller;
+  ProcessFingerprint fingerprint;  // before the first attestor looked
+  std::int64_t began_ns = 0;
+  std::size_t unanswered = 0;
+  std::size_t succeeded = 0;
+  std::size_t refused = 0;
+  bool late = false;  // somebody has gone on without an answer: later calls get a fresh attempt
+  SelectorSet selectors;
+  std::vector<Waiter> waiters;
+
+  CallerKey key() const { return {caller->peer().pid, caller->peer().start_time}; }
+  // Two living processes cannot share an ID, so it is the same one as long as this one lives.
+  bool takes(const CallerProcess& other, const ProcessFingerprint& now) const {
+    return !late && caller->peer().uid == other.peer().uid &&
+           caller->peer().gid == other.peer().gid && fingerprint == now && caller->alive();
   }
-  if (attestors_.empty()) return Status::failed_precondition("no workload attestor is configured");
+};
+
+struct CallerAttestor::Shared {
+  explicit Shared(const Host& h) : host(h), attestors(h) {}
+
+  Result<SelectorsPtr> outcome(const Flight& flight, SelectorSet selectors, std::size_t succeeded,
+                               std::size_t refused) const;
+  void answer(const std::shared_ptr<Flight>& flight, const std::string& name,
+              Result<std::vector<std::string>> values);
+  void refuse(const std::shared_ptr<Flight>& flight);
+  void answered_locked(const std::shared_ptr<Flight>& flight, std::unique_lock<std::mutex>& lock);
+  void watch_locked();
+  bool look(std::int64_t now_ns);
+
+  const Host host;
+  AttestorSet attestors;
+  CallerCache cache;
+  Loop* sweeper = nullptr;  // until stop()
+  std::mutex mutex;
+  // Of a process that has become something else meanwhile there are several.
+  std::unordered_multimap<CallerKey, std::shared_ptr<Flight>, CallerKeyHash> flights;
+  bool begun = false;  // something, since the last look
+  bool watched = false;
+  bool stopped = false;
+};
+
+// The process must be the one that connected now as well, and what the attestors looked at must
+// not have been exchanged under them.
+Result<SelectorsPtr> CallerAttestor::Shared::outcome(const Flight& flight, SelectorSet selectors,
+                                                     std::size_t succeeded,
+                                                     std::size_t refused) const {
+  if (refused == attestors.size()) return overloaded();
+  if (succeeded == 0) return failed();
+  const Result<ProcessFingerprint> now = flight.caller->fingerprint();
+  if (!flight.caller->alive() || !now || *now != flight.fingerprint) {
+    host.warn("Caller changed while it was attested", {{"pid", flight.caller->peer().pid}});
+    return failed();
+  }
+  std::sort(selectors.begin(), selectors.end());
+  selectors.erase(std::unique(selectors.begin(), selectors.end()), selectors.end());
+  return std::make_shared<const SelectorSet>(std::move(selectors));
+}
+
+void CallerAttestor::Shared::answer(const std::shared_ptr<Flight>& flight, const std::string& name,
+                                    Result<std::vector<std::string>> values) {
+  std::unique_lock lock(mutex);
+  if (values) {
+    for (std::string& value : *values) flight->selectors.push_back({name, std::move(value)});
+    ++flight->succeeded;
+  }
+  answered_locked(flight, lock);
+}
+
+void CallerAttestor::Shared::refuse(const std::shared_ptr<Flight>& flight) {
+  std::unique_lock lock(mutex);
+  ++flight->refused;
+  answered_locked(flight, lock);
+}
+
+void CallerAttestor::Shared::answered_locked(const std::shared_ptr<Flight>& flight,
+                                             std::unique_lock<std::mutex>& lock) {
+  if (--flight->unanswered > 0) return;
+  const auto [first, last] = flights.equal_range(flight->key());
+  const auto at = std::find_if(first, last, [&](const auto& f) { return f.second == flight; });
+  if (at != last) flights.erase(at);
+  const std::vector<Flight::Waiter> waiters = std::exchange(flight->waiters, {});
+  lock.unlock();
+  // Nobody else looks at what changes in the flight any more.
+  const Result<SelectorsPtr> found =
+      outcome(*flight, std::move(flight->selectors), flight->succeeded, flight->refused);
+  if (found && flight->succeeded == attestors.size() &&
+      cache.remember({flight->caller, flight->fingerprint, *found, flight->began_ns})) {
+    const std::lock_guard again(mutex);
+    watch_locked();
+  }
+  for (const Flight::Waiter& waiter : waiters) waiter.done(found);
+}
+
+void CallerAttestor::Shared::watch_locked() {
+  begun = true;
+  if (!std::exchange(watched, true) && sweeper != nullptr) sweeper->kick();
+}
+
+// Answers who has waited for long enough. False: nothing is to be looked at for now.
+bool CallerAttestor::Shared::look(std::int64_t now_ns) {
+  struct Due {
+    std::shared_ptr<Flight> flight;
+    SelectorSet selectors;
+    std::size_t succeeded;
+    std::vector<Flight::Waiter> waiters;
+  };
+  std::vector<Due> over;
+  bool more = false;
+  {
+    const std::lock_guard lock(mutex);
+    for (auto at = flights.begin(); at != flights.end();) {
+      const auto here = at++;
+      const std::shared_ptr<Flight> flight = here->second;
+      const auto due =
+          std::partition(flight->waiters.begin(), flight->waiters.end(),
+                         [now_ns](const auto& waiter) { return now_ns < waiter.until_ns; });
+      if (due == flight->waiters.end()) continue;
+      flight->late = true;
+      over.push_back({flight,
+                      flight->selectors,
+                      flight->succeeded,
+                      {std::move_iterator(due), std::move_iterator(flight->waiters.end())}});
+      flight->waiters.erase(due, flight->waiters.end());
+      if (flight->waiters.empty()) flights.erase(here);  // nobody wants its answers any more
+    }
+    more = std::exchange(begun, false) || !flights.empty();
+    watched = more;
+  }
+  for (Due& due : over) {
+    host.warn("A workload attestor does not answer in time",
+              {{"pid", due.flight->caller->peer().pid}});
+    const Result<SelectorsPtr> found =
+        outcome(*due.flight, std::move(due.selectors), due.succeeded, 0);
+    for (const Flight::Waiter& waiter : due.waiters) waiter.done(found);
+  }
+  return more;
+}
+
+CallerAttestor::CallerAttestor(Host host)
+    : shared_(std::make_shared<Shared>(host)), sweeper_(host, [this] { return sweep(); }) {
+  shared_->sweeper = &sweeper_;
+}
+
+CallerAttestor::~CallerAttestor() { stop(); }
+
+Status CallerAttestor::start() {
+  SIGNET_RETURN_IF_ERROR(shared_->attestors.start());
   sweeper_.start(kIdle);
   return {};
 }
 
-SelectorsPtr CallerAttestor::cached(const RpcPeer& peer) {
-  std::shared_ptr<const Cached> hit;
+void CallerAttestor::stop() {
+  std::vector<Flight::Waiter> waiters;
   {
-    std::lock_guard lock(mutex_);
-    const auto it = cache_.find({peer.pid, peer.start_time});
-    if (it == cache_.end()) return nullptr;
-    hit = it->second;
-    if (host_.monotonic_ns() - hit->attested_ns > kFreshNs) {
-      cache_.erase(it);
-      return nullptr;
+    const std::lock_guard lock(shared_->mutex);
+    shared_->stopped = true;
+    shared_->sweeper = nullptr;
+    for (const auto& [key, flight] : shared_->flights) {
+      for (Flight::Waiter& waiter : flight->waiters) waiters.push_back(std::move(waiter));
+      flight->waiters.clear();
     }
+    shared_->flights.clear();
   }
-  const Result<ProcessFingerprint> now = hit->caller->fingerprint();
-  if (!now || *now != hit->fingerprint || !hit->caller->alive()) return nullptr;
-  if (hit->caller->peer().uid != peer.uid || hit->caller->peer().gid != peer.gid) return nullptr;
-  return hit->selectors;
+  for (const Flight::Waiter& waiter : waiters) waiter.done(ending());
 }
 
-Result<SelectorsPtr> CallerAttestor::attest(const std::shared_ptr<const CallerProcess>& caller,
-                                            std::int64_t deadline_ns) {
-  const std::int64_t began = host_.monotonic_ns();
-  const Result<ProcessFingerprint> before = caller->fingerprint();
-  if (!before) return failed();
-  deadline_ns = std::min(deadline_ns, host_.deadline_in(kPatience));
-  SIGNET_TRY(SelectorSet selectors, ask_all(caller, deadline_ns));
-  // The process must be the one that connected now as well, and what the attestors looked at
-  // must not have been exchanged under them.
-  const Result<ProcessFingerprint> after = caller->fingerprint();
-  if (!caller->alive() || !after || *after != *before) {
-    host_.warn("Caller changed while it was attested", {{"pid", caller->peer().pid}});
-    return failed();
-  }
-  auto shared = std::make_shared<const SelectorSet>(std::move(selectors));
-  remember({caller->peer().pid, caller->peer().start_time}, {caller, *before, shared, began});
-  return SelectorsPtr(std::move(shared));
+SelectorsPtr CallerAttestor::cached(const RpcPeer& peer) {
+  return shared_->cache.find(peer, shared_->host.monotonic_ns());
 }
 
-Result<SelectorSet> CallerAttestor::ask_all(const std::shared_ptr<const CallerProcess>& caller,
-                                            std::int64_t deadline_ns) {
-  if (attestors_.size() == 1) {
-    Attestor& only = *attestors_.front();
-    Result<std::vector<std::string>> values =
-        attest_workload(only.handle, caller->peer(), deadline_ns);
-    if (!values) {
-      host_.error("Failed to collect all selectors for PID",
-                  {{"pid", caller->peer().pid},
-                   {"plugin_name", only.name},
-                   {"error", values.status().message()}});
-      return failed();
+void CallerAttestor::attest(const std::shared_ptr<const CallerProcess>& caller,
+                            std::int64_t deadline_ns, Done done) {
+  Shared& shared = *shared_;
+  const Result<ProcessFingerprint> fingerprint = caller->fingerprint();
+  if (!fingerprint) return done(failed());
+  const std::size_t count = shared.attestors.size();
+  const std::int64_t now = shared.host.monotonic_ns();
+  const std::int64_t patience = nanoseconds(count == 1 ? kPatienceWithOne : kPatience).count();
+  // Half of the caller's time is left for what is to be done with the selectors.
+  const std::int64_t left = std::max<std::int64_t>(deadline_ns - now, 0);
+  Flight::Waiter waiter{now + std::min(patience, count == 1 ? left : left / 2), std::move(done)};
+  auto flight = std::make_shared<Flight>();
+  {
+    std::unique_lock lock(shared.mutex);
+    if (shared.stopped) {
+      lock.unlock();
+      return waiter.done(ending());
     }
-    SelectorSet set;
-    add(set, only.name, std::move(*values));
-    normalise(set);
-    return set;
+    const auto [first, last] =
+        shared.flights.equal_range({caller->peer().pid, caller->peer().start_time});
+    for (auto at = first; at != last; ++at) {
+      if (!at->second->takes(*caller, *fingerprint)) continue;
+      at->second->waiters.push_back(std::move(waiter));
+      return;
+    }
+    flight->caller = caller;
+    flight->fingerprint = *fingerprint;
+    flight->began_ns = now;
+    flight->unanswered = count;
+    flight->waiters.push_back(std::move(waiter));
+    shared.flights.emplace(flight->key(), flight);
+    shared.watch_locked();
   }
-  auto gathering = std::make_shared<Gathering>();
-  gathering->waiting = attestors_.size();
-  for (const auto& attestor : attestors_) {
-    const auto ask = [gathering, attestor, caller, deadline_ns, host = host_] {
-      Result<std::vector<std::string>> values =
-          attest_workload(attestor->handle, caller->peer(), deadline_ns);
-      if (!values) {
-        host.error("Failed to collect all selectors for PID",
-                   {{"pid", caller->peer().pid},
-                    {"plugin_name", attestor->name},
-                    {"error", values.status().message()}});
-      }
-      std::lock_guard lock(gathering->mutex);
-      if (values) {
-        add(gathering->selectors, attestor->name, std::move(*values));
-        ++gathering->succeeded;
-      }
-      --gathering->waiting;
+  for (std::size_t n = 0; n < count; ++n) {
+    const auto wanted = [weak = std::weak_ptr(flight)] {
+      const auto still = weak.lock();
+      return still ? still->caller : nullptr;
+    };
+    const auto answered = [state = shared_, weak = std::weak_ptr(flight), n](auto answer) {
+      if (const auto still = weak.lock())
+        state->answer(still, state->attestors.name(n), std::move(answer.values));
+    };
+    if (!shared.attestors.ask(n, wanted, now + patience, answered).ok()) shared.refuse(flight);
+  }
+}
+
+std::vector<AttestorReport> CallerAttestor::examine(
+    const std::shared_ptr<const CallerProcess>& caller, std::int64_t deadline_ns) {
+  struct Gathering {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::size_t unanswered = 0;
+    bool over = false;
+    std::vector<AttestorReport> reports;
+  };
+  const Host& host = shared_->host;
+  AttestorSet& attestors = shared_->attestors;
+  const nanoseconds patience(std::max<std::int64_t>(deadline_ns - host.monotonic_ns(), 0));
+  const auto gathering = std::make_shared<Gathering>();
+  gathering->unanswered = attestors.size();
+  for (std::size_t n = 0; n < attestors.size(); ++n) {
+    gathering->reports.push_back(
+        {attestors.name(n), patience, Status::deadline_exceeded("it did not answer in time"), {}});
+  }
+  for (std::size_t n = 0; n < attestors.size(); ++n) {
+    const auto wanted = [gathering, caller] {
+      const std::lock_guard lock(gathering->mutex);
+      return gathering->over ? nullptr : caller;
+    };
+    const auto answered = [gathering, n](AttestorSet::Answer answer) {
+      const std::lock_guard lock(gathering->mutex);
+      AttestorReport& report = gathering->reports[n];
+      report.took = answer.took;
+      report.status = answer.values.status();
+      if (answer.values) report.values = std::move(*answer.values);
+      --gathering->unanswered;
       gathering->changed.notify_all();
     };
-    if (!host_.post(ask).ok()) ask();  // no worker free: in turn, on this one
+    // Without a worker, in turn on this one: it waits for the answer anyhow.
+    if (!attestors.ask(n, wanted, deadline_ns, answered).ok())
+      answered(attestors.ask_here(n, *caller, deadline_ns));
   }
   std::unique_lock lock(gathering->mutex);
-  const auto patience =
-      std::chrono::nanoseconds(std::max<std::int64_t>(deadline_ns - host_.monotonic_ns(), 0));
-  gathering->changed.wait_for(lock, patience, [&] { return gathering->waiting == 0; });
-  if (gathering->succeeded == 0) return failed();
-  SelectorSet set = gathering->selectors;
-  lock.unlock();
-  normalise(set);
-  return set;
+  gathering->changed.wait_for(lock, patience, [&] { return gathering->unanswered == 0; });
+  gathering->over = true;
+  return gathering->reports;
 }
 
-void CallerAttestor::remember(const Key& key, Cached cached) {
-  bool first = false;
-  {
-    std::lock_guard lock(mutex_);
-    if (cache_.size() >= kMaxCached) return;
-    first = cache_.empty();
-    cache_[key] = std::make_shared<const Cached>(std::move(cached));
-  }
-  if (first) sweeper_.kick();
-}
-
-std::chrono::nanoseconds CallerAttestor::sweep() {
-  std::lock_guard lock(mutex_);
-  const std::int64_t oldest = host_.monotonic_ns() - kFreshNs;
-  std::erase_if(cache_, [&](const auto& item) { return item.second->attested_ns < oldest; });
-  if (cache_.empty()) return kIdle;
-  return std::chrono::nanoseconds(kFreshNs);
+nanoseconds CallerAttestor::sweep() {
+  const std::int64_t now = shared_->host.monotonic_ns();
+  const bool looking = shared_->look(now);
+  const bool remembering = shared_->cache.forget_old(now);
+  if (looking) return kLook;
+  return remembering ? nanoseconds(CallerCache::kFreshNs) : nanoseconds(kIdle);
 }
 
 }  // namespace signet::agent

@@ -1,76 +1,72 @@
 // CallerAttestor: from a local peer to its selectors, by asking every workload attestor.
 //
-// The attestors of the scope run side by side; one that fails or hangs neither blocks nor removes
-// what the others found. A caller's result is shared by its calls for at most a second, and only
-// while its process, executable, user and cgroup stay the same.
+// The attestors of the scope run side by side, each on workers of its own; one that fails or hangs
+// neither blocks nor removes what the others found. Calls of the same process that come while it
+// is being attested share that attestation; one that every attestor answered is shared for at most
+// a second longer, and only while the process, its executable, user, group and cgroup stay the
+// same.
+//
+// How long a call waits. With several attestors at most kPatience for one that hangs, and at most
+// half of the time its caller left it; then it goes on with what the others found. With a single
+// attestor kPatienceWithOne, since there is nothing to go on with. What was found without a
+// straggler is not remembered: the next call asks all of them anew.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
-#include "signet/attestor.h"
-
-#include "caller_process.h"
-#include "identity_table.h"
+#include "attestor_set.h"
+#include "caller_cache.h"
 #include "loop.h"
 
 namespace signet::agent {
 
-using SelectorsPtr = std::shared_ptr<const SelectorSet>;
+/// What one attestor says of a process.
+struct AttestorReport {
+  std::string name;
+  std::chrono::nanoseconds took{0};
+  Status status;
+  std::vector<std::string> values;
+};
 
 class CallerAttestor {
  public:
-  explicit CallerAttestor(Host host)
-      : host_(std::move(host)), sweeper_(host_, [this] { return sweep(); }) {}
+  static constexpr std::chrono::seconds kPatience{5};
+  static constexpr std::chrono::seconds kPatienceWithOne{30};
+  using Done = std::function<void(const Result<SelectorsPtr>&)>;
+
+  explicit CallerAttestor(Host host);
+  CallerAttestor(const CallerAttestor&) = delete;
+  CallerAttestor& operator=(const CallerAttestor&) = delete;
+  ~CallerAttestor();
 
   /// Looks the attestors up. Errors   kFailedPrecondition: there is none
   Status start();
+  /// Answers who waits, with kUnavailable; nobody is attested any more.
+  void stop();
 
   /// The shared result, when there is a fresh one that still holds; else null. [nonblock]
   SelectorsPtr cached(const RpcPeer& peer);
-  /// Attests. Blocks until all attestors answered or `deadline_ns`: from a worker only.
-  /// Errors   kUnavailable "workload attestation failed"
-  Result<SelectorsPtr> attest(const std::shared_ptr<const CallerProcess>& caller,
-                              std::int64_t deadline_ns);
+  /// Attests, or waits for an attestation of the same process that is under way. `done` is called
+  /// once, on a worker or before this returns. [nonblock]
+  /// Errors   kUnavailable: "workload attestation failed", "the agent is overloaded"
+  void attest(const std::shared_ptr<const CallerProcess>& caller, std::int64_t deadline_ns,
+              Done done);
+  /// Asks every attestor anew, for `explain`: never from the cache. Blocks until all answered or
+  /// `deadline_ns`; one that did not answer by then has kDeadlineExceeded.
+  std::vector<AttestorReport> examine(const std::shared_ptr<const CallerProcess>& caller,
+                                      std::int64_t deadline_ns);
 
  private:
-  struct Attestor {
-    std::string name;
-    ServiceHandle<signet_workload_attestor> handle;
-  };
-  struct Key {
-    std::int32_t pid;
-    std::uint64_t start_time;
-    bool operator==(const Key&) const = default;
-  };
-  struct KeyHash {
-    std::size_t operator()(const Key& k) const {
-      return std::hash<std::uint64_t>{}(k.start_time * 31 + static_cast<std::uint32_t>(k.pid));
-    }
-  };
-  struct Cached {
-    std::shared_ptr<const CallerProcess> caller;
-    ProcessFingerprint fingerprint;
-    SelectorsPtr selectors;
-    std::int64_t attested_ns = 0;
-  };
-
-  Result<SelectorSet> ask_all(const std::shared_ptr<const CallerProcess>& caller,
-                              std::int64_t deadline_ns);
-  void remember(const Key& key, Cached cached);
-  /// Lets go of results that are too old, and with them of the descriptors of their processes;
-  /// says when to look again.
+  struct Flight;
+  struct Shared;  // with answers that come late
   std::chrono::nanoseconds sweep();
 
-  Host host_;
-  std::vector<std::shared_ptr<Attestor>> attestors_;
-  std::mutex mutex_;
-  std::unordered_map<Key, std::shared_ptr<const Cached>, KeyHash> cache_;
+  const std::shared_ptr<Shared> shared_;
   Loop sweeper_;  // last: it ends before what it looks at
 };
 

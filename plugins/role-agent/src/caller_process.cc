@@ -1,6 +1,7 @@
 #include "caller_process.h"
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <fcntl.h>
@@ -21,6 +22,23 @@ std::string_view read_small(int proc, const char* name, std::array<char, 4096>& 
   if (!fd) return {};
   const ssize_t n = read(fd.get(), buffer.data(), buffer.size());
   return n > 0 ? std::string_view(buffer.data(), static_cast<std::size_t>(n)) : std::string_view();
+}
+
+// The whole of a file below /proc/PID; "" when the kernel has none. False when it is too long: what
+// lies beyond could change unseen.
+bool read_whole(int proc, const char* name, std::string& text) {
+  constexpr std::size_t kMost = std::size_t{64} << 10;
+  const Fd fd(openat(proc, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return true;
+  std::array<char, 4096> buffer;
+  while (text.size() <= kMost) {
+    const ssize_t n = read(fd.get(), buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    if (n == 0) return true;
+    text.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+  return false;
 }
 
 // Field 22 of /proc/PID/stat. The command name may hold anything, so fields count from the last
@@ -105,11 +123,11 @@ Result<ProcessFingerprint> CallerProcess::fingerprint() const {
   if (fstatat(proc_.get(), "exe", &exe, 0) == 0) {
     print.exe_device = exe.st_dev;
     print.exe_inode = exe.st_ino;
+    print.exe_changed_ns = exe.st_ctim.tv_sec * std::int64_t{1'000'000'000} + exe.st_ctim.tv_nsec;
   }
   print.uid = owner.st_uid;
   print.gid = owner.st_gid;
-  std::array<char, 4096> buffer;
-  print.cgroup_hash = std::hash<std::string_view>{}(read_small(proc_.get(), "cgroup", buffer));
+  if (!read_whole(proc_.get(), "cgroup", print.cgroup)) return gone();
   return print;
 }
 

@@ -2,11 +2,12 @@
 //
 // The transport hands over pid, pidfd and start time as taken when the connection was made. This
 // class keeps its own descriptors (the pidfd and /proc/PID), so it outlives the call it came with.
-// All checks are a few system calls; none allocates.
+// All checks are a few system calls.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include <sys/types.h>
 
@@ -17,14 +18,16 @@
 
 namespace signet::agent {
 
-// What must not change under a cached attestation. The executable's file, who it runs as, and
-// the cgroup it is in (as a hash of /proc/PID/cgroup).
+// What must not change under a cached attestation. The executable's file (with the time of its
+// last change, since a file system gives an inode away again), who it runs as, and the cgroups it
+// is in, as /proc/PID/cgroup names them.
 struct ProcessFingerprint {
   dev_t exe_device = 0;
   ino_t exe_inode = 0;
+  std::int64_t exe_changed_ns = 0;
   uid_t uid = 0;
   gid_t gid = 0;
-  std::uint64_t cgroup_hash = 0;
+  std::string cgroup;
   bool operator==(const ProcessFingerprint&) const = default;
 };
 
@@ -36,7 +39,7 @@ class CallerProcess {
 
   /// The same process still lives and still runs as the user that connected.
   bool alive() const;
-  /// Errors   kUnavailable: the process is gone
+  /// Errors   kUnavailable: the process is gone, or the names of its cgroups are too long
   Result<ProcessFingerprint> fingerprint() const;
   /// For attestors; the descriptor lives as long as this.
   const signet_workload_peer& peer() const { return peer_; }

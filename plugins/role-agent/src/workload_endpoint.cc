@@ -64,6 +64,7 @@ Status WorkloadEndpoint::start() {
 void WorkloadEndpoint::stop(std::chrono::nanoseconds drain) {
   if (!listener_) return;
   hold_.stop();
+  attestor_.stop();
   service_->end_streams();
   (void)listener_->close(drain);
   listener_.reset();

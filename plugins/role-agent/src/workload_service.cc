@@ -37,10 +37,7 @@ void WorkloadService::attest(const std::shared_ptr<ServerCall>& call, Attested d
     done(Status::unavailable("workload attestation failed"));
     return;
   }
-  const std::int64_t deadline = call->deadline_ns();
-  on_worker(call, [this, caller = std::move(*caller), deadline, done = std::move(done)] {
-    done(attestor_.attest(caller, deadline));
-  });
+  attestor_.attest(*caller, call->deadline_ns(), std::move(done));
 }
 
 void WorkloadService::with_selectors(const std::shared_ptr<ServerCall>& call, Serve serve) {

@@ -1,12 +1,8 @@
 // Who calls: the order of the checks, what several attestors find, and the process behind a call.
-#include <fstream>
-#include <unistd.h>
-
 #include <gtest/gtest.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "caller_process.h"
+#include "child.h"
 #include "grpc/health/v1/health.pb.h"
 #include "rig.h"
 
@@ -85,7 +81,6 @@ TEST(WorkloadCaller, SelectorsOfSeveralAttestorsAreJoinedAndOneThatFailsIsLeftOu
   Rig rig;
   TestHost::Found pods = std::vector<std::string>{"ns:shop"};
   rig.host.add_attestor("k8s", pods);
-  rig.host.one_worker = true;  // the attestors are asked in turn
   rig.server.add(entry("1", "/both", {"unix:uid:0", "k8s:ns:shop"}));
   rig.server.add(entry("2", "/unix", {"unix:uid:0"}));
   rig.server.add(entry("3", "/pod", {"k8s:ns:shop"}));
@@ -120,42 +115,6 @@ TEST(WorkloadCaller, AnUncertainCallerIsRefused) {
 }
 
 // ---- the process behind a call
-
-class Child {
- public:
-  Child() : pid_(fork()) {
-    if (pid_ == 0) {
-      pause();
-      _exit(0);
-    }
-    pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
-    peer_.pid = pid_;
-    peer_.pidfd = pidfd_;
-    peer_.uid = getuid();
-    peer_.gid = getgid();
-    std::ifstream stat("/proc/" + std::to_string(pid_) + "/stat");
-    std::string word;
-    for (int field = 1; field <= 22; ++field) stat >> word;
-    peer_.start_time = std::stoull(word);
-  }
-  ~Child() {
-    end();
-    close(pidfd_);
-  }
-  void end() {
-    if (ended_) return;
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-    ended_ = true;
-  }
-  RpcPeer& peer() { return peer_; }
-
- private:
-  pid_t pid_;
-  int pidfd_ = -1;
-  bool ended_ = false;
-  RpcPeer peer_{};
-};
 
 TEST(CallerProcess, IsAliveAsLongAsTheProcessIs) {
   Child child;
