@@ -86,6 +86,23 @@ Status read_join_token(const json& block, AgentConfig& config) {
   return {};
 }
 
+// Facts: the methods that each key is about; the two of SDS are named as Envoy names them.
+void read_rates(const json& experimental, AgentConfig& config) {
+  static constexpr std::pair<const char*, const char*> kMethods[] = {
+      {"fetch_x509_svid", "/SpiffeWorkloadAPI/FetchX509SVID"},
+      {"fetch_jwt_svid", "/SpiffeWorkloadAPI/FetchJWTSVID"},
+      {"fetch_x509_bundles", "/SpiffeWorkloadAPI/FetchX509Bundles"},
+      {"fetch_jwt_bundles", "/SpiffeWorkloadAPI/FetchJWTBundles"},
+      {"stream_secrets", "/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets"},
+      {"fetch_secrets", "/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets"}};
+  const auto rates = experimental.find("ratelimit");
+  if (rates == experimental.end() || !rates->is_object()) return;
+  for (const auto& [key, method] : kMethods) {
+    if (const auto rate = rates->value(key, std::uint32_t{0}); rate > 0)
+      config.call_rates[method] = rate;
+  }
+}
+
 Status read_experimental(const json& block, AgentConfig& config) {
   const auto found = block.find("experimental");
   if (found == block.end() || !found->is_object()) return {};
@@ -126,6 +143,7 @@ Status read_experimental(const json& block, AgentConfig& config) {
     config.admin_uids = uids->get<std::vector<std::uint32_t>>();
   }
   config.use_sync_authorized_entries = flag(experimental, "use_sync_authorized_entries", true);
+  read_rates(experimental, config);
   return {};
 }
 
@@ -171,10 +189,18 @@ Result<AgentConfig> read_agent(const json& block) {
   SIGNET_TRY(config.server_address, read_addresses(text(block, "server_address")));
   config.server_port = block.at("server_port").get<int>();
   config.socket_path = text(block, "socket_path", config.socket_path);
+  if (config.socket_path.starts_with("tcp:")) {
+    return bad("socket_path",
+               "the Workload API is served on a Unix socket only: over TCP nothing tells which "
+               "process calls");
+  }
+  if (config.socket_path.starts_with("unix:"))
+    return bad("socket_path", "give the path alone, without unix:");
   SIGNET_RETURN_IF_ERROR(read_bundle_source(block, config));
   SIGNET_RETURN_IF_ERROR(read_join_token(block, config));
   config.allow_unauthenticated_verifiers = flag(block, "allow_unauthenticated_verifiers", false);
   config.allowed_foreign_jwt_claims = list(block, "allowed_foreign_jwt_claims");
+  config.log_selectors = list(block, "log_selectors");
   config.disable_workload_api = flag(block, "disable_workload_api", false);
   config.disable_sds_api = flag(block, "disable_sds_api", false);
   SIGNET_RETURN_IF_ERROR(read_admin_socket(block, config));

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +34,9 @@ struct AgentConfig {
 
   bool allow_unauthenticated_verifiers = false;
   std::vector<std::string> allowed_foreign_jwt_claims;
+  // How often callers may make each call, by its full method name; see caller_limits.h.
+  std::map<std::string, std::uint32_t> call_rates;
+  std::vector<std::string> log_selectors;  // see no_identity.h
   bool disable_workload_api = false;
   bool disable_sds_api = false;
 

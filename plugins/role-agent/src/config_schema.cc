@@ -47,7 +47,7 @@ constexpr auto kSchemaText = schema_text(R"json({
         "log_file": {"type": "string", "format": "path"},
         "log_format": {"type": "string", "enum": ["text", "json"], "x-signet-ignore-case": true, "default": "text"},
         "log_source_location": {"type": "boolean", "default": false, "x-signet-since": "a later release"},
-        "log_selectors": {"type": "array", "items": {"type": "string"}, "default": [], "x-signet-since": "issue 5; until then no selector is logged"},
+        "log_selectors": {"type": "array", "items": {"type": "string"}, "default": [], "description": "prefixes of the selectors, such as k8s:ns, that the log shows of a caller without an identity"},
         "profiling_enabled": {"type": "boolean", "x-signet-since": "a later release"},
         "profiling_port": {"type": "integer", "x-signet-since": "a later release"},
         "profiling_freq": {"type": "integer", "x-signet-since": "a later release"},
@@ -78,13 +78,14 @@ constexpr auto kSchemaText = schema_text(R"json({
             "admin_named_pipe_name": {"type": "string", "x-signet-refuse": "named pipes exist on Windows only"},
             "ratelimit": {
               "type": "object", "additionalProperties": false,
+              "description": "how often a second callers with the same selectors may make each call; 0: no limit",
               "properties": {
-                "fetch_x509_svid": {"type": "integer", "minimum": 0, "default": 0, "x-signet-refuse": "callers are not limited yet"},
-                "fetch_jwt_svid": {"type": "integer", "minimum": 0, "default": 0, "x-signet-refuse": "callers are not limited yet"},
-                "fetch_x509_bundles": {"type": "integer", "minimum": 0, "default": 0, "x-signet-refuse": "callers are not limited yet"},
-                "fetch_jwt_bundles": {"type": "integer", "minimum": 0, "default": 0, "x-signet-refuse": "callers are not limited yet"},
-                "stream_secrets": {"type": "integer", "minimum": 0, "default": 0, "x-signet-refuse": "callers are not limited yet"},
-                "fetch_secrets": {"type": "integer", "minimum": 0, "default": 0, "x-signet-refuse": "callers are not limited yet"}
+                "fetch_x509_svid": {"type": "integer", "minimum": 0, "maximum": 1000000, "default": 0},
+                "fetch_jwt_svid": {"type": "integer", "minimum": 0, "maximum": 1000000, "default": 0},
+                "fetch_x509_bundles": {"type": "integer", "minimum": 0, "maximum": 1000000, "default": 0},
+                "fetch_jwt_bundles": {"type": "integer", "minimum": 0, "maximum": 1000000, "default": 0},
+                "stream_secrets": {"type": "integer", "minimum": 0, "maximum": 1000000, "default": 0, "x-signet-refuse": "Envoy's SDS is not offered yet"},
+                "fetch_secrets": {"type": "integer", "minimum": 0, "maximum": 1000000, "default": 0, "x-signet-refuse": "Envoy's SDS is not offered yet"}
               }
             },
             "broker": {"type": "object", "x-signet-since": "issue 5"},

@@ -24,7 +24,9 @@ WorkloadOptions workload_options(const AgentConfig& config) {
           config.allow_unauthenticated_verifiers,
           config.allowed_foreign_jwt_claims,
           config.disable_workload_api,
-          getpid()};
+          getpid(),
+          config.call_rates,
+          config.log_selectors};
 }
 
 }  // namespace

@@ -41,9 +41,13 @@ void reflect(const std::shared_ptr<ServerCall>& call, std::string_view first,
 
 WorkloadEndpoint::WorkloadEndpoint(Host host, WorkloadOptions options, IdentityTable& table,
                                    JwtSource& jwt, Hold& hold, std::function<bool()> ready)
-    : host_(std::move(host)), options_(std::move(options)), hold_(hold), attestor_(host_) {
-  service_ = std::make_unique<WorkloadService>(host_, options_, attestor_, table, jwt, hold_,
-                                               std::move(ready));
+    : host_(std::move(host)),
+      options_(std::move(options)),
+      hold_(hold),
+      attestor_(host_),
+      limits_(options_.call_rates, options_.own_pid) {
+  service_ = std::make_unique<WorkloadService>(host_, options_, attestor_, limits_, table, jwt,
+                                               hold_, std::move(ready));
 }
 
 WorkloadEndpoint::~WorkloadEndpoint() { stop(std::chrono::seconds(0)); }

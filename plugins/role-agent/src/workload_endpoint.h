@@ -11,6 +11,7 @@
 #include "signet/rpc/listener.h"
 
 #include "caller_attestor.h"
+#include "caller_limits.h"
 #include "hold.h"
 #include "identity_table.h"
 
@@ -23,6 +24,8 @@ struct WorkloadOptions {
   std::vector<std::string> allowed_foreign_jwt_claims;
   bool disabled = false;     // the service is not offered; health and reflection are
   std::int32_t own_pid = 0;  // the agent's: it has no entries to wait for
+  CallRates call_rates;
+  std::vector<std::string> log_selectors;  // see no_identity.h
 };
 
 class WorkloadService;
@@ -46,6 +49,7 @@ class WorkloadEndpoint {
   WorkloadOptions options_;
   Hold& hold_;
   CallerAttestor attestor_;
+  CallerLimits limits_;
   std::unique_ptr<WorkloadService> service_;
   std::unique_ptr<RpcListener> listener_;
 };

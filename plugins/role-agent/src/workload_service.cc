@@ -5,6 +5,7 @@
 #include "grpc/health/v1/health.pb.h"
 #include "held_call.h"
 #include "jwt_calls.h"
+#include "no_identity.h"
 #include "spiffe/workload/workload.pb.h"
 #include "workload_stream.h"
 
@@ -52,12 +53,14 @@ void WorkloadService::with_selectors(const std::shared_ptr<ServerCall>& call, Se
 
 void WorkloadService::with_entries(const std::shared_ptr<ServerCall>& call, Enough enough,
                                    Serve serve) {
-  if (!hold_.enabled() || call->peer().pid == options_.own_pid)
-    return with_selectors(call, std::move(serve));
-  attest(call, [this, call, uid = call->peer().uid, enough = std::move(enough),
+  attest(call, [this, call, pid = call->peer().pid, uid = call->peer().uid,
+                enough = std::move(enough),
                 serve = std::move(serve)](const Result<SelectorsPtr>& selectors) {
     if (!selectors) return call->finish(selectors.status());
-    if (enough(*table_.lookup(**selectors))) return serve(**selectors);
+    if (const Status over = limits_.count(*call, pid, **selectors); !over.ok())
+      return call->finish(over);
+    if (!hold_.enabled() || pid == options_.own_pid || enough(*table_.lookup(**selectors)))
+      return serve(**selectors);
     hold_call(hold_, table_,
               {call, uid, **selectors, enough, [call, serve, known = *selectors](const Status& s) {
                  if (s.ok()) {
@@ -122,7 +125,9 @@ void WorkloadService::open_stream(const std::shared_ptr<ServerCall>& call, Answe
       [own_bundle_for_all](const WorkloadUpdate& now) {
         return !now.entries.empty() || (own_bundle_for_all && now.bundle);
       },
-      [this, stream](const SelectorSet& selectors) { stream->open(table_, selectors); });
+      [this, stream](const SelectorSet& selectors) {
+        stream->open(table_, selectors, loggable_selectors(selectors, options_.log_selectors));
+      });
 }
 
 void WorkloadService::end_streams() {
@@ -147,29 +152,32 @@ Status WorkloadService::register_jwt(RpcListener& listener) {
           return;
         }
         const auto matches = [](const WorkloadUpdate& now) { return !now.entries.empty(); };
-        with_entries(call, matches, [this, call, wanted](const SelectorSet& selectors) {
-          const WorkloadUpdatePtr update = table_.lookup(selectors);
-          const std::vector<EntryPtr> entries = jwt_entries(*update, *wanted);
-          if (entries.empty()) {
-            host_.error("No identity issued", {{"registered", "false"}});
-            call->finish(Status::permission_denied("no identity issued"));
-          } else if (Blob answer = cached_jwt_answer(host_, entries, wanted->audience, jwt_)) {
-            call->finish_with(std::move(answer));
-          } else {
-            const Status begun = jwt_fetches_.run([this, call, entries, wanted] {
-              if (call->over()) return;
-              if (ending_) return call->finish(Status::unavailable("the agent is shutting down"));
-              Result<Blob> fetched =
-                  fetch_jwt_answer(host_, entries, wanted->audience, jwt_, call->deadline_ns());
-              if (fetched) {
-                call->finish_with(std::move(*fetched));
+        with_entries(
+            call, matches,
+            [this, call, pid = call->peer().pid, wanted](const SelectorSet& selectors) {
+              const WorkloadUpdatePtr update = table_.lookup(selectors);
+              const std::vector<EntryPtr> entries = jwt_entries(*update, *wanted);
+              if (entries.empty()) {
+                log_no_identity(host_, pid, loggable_selectors(selectors, options_.log_selectors));
+                call->finish(no_identity());
+              } else if (Blob answer = cached_jwt_answer(host_, entries, wanted->audience, jwt_)) {
+                call->finish_with(std::move(answer));
               } else {
-                call->finish(fetched.status());
+                const Status begun = jwt_fetches_.run([this, call, entries, wanted] {
+                  if (call->over()) return;
+                  if (ending_)
+                    return call->finish(Status::unavailable("the agent is shutting down"));
+                  Result<Blob> fetched =
+                      fetch_jwt_answer(host_, entries, wanted->audience, jwt_, call->deadline_ns());
+                  if (fetched) {
+                    call->finish_with(std::move(*fetched));
+                  } else {
+                    call->finish(fetched.status());
+                  }
+                });
+                if (!begun.ok()) call->finish(Status::unavailable("the agent is overloaded"));
               }
             });
-            if (!begun.ok()) call->finish(Status::unavailable("the agent is overloaded"));
-          }
-        });
       },
       SIGNET_RPC_INLINE));
   return listener.stream<::ValidateJWTSVIDRequest>(

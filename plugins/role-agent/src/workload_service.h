@@ -13,6 +13,7 @@
 #include "signet/rpc/listener.h"
 
 #include "caller_attestor.h"
+#include "caller_limits.h"
 #include "hold.h"
 #include "identity_table.h"
 #include "lane.h"
@@ -26,10 +27,12 @@ class WorkloadStream;
 class WorkloadService {
  public:
   WorkloadService(Host host, const WorkloadOptions& options, CallerAttestor& attestor,
-                  IdentityTable& table, JwtSource& jwt, Hold& hold, std::function<bool()> ready)
+                  CallerLimits& limits, IdentityTable& table, JwtSource& jwt, Hold& hold,
+                  std::function<bool()> ready)
       : host_(std::move(host)),
         options_(options),
         attestor_(attestor),
+        limits_(limits),
         table_(table),
         jwt_(jwt),
         hold_(hold),
@@ -54,7 +57,7 @@ class WorkloadService {
   /// The same, and goes on with serve() or ends the call.
   void with_selectors(const std::shared_ptr<ServerCall>& call, Serve serve);
   using Enough = std::function<bool(const WorkloadUpdate&)>;
-  /// The same once the caller sees enough, or has waited for it for long enough.
+  /// The same for a caller that is within its limit, once it sees enough or has waited for long.
   void with_entries(const std::shared_ptr<ServerCall>& call, Enough enough, Serve serve);
   /// Runs fn on a worker, or ends the call when there is none.
   void on_worker(const std::shared_ptr<ServerCall>& call, std::function<void()> fn);
@@ -67,6 +70,7 @@ class WorkloadService {
   Host host_;
   const WorkloadOptions& options_;
   CallerAttestor& attestor_;
+  CallerLimits& limits_;
   IdentityTable& table_;
   JwtSource& jwt_;
   Hold& hold_;

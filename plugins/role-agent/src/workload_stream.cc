@@ -1,11 +1,8 @@
 #include "workload_stream.h"
 
+#include "no_identity.h"
+
 namespace signet::agent {
-namespace {
-
-Status no_identity() { return Status::permission_denied("no identity issued"); }
-
-}  // namespace
 
 void WorkloadStream::bind() {
   const auto self = shared_from_this();
@@ -21,12 +18,14 @@ void WorkloadStream::bind() {
   };
 }
 
-void WorkloadStream::open(IdentityTable& table, const SelectorSet& selectors) {
+void WorkloadStream::open(IdentityTable& table, const SelectorSet& selectors,
+                          std::string loggable) {
   auto subscription = table.subscribe(selectors, [stream = weak_from_this()] {
     if (const auto alive = stream.lock()) alive->update();
   });
   {
     std::lock_guard lock(mutex_);
+    loggable_ = std::move(loggable);
     if (!over_) subscription_ = std::move(subscription);
   }
   update();
@@ -76,7 +75,7 @@ void WorkloadStream::refuse(const WorkloadUpdate& now) {
     (void)send(own_bundle_answer(host_, kind_, *now.bundle));
     return;
   }
-  host_.error("No identity issued", {{"registered", "false"}, {"pid", pid_}});
+  log_no_identity(host_, pid_, loggable_);
   call_->finish(no_identity());
 }
 

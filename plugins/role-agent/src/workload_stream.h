@@ -29,7 +29,8 @@ class WorkloadStream : public std::enable_shared_from_this<WorkloadStream> {
   /// In the call's handler: from now on the call keeps the stream, until it is over.
   void bind();
   /// Subscribes and sends what there is, now or later, from any thread. Does not block.
-  void open(IdentityTable& table, const SelectorSet& selectors);
+  /// loggable   of the selectors, should there be no identity: see no_identity.h
+  void open(IdentityTable& table, const SelectorSet& selectors, std::string loggable);
   /// Ends the call, for a shutdown.
   void end();
 
@@ -48,6 +49,7 @@ class WorkloadStream : public std::enable_shared_from_this<WorkloadStream> {
   std::uint64_t sent_version_ = 0;
   Blob sent_;  // bundle calls: the last answer, which is not sent twice in a row
   bool sent_any_ = false;
+  std::string loggable_;
   bool over_ = false;
 };
 

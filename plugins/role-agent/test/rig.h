@@ -44,7 +44,7 @@ struct Rig {
     endpoint = std::make_unique<WorkloadEndpoint>(
         h,
         WorkloadOptions{domain(), "/run/test.sock", verifiers_, config.allowed_foreign_jwt_claims,
-                        disabled_},
+                        disabled_, own_pid, config.call_rates, config.log_selectors},
         *store, *jwt, *hold, [this] { return ready; });
     EXPECT_TRUE(endpoint->start().ok());
     sync->start();
@@ -100,6 +100,7 @@ struct Rig {
   std::unique_ptr<IdentityStore> store;
   std::unique_ptr<JwtCache> jwt;
   bool ready = true;
+  std::int32_t own_pid = 0;
   std::unique_ptr<Hold> hold;
   std::unique_ptr<Synchroniser> sync;
   std::unique_ptr<WorkloadEndpoint> endpoint;

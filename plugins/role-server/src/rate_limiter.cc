@@ -1,32 +1,14 @@
 #include "rate_limiter.h"
 
-#include <algorithm>
-#include <vector>
-
 namespace signet::server {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::int64_t kGeneration = 60 * kSecond;
+std::string key_of(Limit limit, std::string_view ip) {
+  std::string key(1, static_cast<char>(limit));
+  return key.append(ip);
+}
 
 }  // namespace
-
-RateLimiter::Bucket& RateLimiter::bucket(Limit limit, std::string_view ip, std::int64_t now_ns) {
-  if (now_ns - turned_ns_ >= kGeneration) {
-    previous_ = now_ns - turned_ns_ >= 2 * kGeneration ? Generation() : std::move(current_);
-    current_.clear();
-    turned_ns_ = now_ns;
-  }
-  std::string key(1, static_cast<char>(limit));
-  key.append(ip);
-  const auto [place, is_new] = current_.try_emplace(key);
-  if (is_new) {
-    const auto old = previous_.find(key);
-    place->second =
-        old == previous_.end() ? Bucket{static_cast<double>(rate_of(limit)), now_ns} : old->second;
-  }
-  return place->second;
-}
 
 Result<std::int64_t> RateLimiter::take(Limit limit, std::string_view ip, std::uint32_t cost,
                                        std::int64_t now_ns, std::int64_t deadline_ns) {
@@ -35,27 +17,18 @@ Result<std::int64_t> RateLimiter::take(Limit limit, std::string_view ip, std::ui
     return Status::resource_exhausted("rate (" + std::to_string(cost) + ") exceeds burst size (" +
                                       std::to_string(rate) + ")");
   }
-  std::lock_guard lock(mutex_);
-  Bucket& b = bucket(limit, ip, now_ns);
-  const double gained =
-      static_cast<double>(std::max<std::int64_t>(now_ns - b.updated_ns, 0)) / kSecond * rate;
-  const double tokens = std::min<double>(b.tokens + gained, rate) - cost;
-  std::int64_t wait = 0;
-  if (tokens < 0) wait = static_cast<std::int64_t>(-tokens / rate * kSecond);
-  if (wait > 0 && deadline_ns != INT64_MAX && now_ns + wait > deadline_ns) {
+  const std::int64_t longest = deadline_ns == INT64_MAX ? INT64_MAX : deadline_ns - now_ns;
+  const auto wait = buckets_.take(key_of(limit, ip), rate, cost, now_ns, longest);
+  if (!wait) {
     return Status::resource_exhausted("rate: Wait(n=" + std::to_string(cost) +
                                       ") would exceed context deadline");
   }
-  b.tokens = tokens;
-  b.updated_ns = now_ns;
-  return wait;
+  return *wait;
 }
 
 void RateLimiter::give_back(Limit limit, std::string_view ip, std::uint32_t cost,
                             std::int64_t now_ns) {
-  std::lock_guard lock(mutex_);
-  Bucket& b = bucket(limit, ip, now_ns);
-  b.tokens = std::min<double>(b.tokens + cost, rate_of(limit));
+  buckets_.give_back(key_of(limit, ip), rate_of(limit), cost, now_ns);
 }
 
 Result<std::uint64_t> DelayedWork::run_after(std::int64_t delay_ns, std::function<void()> work) {

@@ -12,6 +12,7 @@
 
 #include "signet/host.h"
 
+#include "limits/token_buckets.h"
 #include "method_table.h"
 
 namespace signet::server {
@@ -28,17 +29,10 @@ class RateLimiter {
   void give_back(Limit limit, std::string_view ip, std::uint32_t cost, std::int64_t now_ns);
 
  private:
-  struct Bucket {
-    double tokens = 0;
-    std::int64_t updated_ns = 0;
-  };
-  using Generation = std::unordered_map<std::string, Bucket>;
-  Bucket& bucket(Limit limit, std::string_view ip, std::int64_t now_ns);
+  // More addresses than that within a minute are treated as one.
+  static constexpr std::size_t kBuckets = 1'000'000;
 
-  std::mutex mutex_;
-  Generation current_;
-  Generation previous_;  // not used for a minute: dropped after the next
-  std::int64_t turned_ns_ = 0;
+  limits::TokenBuckets buckets_{kBuckets};
 };
 
 // Work that is to run later on a worker, without holding one meanwhile.

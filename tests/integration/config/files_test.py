@@ -141,8 +141,7 @@ class Files(TestCase):
 
     def test_an_agents_keys_that_restrict_and_do_nothing_yet_are_refused_by_name(self):
         agent = deploy.Agent("signet", self.folder / "a", deploy.Server("signet", self.folder / "s", port=1))
-        limits = ("fetch_x509_svid", "fetch_jwt_svid", "fetch_x509_bundles", "fetch_jwt_bundles",
-                  "stream_secrets", "fetch_secrets")
+        limits = ("stream_secrets", "fetch_secrets")
         changes = [({"agent": {"experimental": {"ratelimit": {name: 5}}}}, name) for name in limits]
         changes += [({"agent": {"experimental": {"require_pq_kem": True}}}, "require_pq_kem"),
                     ({"agent": {"trust_bundle_path": None, "trust_bundle_spiffe_workload_api": "unix:///x"}},
@@ -153,7 +152,17 @@ class Files(TestCase):
             self.assertEqual(result.code, 1, (change, result))
             self.assertIn(word, result.out + result.err, change)
             self.assertNotIn("ignored", result.out + result.err, change)
-        nothing = {"agent": {"experimental": {"require_pq_kem": False, "ratelimit": {"fetch_x509_svid": 0}},
+        changes = [({"agent": {"socket_path": "tcp://127.0.0.1:80"}}, "on a Unix socket only"),
+                   ({"agent": {"socket_path": "unix:///x/api.sock"}}, "path alone"),
+                   ({"agent": {"experimental": {"ratelimit": {"fetch_x509_svid": -1}}}}, "fetch_x509_svid"),
+                   ({"agent": {"experimental": {"ratelimit": {"fetch_all": 1}}}}, "fetch_all")]
+        for change, word in changes:
+            result, _ = self.validate("agent", deploy.hcl(deploy.merge(agent.settings(None), change)))
+            self.assertEqual(result.code, 1, (change, result))
+            self.assertIn(word, result.out + result.err, change)
+        nothing = {"agent": {"experimental": {"require_pq_kem": False, "ratelimit": {
+                       "fetch_x509_svid": 5, "fetch_jwt_svid": 1, "fetch_x509_bundles": 1, "fetch_jwt_bundles": 1,
+                       "stream_secrets": 0}}, "log_selectors": ["unix:uid"],
                              "rebootstrap_mode": "never"}}
         result, _ = self.validate("agent", deploy.hcl(deploy.merge(agent.settings(None), nothing)))
         self.assertEqual(result.code, 0, result)
