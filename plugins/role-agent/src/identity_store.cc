@@ -10,6 +10,12 @@ constexpr std::chrono::seconds kLongestCheck{5};
 constexpr std::chrono::milliseconds kRefusedBase{500};
 constexpr std::chrono::minutes kRefusedCap{4};
 
+std::int64_t rotation_ns(const X509SvidData& svid, std::chrono::seconds availability_target) {
+  const double at = x509_rotation_time(svid.not_before, svid.not_after, availability_target);
+  constexpr double kLast = 9e9;  // seconds; later ones do not fit
+  return at < kLast ? static_cast<std::int64_t>(at * 1e9) : MintSchedule::kNever;
+}
+
 }  // namespace
 
 IdentityStore::IdentityStore(Host host, Options options)
@@ -34,8 +40,12 @@ std::unique_ptr<Subscription> IdentityStore::subscribe(const SelectorSet& select
   {
     const std::unique_lock lock(mutex_);
     WorkloadView& view = view_of_locked(selectors);
-    for (Record* record : match_locked(selectors)) record->used_ns = host_.monotonic_ns();
     subscription = view.subscribe(std::move(changed));
+    const Now now = this->now();
+    for (Record* record : match_locked(selectors)) {
+      record->used_ns = now.mono_ns;
+      place_locked(*record, now);
+    }
   }
   if (!subscription->current()->complete && on_missing_) on_missing_();
   return subscription;
@@ -85,6 +95,7 @@ void IdentityStore::change_entries(const EntryChanges& changes) {
   std::vector<ViewPtr> changed;
   {
     const std::unique_lock lock(mutex_);
+    const Now now = this->now();
     ViewSet views;
     for (const auto& [id, entry] : changes) {
       if (!entry || entry->store_svid) {
@@ -103,6 +114,7 @@ void IdentityStore::change_entries(const EntryChanges& changes) {
       }
       record.entry = entry;
       file_locked(record);
+      place_locked(record, now);
       views_.touched(entry->selectors, views);
     }
     changed = refresh_locked(views);
@@ -119,55 +131,39 @@ void IdentityStore::clear() {
   change_entries(all);
 }
 
-IdentityStore::ToMint IdentityStore::to_mint(std::size_t limit) const {
+IdentityStore::ToMint IdentityStore::to_mint(std::size_t limit) {
   ToMint out;
-  const double now = static_cast<double>(host_.wall_ns()) / 1e9;
-  const std::shared_lock lock(mutex_);
-  const RecordSet subscribed = subscribed_locked();
-  std::vector<EntryPtr> urgent;
-  std::vector<EntryPtr> replace;
-  std::vector<EntryPtr> prefetch;
-  const std::int64_t now_ns = host_.monotonic_ns();
-  std::chrono::nanoseconds check = kLongestCheck;
-  const auto held_back = [&](const Record& record) {
-    if (refusals_.empty()) return false;
-    const auto found = refusals_.find(record.entry->id);
-    if (found == refusals_.end() || found->second.retry_at_ns <= now_ns) return false;
-    check = std::min(check, std::chrono::nanoseconds(found->second.retry_at_ns - now_ns));
-    return true;
+  const std::unique_lock lock(mutex_);
+  const Now now = this->now();
+  schedule_.advance(now.wall_ns, now.mono_ns,
+                    [&](MintItem& item) { place_locked(record_of(item), now); });
+  std::vector<MintItem*> left;  // whoever waited for them is gone
+  for (MintItem* item : schedule_.wanted()) {
+    if (out.entries.size() == limit) break;
+    if (watched_locked(record_of(*item))) {
+      out.entries.push_back(record_of(*item).entry);
+    } else {
+      left.push_back(item);
+    }
+  }
+  for (MintItem* item : left) place_locked(record_of(*item), now);
+
+  const auto take = [&](const MintSchedule::Items& items, std::size_t most) {
+    for (MintItem* item : items) {
+      if (most-- == 0 || out.entries.size() == limit) return;
+      out.entries.push_back(record_of(*item).entry);
+    }
   };
-  for (const Record* record : subscribed) {
-    if (!record->svid && !held_back(*record)) urgent.push_back(record->entry);
-  }
-  const std::size_t held = svids_ + urgent.size();
+  take(schedule_.urgent(), limit);
+  take(schedule_.old(), limit);
+  const std::size_t held = svids_ + schedule_.wanted().size();
   const std::size_t room = options_.x509_limit > held ? options_.x509_limit - held : 0;
-  for (const auto& [id, record] : records_) {
-    if (!record.svid) {
-      if (prefetch.size() < room && !record.entry->disable_x509_svid_prefetch &&
-          !subscribed.contains(&record) && !held_back(record)) {
-        prefetch.push_back(record.entry);
-      }
-      continue;
-    }
-    check = std::min<std::chrono::nanoseconds>(
-        check, std::chrono::seconds(record.svid->not_after - record.svid->not_before) / 20);
-    if (record.tainted) {
-      check = std::min<std::chrono::nanoseconds>(
-          check,
-          std::chrono::nanoseconds(std::max<std::int64_t>(0, record.replace_at_ns - now_ns)));
-    }
-    if (stale(record, now) && !held_back(record)) {
-      ++out.stale;
-      (subscribed.contains(&record) ? urgent : replace).push_back(record.entry);
-    }
-  }
-  out.missing = urgent.size() + replace.size() + prefetch.size() - out.stale;
-  for (auto* list : {&urgent, &replace, &prefetch}) {
-    const std::size_t take = std::min(limit - out.entries.size(), list->size());
-    out.entries.insert(out.entries.end(), list->begin(),
-                       list->begin() + static_cast<std::ptrdiff_t>(take));
-  }
-  out.check_after = std::max<std::chrono::nanoseconds>(check, kShortestCheck);
+  take(schedule_.spare(), room);
+  out.missing = schedule_.wanted().size() + std::min(room, schedule_.spare().size());
+  out.stale = schedule_.urgent().size() + schedule_.old().size();
+  out.check_after = std::clamp<std::chrono::nanoseconds>(
+      std::chrono::nanoseconds(schedule_.until_next(now.wall_ns, now.mono_ns)), kShortestCheck,
+      kLongestCheck);
   return out;
 }
 
@@ -176,6 +172,7 @@ void IdentityStore::put_svids(const std::vector<std::pair<std::string, X509SvidP
   std::vector<ViewPtr> changed;
   {
     const std::unique_lock lock(mutex_);
+    const Now now = this->now();
     ViewSet views;
     for (const auto& [id, svid] : svids) {
       const auto found = records_.find(id);
@@ -188,8 +185,10 @@ void IdentityStore::put_svids(const std::vector<std::pair<std::string, X509SvidP
       }
       if (!record.svid) ++svids_;
       record.svid = svid;
+      record.rotate_at_ns = rotation_ns(*svid, options_.availability_target);
       record.tainted = false;
       refusals_.erase(id);
+      place_locked(record, now);
       views_.touched(record.entry->selectors, views);
     }
     changed = refresh_locked(views);
@@ -199,12 +198,14 @@ void IdentityStore::put_svids(const std::vector<std::pair<std::string, X509SvidP
 
 void IdentityStore::refused(const std::vector<std::string>& ids) {
   const std::unique_lock lock(mutex_);
-  const std::int64_t now = host_.monotonic_ns();
+  const Now now = this->now();
   for (const std::string& id : ids) {
-    if (!records_.contains(id)) continue;
+    const auto record = records_.find(id);
+    if (record == records_.end()) continue;
     Refusal& refusal =
-        refusals_.try_emplace(id, Backoff(kRefusedBase, kRefusedCap), now).first->second;
-    refusal.retry_at_ns = now + refusal.backoff.next().count();
+        refusals_.try_emplace(id, Backoff(kRefusedBase, kRefusedCap), now.mono_ns).first->second;
+    refusal.retry_at_ns = now.mono_ns + refusal.backoff.next().count();
+    place_locked(record->second, now);
   }
 }
 
@@ -223,12 +224,13 @@ std::size_t IdentityStore::taint(
   const RecordSet subscribed = subscribed_locked();
   std::stable_partition(found.begin(), found.end(),
                         [&](const Record* record) { return subscribed.contains(record); });
-  const std::int64_t now = host_.monotonic_ns();
+  const Now now = this->now();
   const auto spread = static_cast<double>(window(found.size()).count());
   for (std::size_t i = 0; i < found.size(); ++i) {
     const double share = static_cast<double>(i) / static_cast<double>(found.size());
     found[i]->tainted = true;
-    found[i]->replace_at_ns = now + static_cast<std::int64_t>(spread * share);
+    found[i]->replace_at_ns = now.mono_ns + static_cast<std::int64_t>(spread * share);
+    place_locked(*found[i], now);
   }
   return found.size();
 }
@@ -245,10 +247,12 @@ void IdentityStore::shed() {
     }
     std::sort(idle.begin(), idle.end(),
               [](const Record* a, const Record* b) { return a->used_ns < b->used_ns; });
+    const Now now = this->now();
     ViewSet views;
     for (Record* record : idle) {
       if (svids_ <= options_.x509_limit) break;
       drop_svid_locked(*record);
+      place_locked(*record, now);
       views_.touched(record->entry->selectors, views);
     }
     changed = refresh_locked(views);
@@ -280,6 +284,7 @@ void IdentityStore::forget_locked(const std::string& id, ViewSet& views) {
   unfile_locked(found->second);
   drop_svid_locked(found->second);
   refusals_.erase(id);
+  schedule_.remove(found->second);
   records_.erase(found);
 }
 
@@ -343,11 +348,31 @@ IdentityStore::RecordSet IdentityStore::subscribed_locked() const {
   return out;
 }
 
-bool IdentityStore::stale(const Record& record, double now) const {
-  return (record.tainted && host_.monotonic_ns() >= record.replace_at_ns) ||
-         record.svid->revision_number != record.entry->revision_number ||
-         should_rotate_x509(record.svid->not_before, record.svid->not_after, now,
-                            options_.availability_target);
+bool IdentityStore::watched_locked(const Record& record) const {
+  ViewSet views;
+  views_.touched(record.entry->selectors, views);
+  return std::any_of(views.begin(), views.end(),
+                     [](const WorkloadView* view) { return view->subscribers() > 0; });
+}
+
+void IdentityStore::place_locked(Record& record, const Now& now) {
+  using Place = MintItem::Place;
+  if (!refusals_.empty()) {
+    const auto refusal = refusals_.find(record.entry->id);
+    if (refusal != refusals_.end() && refusal->second.retry_at_ns > now.mono_ns)
+      return schedule_.hold_back(record, refusal->second.retry_at_ns);
+  }
+  if (!record.svid) {
+    if (watched_locked(record)) return schedule_.put(record, Place::kWanted);
+    if (record.entry->disable_x509_svid_prefetch) return schedule_.remove(record);
+    return schedule_.put(record, Place::kSpare);
+  }
+  const bool due = record.svid->revision_number != record.entry->revision_number ||
+                   now.wall_ns >= record.rotate_at_ns ||
+                   (record.tainted && now.mono_ns >= record.replace_at_ns);
+  if (due) return schedule_.put(record, watched_locked(record) ? Place::kUrgent : Place::kOld);
+  schedule_.later(record, record.rotate_at_ns,
+                  record.tainted ? record.replace_at_ns : MintSchedule::kNever);
 }
 
 }  // namespace signet::agent

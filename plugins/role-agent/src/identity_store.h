@@ -9,6 +9,7 @@
 #include <chrono>
 #include <shared_mutex>
 
+#include "mint_schedule.h"
 #include "rotation.h"
 #include "workload_view.h"
 #include "x509/verify.h"
@@ -49,7 +50,8 @@ class IdentityStore final : public IdentityTable {
     std::size_t stale = 0;                 // to be replaced
     std::chrono::nanoseconds check_after;  // when to look again
   };
-  ToMint to_mint(std::size_t limit) const;
+  /// Costs what was changed, became due or is answered, however many entries there are.
+  ToMint to_mint(std::size_t limit);
   /// New SVIDs by entry ID; those of entries that are gone or changed identity are dropped.
   void put_svids(const std::vector<std::pair<std::string, X509SvidPtr>>& svids,
                  const EntryMap& minted);
@@ -67,9 +69,10 @@ class IdentityStore final : public IdentityTable {
   void clear();
 
  private:
-  struct Record {
+  struct Record : MintItem {
     EntryPtr entry;
     X509SvidPtr svid;
+    std::int64_t rotate_at_ns = 0;  // wall clock
     bool tainted = false;
     std::int64_t replace_at_ns = 0;   // when a tainted one is due
     const Selector* place = nullptr;  // in the index
@@ -80,6 +83,12 @@ class IdentityStore final : public IdentityTable {
     std::int64_t retry_at_ns;
   };
   using RecordSet = std::unordered_set<const Record*>;
+  struct Now {
+    std::int64_t wall_ns;
+    std::int64_t mono_ns;
+  };
+  Now now() const { return {host_.wall_ns(), host_.monotonic_ns()}; }
+  static Record& record_of(MintItem& item) { return static_cast<Record&>(item); }
 
   WorkloadView& view_of_locked(const SelectorSet& selectors);
   void file_locked(Record& record);
@@ -91,7 +100,10 @@ class IdentityStore final : public IdentityTable {
   /// Those whose picture is another one now.
   std::vector<ViewPtr> refresh_locked(const ViewSet& views);
   RecordSet subscribed_locked() const;
-  bool stale(const Record& record, double now) const;
+  /// Is there a subscriber for this one?
+  bool watched_locked(const Record& record) const;
+  /// Puts the record where it belongs in the schedule, after any change of it.
+  void place_locked(Record& record, const Now& now);
   void notify(const std::vector<ViewPtr>& views) const;
 
   const Host host_;
@@ -101,6 +113,7 @@ class IdentityStore final : public IdentityTable {
   std::unordered_map<std::string, Record> records_;    // by entry ID
   std::unordered_map<std::string, Refusal> refusals_;  // by entry ID
   SelectorIndex<Record> index_;
+  MintSchedule schedule_;
   WorkloadViews views_;
   std::size_t svids_ = 0;
   std::uint64_t version_ = 0;

@@ -19,24 +19,27 @@ std::uint64_t next_random() {
   return z ^ (z >> 31);
 }
 
+double half_life(std::int64_t issued_at, std::int64_t expires_at) {
+  const double life = static_cast<double>(expires_at - issued_at);
+  if (life <= 0) return 0;
+  return static_cast<double>(expires_at) - life * (0.45 + 0.1 * random_unit());
+}
+
 }  // namespace
 
 double random_unit() { return static_cast<double>(next_random() >> 11) * 0x1p-53; }
 
 bool past_half_life(std::int64_t issued_at, std::int64_t expires_at, double now) {
-  const double life = static_cast<double>(expires_at - issued_at);
-  const double left = static_cast<double>(expires_at) - now;
-  if (left <= 0 || life <= 0) return true;
-  return left <= life * (0.45 + 0.1 * random_unit());
+  return now >= half_life(issued_at, expires_at);
 }
 
-bool should_rotate_x509(std::int64_t not_before, std::int64_t not_after, double now,
-                        std::chrono::seconds availability_target) {
-  if (past_half_life(not_before, not_after, now)) return true;
+double x509_rotation_time(std::int64_t not_before, std::int64_t not_after,
+                          std::chrono::seconds availability_target) {
+  const double half = half_life(not_before, not_after);
   const auto target = static_cast<double>(availability_target.count());
   const double life = static_cast<double>(not_after - not_before);
-  if (target <= 0 || life - target <= kGrace) return false;
-  return static_cast<double>(not_after) - now <= target + kTargetSpread * random_unit();
+  if (target <= 0 || life - target <= kGrace) return half;
+  return std::min(half, static_cast<double>(not_after) - target - kTargetSpread * random_unit());
 }
 
 std::chrono::nanoseconds Backoff::next() {

@@ -14,10 +14,15 @@ double random_unit();  // [0, 1)
 /// [0.45, 0.55) of the life. Something without a life is always due. Unix seconds.
 bool past_half_life(std::int64_t issued_at, std::int64_t expires_at, double now);
 
-/// The same for X509-SVIDs, and with an availability target also when less than that target (plus
-/// up to ten minutes) is left, provided more than twelve hours of grace remain before it.
-bool should_rotate_x509(std::int64_t not_before, std::int64_t not_after, double now,
-                        std::chrono::seconds availability_target);
+/// The moment of the same for X509-SVIDs, and with an availability target also when less than that
+/// target (plus up to ten minutes) is left, provided more than twelve hours of grace remain before
+/// it. 0 for one without a life.
+double x509_rotation_time(std::int64_t not_before, std::int64_t not_after,
+                          std::chrono::seconds availability_target);
+inline bool should_rotate_x509(std::int64_t not_before, std::int64_t not_after, double now,
+                               std::chrono::seconds availability_target) {
+  return now >= x509_rotation_time(not_before, not_after, availability_target);
+}
 
 /// A delay that grows by half with each failure, within [base, cap], with 10 % of jitter.
 class Backoff {

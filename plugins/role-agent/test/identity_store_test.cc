@@ -183,5 +183,85 @@ TEST_F(IdentityStoreTest, ManyDifferentCallersDoNotFillTheMemory) {
   host.run();
 }
 
+TEST_F(IdentityStoreTest, ACallerThatIsGoneIsNotMintedForBeyondTheLimit) {
+  EntryMap entries;
+  for (int i = 0; i < 5; ++i) {
+    const EntryPtr e = make_entry("e" + std::to_string(i), {"unix:uid:" + std::to_string(i)});
+    entries[e->id] = e;
+  }
+  set_entries(entries);
+  store.put_svids({{"e0", svid(host)}, {"e1", svid(host)}, {"e2", svid(host)}}, entries);
+  EXPECT_TRUE(store.to_mint(500).entries.empty());
+  auto one = store.subscribe(selectors({"unix:uid:4"}), [] {});
+  EXPECT_EQ(store.to_mint(500).missing, 1u);
+  one.reset();
+  EXPECT_TRUE(store.to_mint(500).entries.empty());
+  EXPECT_EQ(store.to_mint(500).missing, 0u);
+}
+
+TEST_F(IdentityStoreTest, AnEntryThatMatchesAnOpenStreamIsMintedForWithoutPrefetch) {
+  const auto one = store.subscribe(selectors({"unix:uid:4"}), [] {});
+  auto entry = std::make_shared<Entry>(*make_entry("a", {"unix:uid:4"}));
+  entry->disable_x509_svid_prefetch = true;
+  set_entries(map_of({entry}));
+  EXPECT_EQ(store.to_mint(500).entries.size(), 1u);
+}
+
+TEST_F(IdentityStoreTest, WhatIsDueIsNamedUntilItIsReplacedOpenStreamsFirst) {
+  EntryMap entries;
+  std::vector<std::pair<std::string, X509SvidPtr>> svids;
+  for (int i = 0; i < 3; ++i) {
+    const EntryPtr e = make_entry("e" + std::to_string(i), {"unix:uid:" + std::to_string(i)});
+    entries[e->id] = e;
+    svids.emplace_back(e->id, svid(host, 1000));
+  }
+  set_entries(entries);
+  store.put_svids(svids, entries);
+  const auto one = store.subscribe(selectors({"unix:uid:2"}), [] {});
+  EXPECT_EQ(store.to_mint(500).stale, 0u);
+  host.advance(std::chrono::seconds(440));
+  EXPECT_EQ(store.to_mint(500).stale, 0u);
+  host.advance(std::chrono::seconds(120));
+  const auto plan = store.to_mint(500);
+  EXPECT_EQ(plan.stale, 3u);
+  ASSERT_EQ(plan.entries.size(), 3u);
+  EXPECT_EQ(plan.entries.front()->id, "e2");
+  const auto two = store.subscribe(selectors({"unix:uid:1"}), [] {});
+  EXPECT_NE(store.to_mint(2).entries.back()->id, "e0");
+  store.put_svids({{"e2", svid(host)}}, entries);
+  EXPECT_EQ(store.to_mint(500).stale, 2u);
+  EXPECT_EQ(store.to_mint(1).entries.front()->id, "e1");
+}
+
+TEST_F(IdentityStoreTest, AClockSetForwardMakesWhatExpiredDue) {
+  const EntryPtr a = make_entry("a", {"unix:uid:0"});
+  set_entries(map_of({a}));
+  store.put_svids({{"a", svid(host)}}, map_of({a}));
+  host.set_forward(std::chrono::hours(24));
+  EXPECT_EQ(store.to_mint(500).stale, 1u);
+}
+
+// Each round used to look at every entry: 10,000 rounds took a minute then, and a blink now.
+TEST_F(IdentityStoreTest, ARoundCostsWhatChangedNotHowManyEntriesThereAre) {
+  constexpr std::size_t kEntries = 100'000;
+  IdentityStore large{host.host(), {kEntries, std::chrono::seconds(0)}};
+  EntryMap entries;
+  std::vector<std::pair<std::string, X509SvidPtr>> svids;
+  for (std::size_t i = 0; i < kEntries; ++i) {
+    const EntryPtr e = make_entry("e" + std::to_string(i), {"unix:uid:" + std::to_string(i)});
+    entries[e->id] = e;
+    if (i % 2 == 0) svids.emplace_back(e->id, svid(host));
+  }
+  large.change_entries(entries);
+  large.put_svids(svids, entries);
+  const auto one = large.subscribe(selectors({"unix:uid:0"}), [] {});
+  const auto began = std::chrono::steady_clock::now();
+  for (int i = 0; i < 10'000; ++i) {
+    large.put_svids({{"e0", svid(host)}}, entries);
+    EXPECT_EQ(large.to_mint(1).entries.size(), 1u);
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(5));
+}
+
 }  // namespace
 }  // namespace signet::agent::test
