@@ -5,7 +5,9 @@
 namespace signet::agent {
 namespace {
 
-constexpr std::string_view kOptions = R"({"socket_mode":"0770","folder_mode":"0750"})";
+// What is asked here is small: selectors, an audience, a level.
+constexpr std::string_view kOptions =
+    R"({"socket_mode":"0770","folder_mode":"0750","max_message":262144})";
 
 }  // namespace
 

@@ -172,6 +172,7 @@ CallerAttestor::CallerAttestor(Host host)
 CallerAttestor::~CallerAttestor() { stop(); }
 
 Status CallerAttestor::start() {
+  if (shared_->attestors.size() > 0) return {};
   SIGNET_RETURN_IF_ERROR(shared_->attestors.start());
   sweeper_.start(kIdle);
   return {};
@@ -240,6 +241,17 @@ void CallerAttestor::attest(const std::shared_ptr<const CallerProcess>& caller,
     };
     if (!shared.attestors.ask(n, wanted, now + patience, answered).ok()) shared.refuse(flight);
   }
+}
+
+void CallerAttestor::attest_caller(const std::shared_ptr<ServerCall>& call, Done done) {
+  if (const SelectorsPtr known = cached(call->peer())) return done(known);
+  // Pinned here, where the peer still is the connection's; the attestors may take their time.
+  Result<std::shared_ptr<const CallerProcess>> caller = CallerProcess::pin(call->peer());
+  if (!caller) {
+    shared_->host.log_status(LogLevel::kError, "Failed to attest the workload", caller.status());
+    return done(failed());
+  }
+  attest(*caller, call->deadline_ns(), std::move(done));
 }
 
 std::vector<AttestorReport> CallerAttestor::examine(

@@ -19,6 +19,8 @@
 #include <string>
 #include <vector>
 
+#include "signet/rpc/server_call.h"
+
 #include "attestor_set.h"
 #include "caller_cache.h"
 #include "loop.h"
@@ -44,7 +46,7 @@ class CallerAttestor {
   CallerAttestor& operator=(const CallerAttestor&) = delete;
   ~CallerAttestor();
 
-  /// Looks the attestors up. Errors   kFailedPrecondition: there is none
+  /// Looks the attestors up, once. Errors   kFailedPrecondition: there is none
   Status start();
   /// Answers who waits, with kUnavailable; nobody is attested any more.
   void stop();
@@ -56,6 +58,9 @@ class CallerAttestor {
   /// Errors   kUnavailable: "workload attestation failed", "the agent is overloaded"
   void attest(const std::shared_ptr<const CallerProcess>& caller, std::int64_t deadline_ns,
               Done done);
+  /// Attests the caller of a call, in its handler: at once when the result is shared.
+  /// Errors   kUnavailable
+  void attest_caller(const std::shared_ptr<ServerCall>& call, Done done);
   /// Asks every attestor anew, for `explain`: never from the cache. Blocks until all answered or
   /// `deadline_ns`; one that did not answer by then has kDeadlineExceeded.
   std::vector<AttestorReport> examine(const std::shared_ptr<const CallerProcess>& caller,

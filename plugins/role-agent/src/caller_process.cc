@@ -6,10 +6,12 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <poll.h>
+#include <string>
 #include <string_view>
 #include <unistd.h>
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 namespace signet::agent {
 namespace {
@@ -77,7 +79,7 @@ Result<std::shared_ptr<const CallerProcess>> CallerProcess::pin(const RpcPeer& p
   std::shared_ptr<CallerProcess> self(new CallerProcess);
   std::array<char, 32> path;
   std::snprintf(path.data(), path.size(), "/proc/%d", peer.pid);
-  self->proc_ = Fd(open(path.data(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  self->proc_ = Fd(::open(path.data(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!self->proc_) return gone();
   if (peer.pidfd >= 0) self->pidfd_ = Fd(fcntl(peer.pidfd, F_DUPFD_CLOEXEC, 3));
   self->peer_ = {sizeof(signet_workload_peer),
@@ -94,6 +96,26 @@ Result<std::shared_ptr<const CallerProcess>> CallerProcess::pin(const RpcPeer& p
       !self->alive())
     return gone();
   return std::shared_ptr<const CallerProcess>(std::move(self));
+}
+
+Result<std::shared_ptr<const CallerProcess>> CallerProcess::open(std::int32_t pid) {
+  if (pid <= 0) return Status::unavailable("there is no process with this number");
+  RpcPeer peer{};
+  peer.pid = pid;
+  // The descriptor first: it is of one process for ever, and pin() finds out whether what is read
+  // of the number afterwards still is that one's.
+  const Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd && errno != ENOSYS) return gone();
+  peer.pidfd = pidfd.get();
+  const Fd proc(
+      ::open(("/proc/" + std::to_string(pid)).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!proc || !read_start_time(proc.get(), peer.start_time)) return gone();
+  std::array<char, 4096> buffer;
+  const std::string_view status = read_small(proc.get(), "status", buffer);
+  if (!effective_id(status, "\nUid:", peer.uid) || !effective_id(status, "\nGid:", peer.gid)) {
+    return gone();
+  }
+  return pin(peer);
 }
 
 bool CallerProcess::alive() const {

@@ -1,4 +1,5 @@
-// CallerProcess: a local peer, pinned so that a reused process ID can never stand for it.
+// CallerProcess: a local peer, or a process that a delegate named, pinned so that a reused process
+// ID can never stand for it.
 //
 // The transport hands over pid, pidfd and start time as taken when the connection was made. This
 // class keeps its own descriptors (the pidfd and /proc/PID), so it outlives the call it came with.
@@ -36,6 +37,10 @@ class CallerProcess {
   /// Duplicates the peer's pidfd and opens /proc/PID.
   /// Errors   kUnavailable: the process is gone, or is not the one that connected
   static Result<std::shared_ptr<const CallerProcess>> pin(const RpcPeer& peer);
+
+  /// The process that has this number now, whoever named it.
+  /// Errors   kUnavailable: there is none
+  static Result<std::shared_ptr<const CallerProcess>> open(std::int32_t pid);
 
   /// The same process still lives and still runs as the user that connected.
   bool alive() const;

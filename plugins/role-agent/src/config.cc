@@ -217,6 +217,7 @@ Result<AgentConfig> read_agent(const json& block) {
     if (!parsed) return bad("authorized_delegates", "\"" + id + "\": " + parsed.status().message());
     if (!parsed->member_of(config.trust_domain))
       return bad("authorized_delegates", "\"" + id + "\" is not a member of the trust domain");
+    config.authorized_delegates.push_back(id);
   }
   SIGNET_RETURN_IF_ERROR(read_experimental(block, config));
   if (config.insecure_bootstrap) {

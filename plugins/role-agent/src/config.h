@@ -40,8 +40,9 @@ struct AgentConfig {
   bool disable_workload_api = false;
   bool disable_sds_api = false;
 
-  std::string admin_socket_path;          // absolute; "": no admin socket
-  std::vector<std::uint32_t> admin_uids;  // who may call there; empty: whoever can open it
+  std::vector<std::string> authorized_delegates;  // SPIFFE IDs
+  std::string admin_socket_path;                  // absolute; "": no admin socket
+  std::vector<std::uint32_t> admin_uids;          // who may call there; empty: whoever can open it
 
   std::size_t jwt_cache_size = 1000;
   std::size_t x509_cache_size = 1000;  // soft limit

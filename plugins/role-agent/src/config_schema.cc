@@ -33,7 +33,7 @@ constexpr auto kSchemaText = schema_text(R"json({
         "join_token_file": {"type": "string", "format": "path", "description": "file with the token"},
         "allow_unauthenticated_verifiers": {"type": "boolean", "default": false, "description": "bundles for callers without an identity"},
         "allowed_foreign_jwt_claims": {"type": "array", "items": {"type": "string"}, "default": []},
-        "authorized_delegates": {"type": "array", "items": {"type": "string"}, "default": [], "x-signet-since": "issue 5, with the Delegated Identity API"},
+        "authorized_delegates": {"type": "array", "items": {"type": "string"}, "default": [], "description": "SPIFFE IDs of workloads that may ask for other workloads' identities at the admin socket"},
         "admin_socket_path": {"type": "string", "format": "path", "description": "socket of the APIs for the node's administrators and for delegates, in another folder than socket_path; default: none"},
         "availability_target": {"type": "string", "format": "duration", "minimum": "24h", "description": "how long SVIDs outlive an absent server"},
         "disable_workload_api": {"type": "boolean", "default": false},

@@ -19,7 +19,11 @@ std::int64_t rotation_ns(const X509SvidData& svid, std::chrono::seconds availabi
 }  // namespace
 
 IdentityStore::IdentityStore(Host host, Options options)
-    : host_(std::move(host)), options_(options) {}
+    : host_(std::move(host)),
+      options_(options),
+      all_bundles_(std::make_shared<WorkloadView>(SelectorSet(), 0)) {
+  all_bundles_->publish(bundles_locked(), ++version_);
+}
 IdentityStore::~IdentityStore() = default;
 
 WorkloadUpdatePtr IdentityStore::lookup(const SelectorSet& selectors) {
@@ -49,6 +53,10 @@ std::unique_ptr<Subscription> IdentityStore::subscribe(const SelectorSet& select
   }
   if (!subscription->current()->complete && on_missing_) on_missing_();
   return subscription;
+}
+
+std::unique_ptr<Subscription> IdentityStore::subscribe_bundles(std::function<void()> changed) {
+  return all_bundles_->subscribe(std::move(changed));
 }
 
 BundlePtr IdentityStore::own_bundle() const {
@@ -87,6 +95,7 @@ void IdentityStore::set_bundles(BundlePtr own, BundleMap federated) {
       if (all || concerned) views.insert(&view);
     });
     changed = refresh_locked(views);
+    if (all_bundles_->publish(bundles_locked(), ++version_)) changed.push_back(all_bundles_);
   }
   notify(changed);
 }
@@ -320,6 +329,14 @@ std::shared_ptr<WorkloadUpdate> IdentityStore::picture_locked(const SelectorSet&
         picture->federated.insert(*known);
     }
   }
+  return picture;
+}
+
+std::shared_ptr<WorkloadUpdate> IdentityStore::bundles_locked() const {
+  auto picture = std::make_shared<WorkloadUpdate>();
+  picture->complete = true;
+  picture->bundle = own_;
+  picture->federated = federated_;
   return picture;
 }
 

@@ -32,6 +32,7 @@ class IdentityStore final : public IdentityTable {
   WorkloadUpdatePtr lookup(const SelectorSet& selectors) override;
   std::unique_ptr<Subscription> subscribe(const SelectorSet& selectors,
                                           std::function<void()> changed) override;
+  std::unique_ptr<Subscription> subscribe_bundles(std::function<void()> changed) override;
   BundlePtr own_bundle() const override;
   BundlePtr bundle(std::string_view trust_domain) const override;
   Counts counts() const override;
@@ -104,6 +105,7 @@ class IdentityStore final : public IdentityTable {
   bool watched_locked(const Record& record) const;
   /// Puts the record where it belongs in the schedule, after any change of it.
   void place_locked(Record& record, const Now& now);
+  std::shared_ptr<WorkloadUpdate> bundles_locked() const;
   void notify(const std::vector<ViewPtr>& views) const;
 
   const Host host_;
@@ -115,6 +117,7 @@ class IdentityStore final : public IdentityTable {
   SelectorIndex<Record> index_;
   MintSchedule schedule_;
   WorkloadViews views_;
+  const ViewPtr all_bundles_;  // not one of views_: it is nobody's
   std::size_t svids_ = 0;
   std::uint64_t version_ = 0;
   BundlePtr own_;

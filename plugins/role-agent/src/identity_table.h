@@ -108,6 +108,8 @@ class IdentityTable {
   /// one at a time. Makes the table mint what these selectors still lack.
   virtual std::unique_ptr<Subscription> subscribe(const SelectorSet& selectors,
                                                   std::function<void()> changed) = 0;
+  /// The same of all bundles that are known: its pictures have no entries.
+  virtual std::unique_ptr<Subscription> subscribe_bundles(std::function<void()> changed) = 0;
 
   /// Our own trust domain's bundle and all others known.
   virtual BundlePtr own_bundle() const = 0;

@@ -57,12 +57,20 @@ RunningAgent::RunningAgent(const Host& host, const AgentConfig& config)
                trust_.set_authorities(x509::RootPool(bundle));
                state_.keep([&](AgentData& data) { data.bundle = bundle.certificates(); });
              },
-             [this](std::int64_t as_of_ns) { hold_.level(as_of_ns); }}),
+             [this](std::int64_t as_of_ns) {
+               last_sync_.store(host_.unix_seconds());
+               hold_.level(as_of_ns);
+             }}),
       svid_(host, config_, server_, identity_, trust_, state_, own_svid_hooks()),
       delivery_(host, server_, delivery_hooks()),
       hold_(host, {config_.hold, config_.hold_max}, [this](bool due) { sync_.sync_for_held(due); }),
       endpoint_(host, workload_options(config_), store_, jwt_, hold_,
                 [this] { return up_.load(); }),
+      debug_(host, {identity_, store_, [this] { return jwt_.size(); },
+                    [this] { return last_sync_.load(); }}),
+      logger_(host),
+      delegated_(host, config_.authorized_delegates, endpoint_.attestor(), store_, jwt_,
+                 [this] { return up_.load(); }),
       admin_(host, {config_.admin_socket_path, config_.admin_uids}),
       boot_backoff_(kRetryBase, kRetryCap),
       boot_loop_(host, [this] { return boot_round(); }) {}
@@ -96,10 +104,7 @@ Status RunningAgent::open() {
   host_.set_health("agent", true, false);
   SIGNET_RETURN_IF_ERROR(state_.load());
   SIGNET_RETURN_IF_ERROR(identity_.open());
-  // Early, whatever becomes of the rest: it is where one asks why.
-  if (Status opened = admin_.start(); !opened.ok()) {
-    return opened.prefixed("cannot serve the admin APIs");
-  }
+  SIGNET_RETURN_IF_ERROR(open_admin_socket());
   if (hold_.enabled()) SIGNET_RETURN_IF_ERROR(open_socket());
   phase_began_ns_ = host_.monotonic_ns();
   boot_loop_.start(nanoseconds(0));
@@ -186,6 +191,17 @@ Status RunningAgent::open_socket() {
   }
   Status opened = endpoint_.start();
   return opened.ok() ? opened : opened.prefixed("cannot serve the Workload API");
+}
+
+// Early, whatever becomes of the rest: it is where one asks why.
+Status RunningAgent::open_admin_socket() {
+  if (config_.admin_socket_path.empty()) return {};
+  SIGNET_RETURN_IF_ERROR(endpoint_.attestor().start());
+  admin_.offer(debug_);
+  admin_.offer(logger_);
+  admin_.offer(delegated_);
+  Status opened = admin_.start();
+  return opened.ok() ? opened : opened.prefixed("cannot serve the admin APIs");
 }
 
 Status RunningAgent::serve() {

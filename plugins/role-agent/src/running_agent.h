@@ -11,10 +11,12 @@
 #include <memory>
 
 #include "admin_endpoint.h"
+#include "delegated_service.h"
 #include "delivery.h"
 #include "hold.h"
 #include "identity_store.h"
 #include "jwt_cache.h"
+#include "operator_services.h"
 #include "own_svid.h"
 #include "server_client.h"
 #include "synchroniser.h"
@@ -41,6 +43,7 @@ class RunningAgent {
   Status come_up();
   Status first_trust();
   Status open_socket();
+  Status open_admin_socket();
   Status serve();
   OwnSvid::Hooks own_svid_hooks();
   Delivery::Hooks delivery_hooks();
@@ -58,6 +61,9 @@ class RunningAgent {
   Delivery delivery_;
   Hold hold_;
   WorkloadEndpoint endpoint_;
+  DebugService debug_;
+  LoggerService logger_;
+  DelegatedService delegated_;
   AdminEndpoint admin_;
 
   enum class Phase { kIdentity, kSync, kServing };
@@ -65,6 +71,7 @@ class RunningAgent {
   std::int64_t phase_began_ns_ = 0;
   Backoff boot_backoff_;
   std::atomic<bool> up_{false};
+  std::atomic<std::int64_t> last_sync_{0};  // Unix seconds
   std::atomic<bool> ending_{false};
   Loop boot_loop_;
 };

@@ -10,7 +10,14 @@
 namespace signet::agent {
 
 // Answers that a WorkloadUpdate keeps encoded.
-enum AnswerKind : int { kX509SvidAnswer, kX509BundlesAnswer, kJwtBundlesAnswer };
+enum AnswerKind : int {
+  kX509SvidAnswer,
+  kX509BundlesAnswer,
+  kJwtBundlesAnswer,
+  kDelegatedX509SvidAnswer,
+  kDelegatedX509BundlesAnswer,
+  kDelegatedJwtBundlesAnswer,
+};
 
 /// Of entries with the same non-empty hint the older one stays (then the one with the smaller ID);
 /// order is kept. Source: Workload API 5.2.1 (hints are unique within a response).

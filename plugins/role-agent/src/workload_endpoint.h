@@ -42,6 +42,9 @@ class WorkloadEndpoint {
   /// Lets calls end for that long, then cancels them; when it returns nothing runs any more.
   void stop(std::chrono::nanoseconds drain);
 
+  /// Shared with the admin socket, whose callers are attested the same way.
+  CallerAttestor& attestor() { return attestor_; }
+
  private:
   Status register_services();
 

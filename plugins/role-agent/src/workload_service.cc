@@ -1,7 +1,5 @@
 #include "workload_service.h"
 
-#include <algorithm>
-
 #include "grpc/health/v1/health.pb.h"
 #include "held_call.h"
 #include "jwt_calls.h"
@@ -26,36 +24,22 @@ void WorkloadService::on_worker(const std::shared_ptr<ServerCall>& call, std::fu
   if (!host_.post(std::move(fn)).ok()) call->finish(Status::unavailable("the agent is overloaded"));
 }
 
-void WorkloadService::attest(const std::shared_ptr<ServerCall>& call, Attested done) {
-  if (const SelectorsPtr known = attestor_.cached(call->peer())) {
-    done(known);
-    return;
-  }
-  // Pinned here, where the peer still is the connection's; the attestors may take their time.
-  Result<std::shared_ptr<const CallerProcess>> caller = CallerProcess::pin(call->peer());
-  if (!caller) {
-    host_.log_status(LogLevel::kError, "Failed to attest the workload", caller.status());
-    done(Status::unavailable("workload attestation failed"));
-    return;
-  }
-  attestor_.attest(*caller, call->deadline_ns(), std::move(done));
-}
-
 void WorkloadService::with_selectors(const std::shared_ptr<ServerCall>& call, Serve serve) {
-  attest(call, [call, serve = std::move(serve)](const Result<SelectorsPtr>& selectors) {
-    if (selectors) {
-      serve(**selectors);
-    } else {
-      call->finish(selectors.status());
-    }
-  });
+  attestor_.attest_caller(call,
+                          [call, serve = std::move(serve)](const Result<SelectorsPtr>& selectors) {
+                            if (selectors) {
+                              serve(**selectors);
+                            } else {
+                              call->finish(selectors.status());
+                            }
+                          });
 }
 
 void WorkloadService::with_entries(const std::shared_ptr<ServerCall>& call, Enough enough,
                                    Serve serve) {
-  attest(call, [this, call, pid = call->peer().pid, uid = call->peer().uid,
-                enough = std::move(enough),
-                serve = std::move(serve)](const Result<SelectorsPtr>& selectors) {
+  attestor_.attest_caller(call, [this, call, pid = call->peer().pid, uid = call->peer().uid,
+                                 enough = std::move(enough),
+                                 serve = std::move(serve)](const Result<SelectorsPtr>& selectors) {
     if (!selectors) return call->finish(selectors.status());
     if (const Status over = limits_.count(*call, pid, **selectors); !over.ok())
       return call->finish(over);
@@ -91,7 +75,8 @@ Status WorkloadService::register_health(RpcListener& listener) {
         };
         if (!ready_()) return answer(false);
         if (options_.disabled) return answer(true);
-        attest(call, [answer](const Result<SelectorsPtr>& selectors) { answer(selectors.ok()); });
+        attestor_.attest_caller(
+            call, [answer](const Result<SelectorsPtr>& selectors) { answer(selectors.ok()); });
       },
       SIGNET_RPC_INLINE);
 }
@@ -112,14 +97,7 @@ void WorkloadService::open_stream(const std::shared_ptr<ServerCall>& call, Answe
       kind != kX509SvidAnswer && options_.allow_unauthenticated_verifiers;
   auto stream = std::make_shared<WorkloadStream>(host_, call, kind, own_bundle_for_all);
   stream->bind();
-  {
-    std::lock_guard lock(mutex_);
-    if (streams_.size() >= sweep_at_) {
-      std::erase_if(streams_, [](const auto& s) { return s.expired(); });
-      sweep_at_ = std::max<std::size_t>(64, 2 * streams_.size());
-    }
-    streams_.push_back(stream);
-  }
+  streams_.add(stream);
   with_entries(
       call,
       [own_bundle_for_all](const WorkloadUpdate& now) {
@@ -132,14 +110,7 @@ void WorkloadService::open_stream(const std::shared_ptr<ServerCall>& call, Answe
 
 void WorkloadService::end_streams() {
   ending_ = true;
-  std::vector<std::weak_ptr<WorkloadStream>> streams;
-  {
-    std::lock_guard lock(mutex_);
-    streams.swap(streams_);
-  }
-  for (const auto& weak : streams) {
-    if (const auto stream = weak.lock()) stream->end();
-  }
+  streams_.end_all();
 }
 
 Status WorkloadService::register_jwt(RpcListener& listener) {

@@ -7,8 +7,6 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <vector>
 
 #include "signet/rpc/listener.h"
 
@@ -17,6 +15,7 @@
 #include "hold.h"
 #include "identity_table.h"
 #include "lane.h"
+#include "open_streams.h"
 #include "workload_answer.h"
 #include "workload_endpoint.h"
 
@@ -50,11 +49,8 @@ class WorkloadService {
   static constexpr std::size_t kJwtFetchesAtOnce = 16;
   static constexpr std::size_t kJwtFetchesWaiting = 4096;
 
-  using Attested = std::function<void(const Result<SelectorsPtr>&)>;
-  /// Attests the caller, at once or on a worker. Errors   kUnavailable
-  void attest(const std::shared_ptr<ServerCall>& call, Attested done);
   using Serve = std::function<void(const SelectorSet&)>;
-  /// The same, and goes on with serve() or ends the call.
+  /// Attests the caller, at once or on a worker, and goes on with serve() or ends the call.
   void with_selectors(const std::shared_ptr<ServerCall>& call, Serve serve);
   using Enough = std::function<bool(const WorkloadUpdate&)>;
   /// The same for a caller that is within its limit, once it sees enough or has waited for long.
@@ -77,9 +73,7 @@ class WorkloadService {
   const std::function<bool()> ready_;
   Lane jwt_fetches_;
   std::atomic<bool> ending_{false};
-  std::mutex mutex_;
-  std::vector<std::weak_ptr<WorkloadStream>> streams_;
-  std::size_t sweep_at_ = 64;  // how many streams_ may hold before the dead ones are swept out
+  OpenStreams<WorkloadStream> streams_;
 };
 
 }  // namespace signet::agent

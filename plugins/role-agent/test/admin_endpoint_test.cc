@@ -54,7 +54,8 @@ TEST(AdminEndpoint, OffersSeveralServicesOnOneSocket) {
   const auto listeners = admin.rpc.listeners();
   ASSERT_EQ(listeners.size(), 1u);
   EXPECT_EQ(listeners[0].uri, "unix:/run/admin.sock");
-  EXPECT_EQ(listeners[0].options, R"({"socket_mode":"0770","folder_mode":"0750"})");
+  EXPECT_EQ(listeners[0].options,
+            R"({"socket_mode":"0770","folder_mode":"0750","max_message":262144})");
   for (const char* method : {"/a.A/Get", "/b.B/Get"}) {
     const auto call = admin.rpc.call(method, "hello");
     EXPECT_EQ(call->code(), Code::kOk) << method;
@@ -97,6 +98,7 @@ TEST(AdminEndpoint, ADrainEndsWhatIsOpen) {
   const auto call = admin.rpc.call("/a.A/Get", "");
   ASSERT_FALSE(call->over());
   admin.endpoint.stop(std::chrono::seconds(10));
+  admin.host.run();
   EXPECT_EQ(call->code(), Code::kUnavailable);
   EXPECT_TRUE(admin.rpc.listeners().empty());
 }

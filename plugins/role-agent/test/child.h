@@ -1,4 +1,4 @@
-// Child: a process that waits until its test ends it, as a peer of the Workload API's socket.
+// A process that waits until it is ended, for tests of who stands behind a number.
 #pragma once
 
 #include <csignal>
@@ -30,18 +30,20 @@ class Child {
     for (int field = 1; field <= 22; ++field) stat >> word;
     peer_.start_time = std::stoull(word);
   }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
   ~Child() {
     end();
     close(pidfd_);
   }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
   void end() {
     if (ended_) return;
     kill(pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
     ended_ = true;
   }
+  pid_t pid() const { return pid_; }
   RpcPeer& peer() { return peer_; }
 
  private:

@@ -141,6 +141,20 @@ TEST(CallerProcess, AnotherProcessUnderTheSameNumberIsRefused) {
   EXPECT_FALSE(CallerProcess::pin(child.peer()).ok());
 }
 
+TEST(CallerProcess, AProcessThatSomebodyNamesIsPinnedTheSame) {
+  Child child;
+  const auto named = CallerProcess::open(child.pid());
+  ASSERT_TRUE(named.ok());
+  EXPECT_EQ((*named)->peer().start_time, child.peer().start_time);
+  EXPECT_EQ((*named)->peer().uid, getuid());
+  EXPECT_GE((*named)->peer().pidfd, 0);
+  EXPECT_TRUE((*named)->alive());
+  child.end();
+  EXPECT_FALSE((*named)->alive());
+  EXPECT_FALSE(CallerProcess::open(child.pid()).ok());
+  EXPECT_FALSE(CallerProcess::open(0).ok());
+}
+
 TEST(CallerProcess, AnotherUserThanTheOneThatConnectedIsRefused) {
   Child child;
   const auto uid = child.peer().uid;

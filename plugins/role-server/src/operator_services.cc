@@ -4,15 +4,16 @@
 #include <utility>
 
 #include "agent_records.h"
-#include "api_id.h"
 #include "api_status.h"
 #include "change_follower.h"
 #include "grpc/health/v1/health.pb.h"
 #include "method_registry.h"
+#include "proto/log_level.h"
 #include "server_identity.h"
 #include "spire/api/server/debug/v1/debug.pb.h"
 #include "spire/api/server/logger/v1/logger.pb.h"
 #include "trust_bundles.h"
+#include "x509/svid_chain.h"
 
 namespace signet::server {
 namespace {
@@ -35,12 +36,7 @@ Status fill_svid_chain(CallContext& call, const BundleSnapshot& bundle,
   SIGNET_TRY(const auto verified,
              x509::verify_svid(chain, call.services().trust_domain(), bundle.roots,
                                {.now = x509::from_unix(call.host().unix_seconds())}));
-  for (const x509::Certificate& certificate : verified.path) {
-    auto* out = response.add_svid_chain();
-    if (const auto id = certificate.spiffe_id()) id_to_api(*id, out->mutable_id());
-    out->set_expires_at(x509::to_unix(certificate.not_after()));
-    out->set_subject(x509::name_to_text(certificate.subject_raw()));
-  }
+  x509::describe_chain(verified.path, response);
   return {};
 }
 
@@ -60,77 +56,24 @@ Status get_info(CallContext& call, const debug::GetInfoRequest&, debug::GetInfoR
 
 // ---- Logger: the level of the server's own scope.
 
-types::LogLevel level_to_api(std::uint32_t level) {
-  switch (level) {
-    case SIGNET_LOG_TRACE:
-      return types::TRACE;
-    case SIGNET_LOG_DEBUG:
-      return types::DEBUG;
-    case SIGNET_LOG_INFO:
-      return types::INFO;
-    case SIGNET_LOG_WARN:
-      return types::WARN;
-    case SIGNET_LOG_ERROR:
-      return types::ERROR;
-    default:
-      return types::FATAL;
-  }
-}
-
-Status answer_logger(CallContext& call, types::Logger& response) {
-  const auto* log = call.host().service<signet_host_log>(SIGNET_HOST_LOG);
-  if (log == nullptr) return Status::unavailable("the host has no log");
-  std::uint32_t launch = SIGNET_LOG_INFO;
-  response.set_current_level(level_to_api(log->level(call.host().abi(), &launch)));
-  response.set_launch_level(level_to_api(launch));
+Status answer_logger(CallContext& call, Result<types::Logger> levels, types::Logger& response) {
+  if (!levels) return api_error(call.host(), levels.status().code(), levels.status().message());
+  response = std::move(*levels);
   return {};
 }
 
 Status get_logger(CallContext& call, const logger::GetLoggerRequest&, types::Logger& response) {
-  return answer_logger(call, response);
+  return answer_logger(call, proto::log_level(call.host()), response);
 }
 
 Status set_log_level(CallContext& call, const logger::SetLogLevelRequest& request,
                      types::Logger& response) {
-  std::uint32_t level = 0;
-  switch (request.new_level()) {
-    case types::UNSPECIFIED:
-      return api_error(call.host(), Code::kInvalidArgument,
-                       "newLevel value cannot be LogLevel_UNSPECIFIED");
-    case types::PANIC:
-    case types::FATAL:
-      level = SIGNET_LOG_FATAL;
-      break;
-    case types::ERROR:
-      level = SIGNET_LOG_ERROR;
-      break;
-    case types::WARN:
-      level = SIGNET_LOG_WARN;
-      break;
-    case types::INFO:
-      level = SIGNET_LOG_INFO;
-      break;
-    case types::DEBUG:
-      level = SIGNET_LOG_DEBUG;
-      break;
-    case types::TRACE:
-      level = SIGNET_LOG_TRACE;
-      break;
-    default:
-      return api_error(call.host(), Code::kInvalidArgument, "unsupported log level");
-  }
-  if (const auto* log = call.host().service<signet_host_log>(SIGNET_HOST_LOG)) {
-    log->set_level(call.host().abi(), level);
-  }
-  return answer_logger(call, response);
+  return answer_logger(call, proto::set_log_level(call.host(), request.new_level()), response);
 }
 
 Status reset_log_level(CallContext& call, const logger::ResetLogLevelRequest&,
                        types::Logger& response) {
-  if (const auto* log = call.host().service<signet_host_log>(SIGNET_HOST_LOG)) {
-    log->set_level(call.host().abi(), UINT32_MAX);
-  }
-  return answer_logger(call, response);
+  return answer_logger(call, proto::reset_log_level(call.host()), response);
 }
 
 // ---- Health

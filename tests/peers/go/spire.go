@@ -22,6 +22,9 @@ import (
 	"strings"
 	"time"
 
+	_ "github.com/spiffe/spire-api-sdk/proto/spire/api/agent/debug/v1"
+	_ "github.com/spiffe/spire-api-sdk/proto/spire/api/agent/delegatedidentity/v1"
+	_ "github.com/spiffe/spire-api-sdk/proto/spire/api/agent/logger/v1"
 	agentv1 "github.com/spiffe/spire-api-sdk/proto/spire/api/server/agent/v1"
 	_ "github.com/spiffe/spire-api-sdk/proto/spire/api/server/bundle/v1"
 	_ "github.com/spiffe/spire-api-sdk/proto/spire/api/server/debug/v1"
@@ -75,6 +78,7 @@ func call(ctx context.Context, args []string) error {
 	d := dialFlags(fs)
 	method := fs.String("method", "", "spire.api.server.entry.v1.Entry/ListEntries and the like")
 	header := fs.String("header", "", "metadata NAME=VALUE")
+	request := fs.String("request", "", "request in JSON, instead of standard input")
 	timeout := fs.Duration("timeout", 30*time.Second, "limit")
 	repeat := fs.Int("repeat", 1, "send the call so many times, one after another")
 	quiet := fs.Bool("quiet", false, "leave the answers out")
@@ -93,9 +97,11 @@ func call(ctx context.Context, args []string) error {
 	if desc == nil {
 		return fmt.Errorf("%s has no method %s", service, name)
 	}
-	input, err := io.ReadAll(os.Stdin)
-	if err != nil {
-		return err
+	input := []byte(*request)
+	if *request == "" {
+		if input, err = io.ReadAll(os.Stdin); err != nil {
+			return err
+		}
 	}
 	var requests []proto.Message
 	lines := []string{string(input)}

@@ -15,5 +15,9 @@ int fetch_x509_svid(Context&, const Args&);
 int fetch_jwt_svid(Context&, const Args&);
 int validate_jwt_svid(Context&, const Args&);
 int watch(Context&, const Args&);
+int show_debug_info(Context&, const Args&);
+int show_log_level(Context&, const Args&);
+int set_log_level(Context&, const Args&);
+int reset_log_level(Context&, const Args&);
 
 }  // namespace signet::agent::cli

@@ -2,7 +2,7 @@
 #include "signet/duration.h"
 
 #include "cli/admin_command.h"
-#include "cli/go_text.h"
+#include "cli/operators.h"
 #include "spire/api/server/debug/v1/debug.pb.h"
 #include "spire/api/server/logger/v1/logger.pb.h"
 #include "spire/api/types/logger.pb.h"
@@ -12,23 +12,6 @@ namespace {
 
 namespace debug = ::spire::api::server::debug::v1;
 namespace logger = ::spire::api::server::logger::v1;
-
-struct Level {
-  types::LogLevel number;
-  const char* name;  // as SPIRE's logs spell it
-};
-constexpr Level kLevels[] = {{types::PANIC, "panic"}, {types::FATAL, "fatal"},
-                             {types::ERROR, "error"}, {types::WARN, "warning"},
-                             {types::INFO, "info"},   {types::DEBUG, "debug"},
-                             {types::TRACE, "trace"}};
-
-Result<std::string> level_name(types::LogLevel number, const char* which) {
-  for (const Level& level : kLevels) {
-    if (level.number == number) return std::string(level.name);
-  }
-  return Status::internal(std::string("the server answered a ") + which +
-                          " log level that has no name");
-}
 
 class DebugInfo final : public AdminCommand {
  public:
@@ -55,14 +38,7 @@ class DebugInfo final : public AdminCommand {
         line("Registered Agents:       ", std::to_string(info.agents_count())) +
         line("Registration Entries:    ", std::to_string(info.entries_count())) +
         line("Federated Bundles:       ", std::to_string(info.federated_bundles_count()));
-    if (!info.svid_chain().empty()) text += "  SVID Chain:\n";
-    for (int i = 0; i < info.svid_chain_size(); ++i) {
-      const auto& certificate = info.svid_chain(i);
-      text += "    [" + std::to_string(i) +
-              "] SPIFFE ID:  " + (certificate.has_id() ? id_text(certificate.id()) : "(none)") +
-              "\n        Subject:    " + certificate.subject() +
-              "\n        Expires At: " + signet::cli::rfc3339_utc(certificate.expires_at()) + "\n";
-    }
+    text += signet::cli::svid_chain_text(info.svid_chain());
     return text;
   }
 };
@@ -78,9 +54,8 @@ class LoggerCommand : public AdminCommand {
         std::string("/spire.api.server.logger.v1.Logger/") + method, request);
     if (!answer) return answer.status().prefixed(doing);
     return admin.output.print(admin.io, *answer, [&]() -> Status {
-      SIGNET_TRY(const std::string current, level_name(answer->current_level(), "current"));
-      SIGNET_TRY(const std::string launch, level_name(answer->launch_level(), "launch"));
-      admin.io.out("Logger Level : " + current + "\nLaunch Level : " + launch + "\n\n");
+      SIGNET_TRY(const std::string text, signet::cli::logger_text(*answer));
+      admin.io.out(text);
       return {};
     });
   }
@@ -102,17 +77,9 @@ class SetLogLevel final : public LoggerCommand {
   }
   Status run(Admin& admin) override {
     if (level_.empty()) return Status::invalid_argument("a value (-level) must be set");
-    std::string word = level_;
-    for (char& c : word) c = (c >= 'A' && c <= 'Z') ? static_cast<char>(c - 'A' + 'a') : c;
+    SIGNET_TRY(const types::LogLevel level, signet::cli::parse_log_level(level_));
     logger::SetLogLevelRequest request;
-    for (const Level& level : kLevels) {
-      if (word == level.name) request.set_new_level(level.number);
-    }
-    if (word == "warn") request.set_new_level(types::WARN);
-    if (request.new_level() == types::UNSPECIFIED) {
-      return Status::invalid_argument("the value " + signet::cli::go_quote(level_) +
-                                      " is not a valid setting");
-    }
+    request.set_new_level(level);
     return call(admin, "SetLogLevel", request, "failed to set log level");
   }
 
