@@ -17,6 +17,7 @@
 #include "signet/abi/bundle_publisher.h"
 #include "signet/abi/bundle_source.h"
 #include "signet/abi/datastore.h"
+#include "signet/abi/health_listener.h"
 #include "signet/abi/host.h"
 #include "signet/abi/key_manager.h"
 #include "signet/abi/node_attestor.h"

@@ -31,8 +31,9 @@ Result<RoleInfo> parse_role_info(std::string_view json) {
       info.later = root.at("later").get<std::map<std::string, std::string>>();
     if (root.contains("defaults")) {
       for (const auto& item : root.at("defaults")) {
-        info.defaults.emplace_back(item.at("type").get<std::string>(),
-                                   item.at("name").get<std::string>());
+        info.defaults.push_back({item.at("type").get<std::string>(),
+                                 item.at("name").get<std::string>(), item.value("settings", ""),
+                                 item.value("when", "")});
       }
     }
     if (root.contains("capabilities"))

@@ -20,6 +20,12 @@ struct RoleInfo {
     unsigned max = 0;    // 0: any number
     bool reread = true;  // on SIGUSR1, when its plugin_data_file has changed
   };
+  // A plugin that is there without being written down.
+  struct Default {
+    std::string type, name;
+    // A top-level block that holds its settings, and the key of it that has to be true; "": always.
+    std::string settings, when;
+  };
   std::string block;
   std::string scope;
   std::string default_config;
@@ -27,8 +33,8 @@ struct RoleInfo {
   std::string invalid_text;  // printed before the findings when it is not
   std::vector<std::string> share;
   std::vector<Type> types;
-  std::map<std::string, std::string> later;                   // type -> why it has no effect yet
-  std::vector<std::pair<std::string, std::string>> defaults;  // type, name
+  std::map<std::string, std::string> later;  // type -> why it has no effect yet
+  std::vector<Default> defaults;
   std::chrono::milliseconds drain{10'000};
   std::vector<std::string> capabilities;  // that it cannot do without: "net_bind_service"
   bool confine_writes = false;

@@ -157,14 +157,24 @@ std::vector<PluginBlock> read_plugin_blocks(const ConfigNode& root, const RoleIn
       if (auto block = read_block(source, catalogue, findings)) blocks.push_back(std::move(*block));
     }
   }
-  for (const auto& [type, name] : role.defaults) {
-    if (named.contains({type, name})) continue;
+  for (const RoleInfo::Default& wanted : role.defaults) {
+    if (named.contains({wanted.type, wanted.name})) continue;
     PluginBlock block;
-    block.type = type;
-    block.name = name;
+    block.type = wanted.type;
+    block.name = wanted.name;
     block.position = config::named_source("default");
     block.data = ConfigNode::object(block.position);
-    auto file = catalogue.find_file(file_for_block(type, name));
+    if (!wanted.settings.empty()) {
+      auto settings = config::merged_member(root, wanted.settings);
+      if (!settings.ok()) {
+        findings.errors.push_back(settings.status().message());
+        continue;
+      }
+      const ConfigNode* const on = settings->is_object() ? settings->find(wanted.when) : nullptr;
+      if (on == nullptr || on->text() != "true") continue;
+      block.data = std::move(*settings);
+    }
+    auto file = catalogue.find_file(file_for_block(wanted.type, wanted.name));
     if (!file.ok()) {
       findings.errors.push_back(at(block.position, block.path(), file.status().message()));
       continue;

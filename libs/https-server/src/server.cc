@@ -86,6 +86,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   std::uint16_t port() const { return port_; }
 
  private:
+  template <typename Stream>
   class Connection;
   // Counts a connection for as long as it lives.
   class Place {
@@ -107,7 +108,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
     const std::string ip_;
   };
 
-  TlsContext context() {
+  TlsContext context() {  // null: no TLS
     const std::lock_guard lock(mutex_);
     return context_;
   }
@@ -128,33 +129,38 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   std::thread thread_;
 };
 
-class Server::Impl::Connection : public std::enable_shared_from_this<Connection> {
+// Stream   of beast's, with TLS or without
+template <typename Stream>
+class Server::Impl::Connection : public std::enable_shared_from_this<Connection<Stream>> {
  public:
-  Connection(Impl& server, tcp::socket socket, std::string ip, const TlsContext& context)
-      : server_(server),
-        place_(server, std::move(ip)),
-        // asio's context wants to own what it holds; OpenSSL counts.
-        context_((SSL_CTX_up_ref(context.get()), context.get())),
-        stream_(beast::tcp_stream(std::move(socket)), context_) {
+  template <typename... Args>
+  Connection(Impl& server, std::string ip, Args&&... stream)
+      : server_(server), place_(server, std::move(ip)), stream_(std::forward<Args>(stream)...) {
     parser_.header_limit(static_cast<std::uint32_t>(server.options_.max_head_bytes));
   }
 
   void start() {
-    within(server_.options_.handshake_time);
-    stream_.async_handshake(asio::ssl::stream_base::server,
-                            [self = shared_from_this()](Error error) {
-                              if (!error) self->read();
-                            });
+    if constexpr (kTls) {
+      within(server_.options_.handshake_time);
+      stream_.async_handshake(asio::ssl::stream_base::server,
+                              [self = this->shared_from_this()](Error error) {
+                                if (!error) self->read();
+                              });
+    } else {
+      read();
+    }
   }
 
  private:
+  static constexpr bool kTls = !std::is_same_v<Stream, beast::tcp_stream>;
+
   void within(std::chrono::milliseconds time) {
     beast::get_lowest_layer(stream_).expires_after(time);
   }
   void read() {
     within(server_.options_.request_time);
     http::async_read_header(
-        stream_, buffer_, parser_, [self = shared_from_this()](Error error, std::size_t) {
+        stream_, buffer_, parser_, [self = this->shared_from_this()](Error error, std::size_t) {
           if (!error) return self->answer();
           if (error == http::error::header_limit) return self->write({431, {}, {}});
           if (error.category() == http::make_error_code(http::error::end_of_stream).category()) {
@@ -178,19 +184,24 @@ class Server::Impl::Connection : public std::enable_shared_from_this<Connection>
     response_.body() = {body.data(), body.size()};
     response_.prepare_payload();
     within(server_.options_.answer_time);
-    http::async_write(stream_, response_, [self = shared_from_this()](Error error, std::size_t) {
-      if (!error) self->close();
-    });
+    http::async_write(stream_, response_,
+                      [self = this->shared_from_this()](Error error, std::size_t) {
+                        if (!error) self->close();
+                      });
   }
   void close() {
-    within(kCloseTime);
-    stream_.async_shutdown([self = shared_from_this()](Error) {});
+    if constexpr (kTls) {
+      within(kCloseTime);
+      stream_.async_shutdown([self = this->shared_from_this()](Error) {});
+    } else {
+      Error error;
+      stream_.socket().shutdown(tcp::socket::shutdown_send, error);
+    }
   }
 
   Impl& server_;
   const Place place_;
-  asio::ssl::context context_;
-  beast::ssl_stream<beast::tcp_stream> stream_;
+  Stream stream_;
   beast::flat_buffer buffer_{64 * 1024};
   http::request_parser<http::empty_body> parser_;
   std::shared_ptr<const std::string> body_;
@@ -221,19 +232,37 @@ void Server::Impl::begin(tcp::socket socket) {
       of_this >= options_.max_connections_per_ip) {
     return;  // the socket closes
   }
-  std::make_shared<Connection>(*this, std::move(socket), ip, context())->start();
+  beast::tcp_stream stream(std::move(socket));
+  const TlsContext context = this->context();
+  if (!context) {
+    std::make_shared<Connection<beast::tcp_stream>>(*this, ip, std::move(stream))->start();
+    return;
+  }
+  // asio's context wants to own what it holds; OpenSSL counts, also for the stream made of it.
+  asio::ssl::context held((SSL_CTX_up_ref(context.get()), context.get()));
+  using TlsStream = beast::ssl_stream<beast::tcp_stream>;
+  std::make_shared<Connection<TlsStream>>(*this, ip, std::move(stream), held)->start();
 }
 
 Result<std::unique_ptr<Server>> Server::start(const Options& options, const Identity& identity,
                                               Handler handler) {
+  return start(options, &identity, std::move(handler));
+}
+
+Result<std::unique_ptr<Server>> Server::start_plain(const Options& options, Handler handler) {
+  return start(options, nullptr, std::move(handler));
+}
+
+Result<std::unique_ptr<Server>> Server::start(const Options& options, const Identity* identity,
+                                              Handler handler) {
   try {
     auto impl = std::make_shared<Impl>(options, std::move(handler));
-    SIGNET_RETURN_IF_ERROR(impl->set_identity(identity));
+    if (identity != nullptr) SIGNET_RETURN_IF_ERROR(impl->set_identity(*identity));
     SIGNET_RETURN_IF_ERROR(impl->listen());
     impl->run();
     return std::unique_ptr<Server>(new Server(std::move(impl)));
   } catch (const std::exception& e) {
-    return Status::internal(std::string("the HTTPS server cannot start: ") + e.what());
+    return Status::internal(std::string("the HTTP server cannot start: ") + e.what());
   }
 }
 

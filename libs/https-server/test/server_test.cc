@@ -239,5 +239,40 @@ TEST(HttpsServer, SaysWhyItCannotListen) {
             Code::kInvalidArgument);
 }
 
+// ---- without TLS
+
+TEST(PlainServer, AnswersOverHttpWithTheSameBounds) {
+  std::signal(SIGPIPE, SIG_IGN);
+  Options options;
+  options.address = "127.0.0.1";
+  options.max_head_bytes = 1024;
+  const auto server = Server::start_plain(options, &answer);
+  ASSERT_TRUE(server.ok()) << server.status().message();
+  const auto ask = [&](const std::string& request) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons((*server)->port());
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(::send(fd, request.data(), request.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(request.size()));
+    std::string all;
+    char buffer[4096];
+    for (ssize_t n = 0; (n = ::recv(fd, buffer, sizeof buffer, 0)) > 0;) {
+      all.append(buffer, static_cast<std::size_t>(n));
+    }
+    ::close(fd);
+    return all;
+  };
+  const std::string whole = ask("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(whole.starts_with("HTTP/1.1 200 OK\r\n")) << whole.substr(0, 200);
+  EXPECT_TRUE(whole.ends_with(std::string(300'000, 'x')));
+  EXPECT_TRUE(ask("GET /none HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404"));
+  EXPECT_TRUE(ask("nonsense\r\n\r\n").starts_with("HTTP/1.1 400"));
+  EXPECT_TRUE(
+      ask("GET / HTTP/1.1\r\nX: " + std::string(2000, 'x') + "\r\n").starts_with("HTTP/1.1 431"));
+}
+
 }  // namespace
 }  // namespace signet::https_server

@@ -48,11 +48,11 @@ inline constexpr char kTelemetryProperties[] = R"json({
 inline constexpr char kHealthChecksSchema[] = R"json({
   "type": "object", "additionalProperties": false,
   "properties": {
-    "listener_enabled": {"type": "boolean", "default": false, "x-signet-since": "a later release"},
-    "bind_address": {"type": "string", "x-signet-since": "a later release"},
-    "bind_port": {"type": "string", "x-signet-since": "a later release"},
-    "live_path": {"type": "string", "x-signet-since": "a later release"},
-    "ready_path": {"type": "string", "x-signet-since": "a later release"}
+    "listener_enabled": {"type": "boolean", "default": false, "description": "whether live and ready are told over HTTP"},
+    "bind_address": {"type": "string", "default": "localhost"},
+    "bind_port": {"type": "string", "default": "80"},
+    "live_path": {"type": "string", "default": "/live"},
+    "ready_path": {"type": "string", "default": "/ready"}
   }
 })json";
 

@@ -118,6 +118,7 @@ const char kRoleDescription[] = R"json({
   "invalid_text": "SPIRE agent configuration file is invalid:",
   "share": ["trust_domain", "data_dir", "join_token", "join_token_file"],
   "types": {
+    "HealthChecks": {"service": "signet.health_listener/1", "min": 0, "max": 1},
     "KeyManager": {"service": "signet.key_manager/1", "min": 1, "max": 1},
     "NodeAttestor": {"service": "signet.node_attestor.agent/1", "min": 1, "max": 1},
     "WorkloadAttestor": {"service": "signet.workload_attestor/1", "min": 1}
@@ -125,6 +126,7 @@ const char kRoleDescription[] = R"json({
   "later": {
     "SVIDStore": "no SVIDStore plugin exists yet"
   },
+  "defaults": [{"type": "HealthChecks", "name": "http", "settings": "health_checks", "when": "listener_enabled"}],
   "drain_seconds": 10,
   "capabilities": ["dac_read_search", "sys_ptrace"]
 })json";

@@ -127,6 +127,7 @@ const char kRoleDescription[] = R"json({
     "KeyManager": {"service": "signet.key_manager/1", "min": 1, "max": 1},
     "BundlePublisher": {"service": "signet.bundle_publisher/1", "min": 0},
     "Federation": {"service": "signet.bundle_source/1", "min": 0, "max": 1},
+    "HealthChecks": {"service": "signet.health_listener/1", "min": 0, "max": 1},
     "NodeAttestor": {"service": "signet.node_attestor.server/1", "min": 0},
     "UpstreamAuthority": {"service": "signet.upstream_authority/1", "min": 0, "max": 1}
   },
@@ -134,7 +135,11 @@ const char kRoleDescription[] = R"json({
     "Notifier": "no Notifier plugin exists yet",
     "CredentialComposer": "no CredentialComposer plugin exists yet"
   },
-  "defaults": [{"type": "NodeAttestor", "name": "join_token"}, {"type": "Federation", "name": "https"}],
+  "defaults": [
+    {"type": "NodeAttestor", "name": "join_token"},
+    {"type": "Federation", "name": "https"},
+    {"type": "HealthChecks", "name": "http", "settings": "health_checks", "when": "listener_enabled"}
+  ],
   "drain_seconds": 10,
   "capabilities": ["net_bind_service"],
   "confine_writes": true

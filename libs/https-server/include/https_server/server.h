@@ -1,7 +1,8 @@
 // A small HTTPS server for documents that anybody may read: HTTP/1.1, one request per connection,
 // no body is read, and everything a peer chooses is bounded.
 //
-// TLS 1.2 or newer, no certificate asked of the client. The certificate may change while serving.
+// TLS 1.2 or newer (or none, start_plain()), no certificate asked of the client. The certificate
+// may change while serving.
 #pragma once
 
 #include <chrono>
@@ -50,6 +51,8 @@ class Server {
   ///                                 kInvalidArgument: the address or the identity
   static Result<std::unique_ptr<Server>> start(const Options& options, const Identity& identity,
                                                Handler handler);
+  /// The same without TLS, for what is no secret and asked nearby: HTTP.
+  static Result<std::unique_ptr<Server>> start_plain(const Options& options, Handler handler);
   /// Closes everything and waits for its thread.
   ~Server();
   Server(const Server&) = delete;
@@ -62,6 +65,8 @@ class Server {
  private:
   class Impl;
   explicit Server(std::shared_ptr<Impl> impl);
+  static Result<std::unique_ptr<Server>> start(const Options& options, const Identity* identity,
+                                               Handler handler);
   std::shared_ptr<Impl> impl_;
 };
 

@@ -28,6 +28,8 @@ extern "C" {
  * log_format. types: the plugin blocks; `Type "some_name"` loads <type in lower case>-some-name.so
  * unless plugin_cmd says another. share: keys of the block given to all plugins of the scope.
  * A type with "reread": false keeps its data when SIGUSR1 has the plugin_data_files read again.
+ * defaults: plugins that are there without being written down; one with "settings": "BLOCK", "when": "KEY" has that
+ * top-level block for its settings, and is there when KEY of it is true.
  * later: block types that are accepted with one warning that gives the reason.
  * capabilities: those of capabilities(7) that a process of this role keeps if it has them; it
  * gives up all others before it reads its file. confine_writes: once all are configured the process
