@@ -2,7 +2,6 @@
 #include "caller_attestor.h"
 
 #include <atomic>
-#include <filesystem>
 #include <functional>
 #include <optional>
 #include <thread>
@@ -10,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "signet/testing/fake_host.h"
+#include "signet/testing/test_cgroup.h"
 
 #include "child.h"
 #include "test_host.h"
@@ -278,54 +278,28 @@ TEST(CallerCache, AnotherProcessOfTheSameNumberAndAgeIsNotTheOneItKnows) {
   EXPECT_EQ(cache.find(known.peer(), 1), nullptr);
 }
 
-// Two groups of the test's own, where the kernel lets it make some.
-class TwoGroups {
- public:
-  TwoGroups() {
-    for (const char* root : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
-      if (!std::filesystem::exists(std::string(root) + "/cgroup.procs")) continue;
-      std::string made = std::string(root) + "/signet-test-XXXXXX";
-      if (mkdtemp(made.data()) == nullptr) continue;
-      paths_ = {made + "/a", made + "/b", made};
-      std::filesystem::create_directory(paths_[0]);
-      std::filesystem::create_directory(paths_[1]);
-      return;
-    }
-  }
-  ~TwoGroups() {
-    for (const std::string& path : paths_) rmdir(path.c_str());
-  }
-  bool move(Child& child, int group) const {
-    if (paths_.empty()) return false;
-    std::ofstream procs(paths_[static_cast<std::size_t>(group)] + "/cgroup.procs");
-    procs << child.peer().pid << std::flush;
-    return procs.good();
-  }
-
- private:
-  std::vector<std::string> paths_;
-};
-
 TEST(CallerCache, DropsWhatItKnowsOfAProcessInAnotherCgroup) {
-  const TwoGroups groups;
+  fakes::TestCgroup groups;
   Child child;
-  if (!groups.move(child, 0)) GTEST_SKIP() << "this kernel lets the test make no cgroup";
+  if (!groups.move(child.peer().pid, "a"))
+    GTEST_SKIP() << "this kernel lets the test make no cgroup";
   CallerCache cache;
   cache.remember(found_now(child));
   EXPECT_NE(cache.find(child.peer(), 1), nullptr);
-  ASSERT_TRUE(groups.move(child, 1));
+  ASSERT_TRUE(groups.move(child.peer().pid, "b"));
   EXPECT_EQ(cache.find(child.peer(), 1), nullptr);
-  ASSERT_TRUE(groups.move(child, 0));
+  ASSERT_TRUE(groups.move(child.peer().pid, "a"));
   EXPECT_EQ(cache.find(child.peer(), 1), nullptr) << "it was dropped";
   child.end();
 }
 
 TEST_F(CallerAttestorTest, AProcessThatChangesMeanwhileIsAttestedAnew) {
-  const TwoGroups groups;
-  if (!groups.move(child, 0)) GTEST_SKIP() << "this kernel lets the test make no cgroup";
+  fakes::TestCgroup groups;
+  if (!groups.move(child.peer().pid, "a"))
+    GTEST_SKIP() << "this kernel lets the test make no cgroup";
   start();
   const auto before = ask();
-  ASSERT_TRUE(groups.move(child, 1));
+  ASSERT_TRUE(groups.move(child.peer().pid, "b"));
   const auto after = ask();
   host.run();
   EXPECT_EQ(docker.asked, 2);

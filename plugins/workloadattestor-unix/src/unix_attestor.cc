@@ -43,8 +43,8 @@ std::shared_ptr<const UnixAttestor::Settings> UnixAttestor::settings() {
 Result<std::vector<std::string>> UnixAttestor::attest(const signet_workload_peer& peer,
                                                       std::int64_t deadline_ns) {
   const auto set = settings();
-  SIGNET_TRY(const Process process, Process::open(set->proc_root, peer));
-  SIGNET_TRY(const Credentials who, process.credentials());
+  SIGNET_TRY(const auto process, process::Process::open(set->proc_root, peer));
+  SIGNET_TRY(const process::Credentials who, process.credentials());
 
   const std::int64_t now = host().monotonic_ns();
   std::vector<std::string> selectors;
@@ -72,7 +72,8 @@ Result<std::vector<std::string>> UnixAttestor::attest(const signet_workload_peer
   return selectors;
 }
 
-Result<std::string> UnixAttestor::digest_of(const Process& process, std::int64_t size_limit,
+Result<std::string> UnixAttestor::digest_of(const process::Process& process,
+                                            std::int64_t size_limit,
                                             std::int64_t deadline_ns) const {
   SIGNET_TRY(const Fd program, process.open_program());
   struct stat info {};

@@ -17,7 +17,7 @@
 
 #include "config.h"
 #include "name_cache.h"
-#include "process.h"
+#include "process/process.h"
 
 namespace signet::unix_attestor {
 
@@ -40,7 +40,7 @@ class UnixAttestor final : public Plugin, public WorkloadAttestor {
     std::string proc_root = "/proc";
   };
   std::shared_ptr<const Settings> settings();
-  Result<std::string> digest_of(const Process& process, std::int64_t size_limit,
+  Result<std::string> digest_of(const process::Process& process, std::int64_t size_limit,
                                 std::int64_t deadline_ns) const;
 
   std::mutex mutex_;  // guards settings_

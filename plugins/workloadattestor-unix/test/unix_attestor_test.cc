@@ -36,7 +36,7 @@ std::string read_file(const fs::path& path) {
 }
 
 std::uint64_t start_time_of(pid_t pid) {
-  return *parse_start_time(read_file("/proc/" + std::to_string(pid) + "/stat"));
+  return *process::parse_start_time(read_file("/proc/" + std::to_string(pid) + "/stat"));
 }
 
 int pidfd_of(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
@@ -249,17 +249,6 @@ TEST_F(Unix, EmitsThroughItsTable) {
   const signet_workload_peer peer = peer_of(::getpid());
   EXPECT_EQ(table->attest(to_abi(&plugin_), call.abi(), &peer), SIGNET_OK);
   EXPECT_GE(count, 2u);
-}
-
-TEST(ProcStatus, RefusesWhatIsNoStatus) {
-  for (const char* text : {"", "Uid:\t1\nGid:\t1\t1\t1\t1\n", "Uid:\t1\tx\t1\t1\nGid:\t1\t1\t1\t1",
-                           "Uid:\t1\t1\t1\t1", "Uid:\t1\t4294967296\t1\t1\nGid:\t1\t1\t1\t1",
-                           "Uid:\t1\t1\t1\t1\nGid:\t1\t1\t1\t1\nGroups:\t1 x\n"}) {
-    EXPECT_FALSE(parse_status(text).ok()) << text;
-  }
-  EXPECT_TRUE(parse_status("Uid:\t1\t1\t1\t1\nGid:\t1\t1\t1\t1")->groups.empty());
-  EXPECT_FALSE(parse_start_time("").ok());
-  EXPECT_FALSE(parse_start_time("1 (x) S 1 2").ok());
 }
 
 }  // namespace

@@ -147,6 +147,8 @@ class Files(TestCase):
                     ({"agent": {"trust_bundle_path": None, "trust_bundle_spiffe_workload_api": "unix:///x"}},
                      "trust_bundle_spiffe_workload_api"),
                     ({"telemetry": {"Prometheus": {"port": 9988, "tls": {"cert_file": "x"}}}}, "tls")]
+        for block in ({"sigstore": {"ignore_tlog": True}}, {"experimental": {"sigstore": {"rekor_url": "https://r"}}}):
+            changes.append(({"plugins": {"WorkloadAttestor docker": {"plugin_data": block}}}, "sigstore"))
         for change, word in changes:
             result, _ = self.validate("agent", deploy.hcl(deploy.merge(agent.settings(None), change)))
             self.assertEqual(result.code, 1, (change, result))

@@ -1,5 +1,6 @@
-#include "process.h"
+#include "process/process.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <fcntl.h>
@@ -11,8 +12,9 @@
 #include <utility>
 
 #include <linux/limits.h>
+#include <sys/stat.h>
 
-namespace signet::unix_attestor {
+namespace signet::process {
 namespace {
 
 // 65536 groups, the kernel's limit, of up to 11 characters each fit in.
@@ -92,11 +94,22 @@ Result<std::uint64_t> parse_start_time(std::string_view stat) {
   return Status::internal("no start time in the stat of a process");
 }
 
-Result<Process> Process::open(const std::string& proc_root, const signet_workload_peer& peer) {
+Result<Fd> Process::open_folder(const std::string& proc_root, const signet_workload_peer& peer) {
   if (peer.pid <= 0) return Status::invalid_argument("no process to attest");
   const std::string path = proc_root + "/" + std::to_string(peer.pid);
   Fd folder(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!folder) return errno == ENOENT ? ended(peer) : system_error("cannot open the folder", peer);
+  return folder;
+}
+
+Result<Process> Process::open_now(const std::string& proc_root, std::int32_t pid) {
+  const signet_workload_peer peer = {sizeof(signet_workload_peer), pid, -1, 0, 0, 0, 0};
+  SIGNET_TRY(Fd folder, open_folder(proc_root, peer));
+  return Process(std::move(folder), peer, false);
+}
+
+Result<Process> Process::open(const std::string& proc_root, const signet_workload_peer& peer) {
+  SIGNET_TRY(Fd folder, open_folder(proc_root, peer));
   // A pidfd says nothing about numbers in a /proc of another PID namespace.
   const bool by_start_time = peer.pidfd < 0 || proc_root != "/proc";
   Process process(std::move(folder), peer, by_start_time);
@@ -110,11 +123,22 @@ Status Process::check() const {
     if (::poll(&ended_when_readable, 1, 0) != 0) return ended(peer_);
   }
   if (by_start_time_) {
-    SIGNET_TRY(const std::string stat, read("stat", kMaxStatSize));
-    SIGNET_TRY(const std::uint64_t start_time, parse_start_time(stat));
-    if (start_time != peer_.start_time) return ended(peer_);
+    SIGNET_TRY(const std::uint64_t now, start_time());
+    if (now != peer_.start_time) return ended(peer_);
   }
   return {};
+}
+
+Result<std::uint64_t> Process::start_time() const {
+  SIGNET_TRY(const std::string stat, read("stat", kMaxStatSize));
+  return parse_start_time(stat);
+}
+
+Result<std::pair<dev_t, ino_t>> Process::identity_of(const char* name) const {
+  struct stat info {};
+  if (::fstatat(folder_.get(), name, &info, 0) != 0)
+    return system_error(std::string("cannot look at ") + name, peer_);
+  return std::pair(info.st_dev, info.st_ino);
 }
 
 Result<Credentials> Process::credentials() const {
@@ -150,16 +174,15 @@ Result<std::string> Process::read(const char* name, std::size_t max_size) const 
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return system_error(std::string("cannot read ") + name, peer_);
     filled += static_cast<std::size_t>(n);
-    // These files are made as a whole, so a read that leaves room was the last.
-    if (static_cast<std::size_t>(n) < room) break;
-    if (filled >= max_size) {
+    if (n == 0) break;  // a table, such as the mounts, comes in pieces
+    if (filled > max_size) {
       return Status::internal(std::string(name) + " of process " + std::to_string(peer_.pid) +
                               " is too large");
     }
-    room = filled;
+    room = std::max<std::size_t>(2048, filled);
   }
   content.resize(filled);
   return content;
 }
 
-}  // namespace signet::unix_attestor
+}  // namespace signet::process

@@ -6,15 +6,18 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "signet/abi/workload_attestor.h"
 #include "signet/fd.h"
 #include "signet/status.h"
 
-namespace signet::unix_attestor {
+namespace signet::process {
 
 // From /proc/PID/status.
 struct Credentials {
@@ -37,6 +40,8 @@ class Process {
   /// number was its own then), else by its start time.
   /// Errors   kInternal: the process has ended, or /proc cannot be read
   static Result<Process> open(const std::string& proc_root, const signet_workload_peer& peer);
+  /// Whichever process has the number now. Errors   kInternal
+  static Result<Process> open_now(const std::string& proc_root, std::int32_t pid);
 
   Result<Credentials> credentials() const;
   /// The text of the link to the program, as the kernel gives it.
@@ -45,15 +50,22 @@ class Process {
   Result<Fd> open_program() const;
   /// Ok while the process has not ended.
   Status check() const;
+  /// A file of the folder, such as "cgroup". Errors   kInternal, also when it has more than
+  /// `max_size` bytes
+  Result<std::string> read(const char* name, std::size_t max_size) const;
+  /// What `name`, such as "ns/mnt", leads to: two processes that share it have the same here.
+  Result<std::pair<dev_t, ino_t>> identity_of(const char* name) const;
+  /// Field 22 of its stat, in ticks since the boot.
+  Result<std::uint64_t> start_time() const;
 
  private:
+  static Result<Fd> open_folder(const std::string& proc_root, const signet_workload_peer& peer);
   Process(Fd folder, const signet_workload_peer& peer, bool by_start_time)
       : folder_(std::move(folder)), peer_(peer), by_start_time_(by_start_time) {}
-  Result<std::string> read(const char* name, std::size_t max_size) const;
 
   Fd folder_;
   signet_workload_peer peer_;
   bool by_start_time_;
 };
 
-}  // namespace signet::unix_attestor
+}  // namespace signet::process
