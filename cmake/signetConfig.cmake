@@ -1,11 +1,4 @@
-# find_package(signet): signet::workload-client-grpc for programs, signet::sdk for plugins.
-include(CMakeFindDependencyMacro)
-find_dependency(Threads)
-find_dependency(OpenSSL 3.0)
-find_dependency(Protobuf)
-find_dependency(nlohmann_json)
-find_dependency(PkgConfig)
-pkg_check_modules(WORKLOAD_CLIENT_GRPC REQUIRED IMPORTED_TARGET grpc++)
+# find_package(signet): signet::sdk, what plugins are written against.
 include(${CMAKE_CURRENT_LIST_DIR}/signetTargets.cmake)
 # What a plugin's linker is told to export: target_link_options(... -Wl,--version-script=${SIGNET_PLUGIN_MAP})
 set(SIGNET_PLUGIN_MAP ${CMAKE_CURRENT_LIST_DIR}/plugin.map)

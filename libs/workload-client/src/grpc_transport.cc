@@ -8,6 +8,10 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include "crypto/secret_bytes.h"
+#include "workload_client/limits.h"
 
 namespace signet::workload_client {
 namespace {
@@ -56,7 +60,9 @@ class GrpcStream final : public Stream,
 
   void OnReadDone(bool ok) override {
     if (!ok) return;  // OnDone follows
-    on_message_(to_string(answer_));
+    std::string bytes = to_string(answer_);
+    on_message_(bytes);
+    crypto::wipe(bytes);  // it may hold a private key; what gRPC keeps is out of our hands
     answer_.Clear();
     StartRead(&answer_);
   }
@@ -78,10 +84,19 @@ class GrpcStream final : public Stream,
   bool done_ = false;
 };
 
+grpc::ChannelArguments arguments() {
+  grpc::ChannelArguments out;
+  out.SetMaxReceiveMessageSize(kMaxAnswerBytes);
+  out.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // the agent is on this machine
+  // The source has its own pauses; a connection that gRPC delays on top would double them.
+  out.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  return out;
+}
+
 class GrpcTransport final : public Transport {
  public:
   explicit GrpcTransport(const std::string& target)
-      : stub_(grpc::CreateChannel(target, grpc::InsecureChannelCredentials())) {}
+      : stub_(grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments())) {}
 
   std::unique_ptr<Stream> stream(const std::string& method, std::string request,
                                  OnMessage on_message, OnEnd on_end) override {

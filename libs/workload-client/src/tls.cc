@@ -1,9 +1,9 @@
 #include "workload_client/tls.h"
 
-#include <mutex>
-
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+
+#include "peer_check.h"
 
 namespace signet::workload_client {
 namespace {
@@ -48,28 +48,34 @@ X509Ptr to_openssl(const x509::Certificate& certificate) {
   return X509Ptr(d2i_X509(nullptr, &at, static_cast<long>(certificate.der().size())));
 }
 
-class Context final : public TlsContext {
+// What a context's callbacks need. It belongs to the SSL_CTX, which lives as long as its last
+// connection.
+class Judge {
  public:
-  Context(X509Source& source, Authorize authorize, CtxPtr ctx, bool server)
-      : source_(source), authorize_(std::move(authorize)), ctx_(std::move(ctx)) {
-    SSL_CTX* c = ctx_.get();
-    SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION);
-    SSL_CTX_set_cipher_list(c, "ECDHE+AESGCM:ECDHE+CHACHA20");
+  Judge(std::shared_ptr<Feed<X509Context>> identities, Authorize authorize)
+      : identities_(std::move(identities)), authorize_(std::move(authorize)) {}
+  Judge(std::shared_ptr<Feed<X509BundleSet>> bundles, Authorize authorize)
+      : bundles_(std::move(bundles)), authorize_(std::move(authorize)) {}
+
+  bool has_authorize() const { return authorize_ != nullptr; }
+
+  void install(SSL_CTX* ctx, bool server) {
+    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+    SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20");
     SSL_CTX_set_options(
-        c, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-    SSL_CTX_set_num_tickets(c, 0);
-    SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_verify(c, SSL_VERIFY_PEER | (server ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+        ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_num_tickets(ctx, 0);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (server ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
                        nullptr);
-    SSL_CTX_set_cert_cb(c, &Context::present, this);
-    SSL_CTX_set_cert_verify_callback(c, &Context::verify, this);
+    if (identities_) SSL_CTX_set_cert_cb(ctx, &Judge::present, this);
+    SSL_CTX_set_cert_verify_callback(ctx, &Judge::verify, this);
   }
-  SSL_CTX* get() const override { return ctx_.get(); }
 
  private:
   // Before each handshake: the identity of this moment.
   static int present(SSL* ssl, void* arg) {
-    const X509ContextPtr now = static_cast<Context*>(arg)->source_.current();
+    const X509ContextPtr now = static_cast<Judge*>(arg)->identities_->current();
     if (!now) return 0;
     const X509Svid& svid = now->default_svid();
     const X509Ptr leaf = to_openssl(svid.chain.front());
@@ -92,7 +98,7 @@ class Context final : public TlsContext {
     auto* ssl =
         static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
     Verdict* verdict = verdict_of(ssl);
-    Result<SpiffeId> peer = static_cast<Context*>(arg)->judge(store);
+    Result<SpiffeId> peer = static_cast<Judge*>(arg)->judge(store);
     verdict->status = peer.status();
     verdict->peer = peer ? std::make_unique<SpiffeId>(*peer) : nullptr;
     X509_STORE_CTX_set_error(store, peer ? X509_V_OK : X509_V_ERR_APPLICATION_VERIFICATION);
@@ -100,8 +106,6 @@ class Context final : public TlsContext {
   }
 
   Result<SpiffeId> judge(X509_STORE_CTX* store) const {
-    const X509ContextPtr now = source_.current();
-    if (!now) return Status::unavailable("there is no bundle yet");
     std::vector<x509::Certificate> chain;
     SIGNET_RETURN_IF_ERROR(add(X509_STORE_CTX_get0_cert(store), chain));
     const STACK_OF(X509)* others = X509_STORE_CTX_get0_untrusted(store);
@@ -109,13 +113,12 @@ class Context final : public TlsContext {
       if (sk_X509_value(others, n) == X509_STORE_CTX_get0_cert(store)) continue;
       SIGNET_RETURN_IF_ERROR(add(sk_X509_value(others, n), chain));
     }
-    const x509::Time wall =
-        std::chrono::time_point_cast<x509::Time::duration>(std::chrono::system_clock::now());
-    SIGNET_TRY(const x509::VerifiedSvid peer,
-               x509::verify_svid(chain, [&](std::string_view td) { return now->find_bundle(td); },
-                                 {wall}));
-    SIGNET_RETURN_IF_ERROR(authorize_(peer.spiffe_id));
-    return peer.spiffe_id;
+    if (identities_) {
+      const X509ContextPtr now = identities_->current();
+      return check_peer(chain, now ? &now->bundles : nullptr, authorize_);
+    }
+    const X509BundleSetPtr now = bundles_->current();
+    return check_peer(chain, now ? &now->bundles : nullptr, authorize_);
   }
 
   static Status add(X509* certificate, std::vector<x509::Certificate>& chain) {
@@ -129,47 +132,58 @@ class Context final : public TlsContext {
     return {};
   }
 
-  X509Source& source_;
+  const std::shared_ptr<Feed<X509Context>> identities_;  // or
+  const std::shared_ptr<Feed<X509BundleSet>> bundles_;   // for who shows no certificate
   const Authorize authorize_;
+};
+
+void free_judge(void*, void* value, CRYPTO_EX_DATA*, int, long, void*) {
+  delete static_cast<Judge*>(value);
+}
+
+int judge_index() {
+  static const int kIndex = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, free_judge);
+  return kIndex;
+}
+
+class Context final : public TlsContext {
+ public:
+  explicit Context(CtxPtr ctx) : ctx_(std::move(ctx)) {}
+  SSL_CTX* get() const override { return ctx_.get(); }
+
+ private:
   const CtxPtr ctx_;
 };
 
-Result<std::unique_ptr<TlsContext>> make(X509Source& source, Authorize authorize,
-                                         const SSL_METHOD* method, bool server) {
+Result<std::unique_ptr<TlsContext>> make(std::unique_ptr<Judge> judge, const SSL_METHOD* method,
+                                         bool server) {
+  if (!judge->has_authorize())
+    return Status::invalid_argument("who may be the peer is not said: authorize is empty");
   CtxPtr ctx(SSL_CTX_new(method));
-  if (!ctx) return Status::internal("OpenSSL cannot make a context");
-  return std::unique_ptr<TlsContext>(
-      std::make_unique<Context>(source, std::move(authorize), std::move(ctx), server));
+  if (!ctx || SSL_CTX_set_ex_data(ctx.get(), judge_index(), judge.get()) != 1)
+    return Status::internal("OpenSSL cannot make a context");
+  judge.release()->install(ctx.get(), server);
+  return std::unique_ptr<TlsContext>(std::make_unique<Context>(std::move(ctx)));
 }
 
 }  // namespace
 
-Authorize authorize_any() {
-  return [](const SpiffeId&) { return Status(); };
+Result<std::unique_ptr<TlsContext>> make_server_context(const X509Source& source,
+                                                        Authorize authorize) {
+  return make(std::make_unique<Judge>(source.feed(), std::move(authorize)), TLS_server_method(),
+              true);
 }
 
-Authorize authorize_id(SpiffeId id) {
-  return [id = std::move(id)](const SpiffeId& peer) {
-    return peer == id
-               ? Status()
-               : Status::permission_denied("unexpected peer ID \"" + peer.to_string() + "\"");
-  };
+Result<std::unique_ptr<TlsContext>> make_client_context(const X509Source& source,
+                                                        Authorize authorize) {
+  return make(std::make_unique<Judge>(source.feed(), std::move(authorize)), TLS_client_method(),
+              false);
 }
 
-Authorize authorize_member_of(TrustDomain trust_domain) {
-  return [td = std::move(trust_domain)](const SpiffeId& peer) {
-    return peer.member_of(td) ? Status()
-                              : Status::permission_denied("peer \"" + peer.to_string() +
-                                                          "\" is not of trust domain " + td.name());
-  };
-}
-
-Result<std::unique_ptr<TlsContext>> make_server_context(X509Source& source, Authorize authorize) {
-  return make(source, std::move(authorize), TLS_server_method(), true);
-}
-
-Result<std::unique_ptr<TlsContext>> make_client_context(X509Source& source, Authorize authorize) {
-  return make(source, std::move(authorize), TLS_client_method(), false);
+Result<std::unique_ptr<TlsContext>> make_client_context(const X509BundleSource& source,
+                                                        Authorize authorize) {
+  return make(std::make_unique<Judge>(source.feed(), std::move(authorize)), TLS_client_method(),
+              false);
 }
 
 Result<SpiffeId> peer_id(SSL* ssl) {

@@ -1,5 +1,7 @@
 #include "workload_client/endpoint.h"
 
+#include <cstdlib>
+
 #include <gtest/gtest.h>
 
 namespace signet::workload_client {
@@ -18,6 +20,18 @@ TEST(Conformance, Rule45_EndpointUris) {
         "http://127.0.0.1:80", "/run/agent.sock"}) {
     EXPECT_EQ(endpoint_target(bad).status().code(), Code::kInvalidArgument) << bad;
   }
+}
+
+TEST(Endpoint, TheEnvironmentNamesIt) {
+  unsetenv("SPIFFE_ENDPOINT_SOCKET");
+  EXPECT_EQ(endpoint_from_environment().status().code(), Code::kFailedPrecondition);
+  setenv("SPIFFE_ENDPOINT_SOCKET", "", 1);
+  EXPECT_EQ(endpoint_from_environment().status().code(), Code::kFailedPrecondition);
+  setenv("SPIFFE_ENDPOINT_SOCKET", "unix:///run/agent.sock", 1);
+  EXPECT_EQ(endpoint_from_environment().value(), "unix:/run/agent.sock");
+  setenv("SPIFFE_ENDPOINT_SOCKET", "/run/agent.sock", 1);
+  EXPECT_EQ(endpoint_from_environment().status().code(), Code::kInvalidArgument);
+  unsetenv("SPIFFE_ENDPOINT_SOCKET");
 }
 
 }  // namespace

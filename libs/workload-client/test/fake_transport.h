@@ -11,23 +11,36 @@ namespace signet::workload_client::testing {
 
 class FakeTransport final : public Transport {
  public:
-  std::unique_ptr<Stream> stream(const std::string&, std::string, OnMessage on_message,
+  /// What the agent answers to unary calls.
+  using Answer =
+      std::function<Result<std::string>(const std::string& method, const std::string& request)>;
+  Answer answer = [](const std::string&, const std::string&) -> Result<std::string> {
+    return Status::unimplemented("not in this fake");
+  };
+
+  std::unique_ptr<Stream> stream(const std::string& method, std::string, OnMessage on_message,
                                  OnEnd on_end) override {
     std::lock_guard lock(mutex_);
+    method_ = method;
     on_message_ = std::move(on_message);
     on_end_ = std::move(on_end);
     ++opened_;
     changed_.notify_all();
     return std::make_unique<FakeStream>(*this);
   }
-  Result<std::string> call(const std::string&, std::string, std::chrono::milliseconds) override {
-    return Status::unimplemented("not in this fake");
+  Result<std::string> call(const std::string& method, std::string request,
+                           std::chrono::milliseconds) override {
+    return answer(method, request);
   }
 
   /// Waits until the client has opened its n-th stream.
   void wait_opened(int n) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return opened_ >= n && on_message_; });
+  }
+  std::string method() {
+    std::lock_guard lock(mutex_);
+    return method_;
   }
   void send(const std::string& bytes) {
     OnMessage on_message;
@@ -59,6 +72,7 @@ class FakeTransport final : public Transport {
   };
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::string method_;
   OnMessage on_message_;
   OnEnd on_end_;
   int opened_ = 0;

@@ -6,7 +6,10 @@
 #include <memory>
 #include <string>
 
+#include "jwt/svid.h"
 #include "spiffe/workload/workload.pb.h"
+#include "x509/bundle_json.h"
+#include "x509/pem.h"
 #include "x509/svid_issuer.h"
 
 namespace signet::workload_client::testing {
@@ -22,6 +25,20 @@ class TestAuthority {
         signer_(std::make_shared<crypto::PrivateKeySigner>(
             crypto::PrivateKey::generate(crypto::KeyType::kEcP256).value())),
         ca_(x509::self_sign_ca(trust_domain_, {.now = now()}, *signer_).value()) {}
+
+  std::string bundle_der() const { return crypto::to_string(ca_.der()); }
+  std::string bundle_pem() const { return x509::write_pem(ca_); }
+  /// The key of the authority serves for tokens too.
+  std::string jwks() const { return x509::write_jwks({{"key", signer_->spki()}}).value(); }
+  std::string token(const std::string& path, const std::string& audience,
+                    std::chrono::seconds ttl = std::chrono::hours(1)) const {
+    return jwt::mint_svid({.spiffe_id = SpiffeId::make(trust_domain_, path).value(),
+                           .audience = {audience},
+                           .issued_at = now(),
+                           .expires_at = now() + ttl},
+                          "key", *signer_)
+        .value();
+  }
 
   /// An encoded X509SVIDResponse with one identity.
   std::string answer(const std::string& path,

@@ -1,62 +1,19 @@
 #include "workload_client/tls.h"
 
-#include <gtest/gtest.h>
-#include <openssl/ssl.h>
+#include <stdexcept>
 
-#include "fake_transport.h"
-#include "test_authority.h"
+#include <gtest/gtest.h>
+
+#include "tls_peers.h"
 
 namespace signet::workload_client {
 namespace {
 
 using testing::FakeTransport;
+using testing::Handshake;
+using testing::Peer;
+using testing::shake;
 using testing::TestAuthority;
-
-// A source that has its identity.
-struct Peer {
-  FakeTransport transport;
-  X509Source source{transport};
-  explicit Peer(const std::string& answer) {
-    transport.wait_opened(1);
-    transport.send(answer);
-  }
-};
-
-struct Handshake {
-  bool ok = false;
-  Result<SpiffeId> server_saw = Status::unauthenticated("");
-  Result<SpiffeId> client_saw = Status::unauthenticated("");
-  Status server_verdict;
-  Status client_verdict;
-};
-
-// Both ends in memory, stepped in turn.
-Handshake shake(const TlsContext& server, const TlsContext& client) {
-  SSL* s = SSL_new(server.get());
-  SSL* c = SSL_new(client.get());
-  BIO* a = nullptr;
-  BIO* b = nullptr;
-  BIO_new_bio_pair(&a, 0, &b, 0);
-  SSL_set_bio(s, a, a);
-  SSL_set_bio(c, b, b);
-  SSL_set_accept_state(s);
-  SSL_set_connect_state(c);
-  int done_s = 0;
-  int done_c = 0;
-  for (int step = 0; step < 20 && !(done_s == 1 && done_c == 1); ++step) {
-    if (done_c != 1) done_c = SSL_do_handshake(c);
-    if (done_s != 1) done_s = SSL_do_handshake(s);
-  }
-  Handshake out;
-  out.ok = done_s == 1 && done_c == 1;
-  out.server_saw = peer_id(s);
-  out.client_saw = peer_id(c);
-  out.server_verdict = handshake_verdict(s);
-  out.client_verdict = handshake_verdict(c);
-  SSL_free(s);
-  SSL_free(c);
-  return out;
-}
 
 TEST(Tls, BothSidesLearnWhoTheOtherIs) {
   TestAuthority authority("example.org");
@@ -144,6 +101,72 @@ TEST(Tls, AClientWithoutACertificateIsRefused) {
   const auto server = make_server_context(db.source, authorize_any()).value();
   const auto client = make_client_context(nothing, authorize_any()).value();
   EXPECT_FALSE(shake(*server, *client).ok);
+}
+
+TEST(Tls, AnAuthorisingFunctionDecidesAndMayThrow) {
+  TestAuthority authority("example.org");
+  Peer web(authority.answer("/web"));
+  Peer db(authority.answer("/db"));
+  const auto client = make_client_context(web.source, authorize_any()).value();
+  const auto picky =
+      make_server_context(db.source, [](const SpiffeId& peer) {
+        return peer.path() == "/web" ? Status::permission_denied("not today") : Status();
+      }).value();
+  const Handshake refused = shake(*picky, *client);
+  EXPECT_FALSE(refused.ok);
+  EXPECT_EQ(refused.server_verdict.message(), "not today");
+  const auto thrower = make_server_context(db.source, [](const SpiffeId&) -> Status {
+                         throw std::runtime_error("x");
+                       }).value();
+  EXPECT_EQ(shake(*thrower, *client).server_verdict.code(), Code::kInternal);
+  EXPECT_EQ(make_server_context(db.source, nullptr).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(make_client_context(db.source, {}).status().code(), Code::kInvalidArgument);
+}
+
+// A program may drop contexts and sources while connections go on.
+TEST(Tls, WhatAConnectionNeedsLivesAsLongAsItself) {
+  TestAuthority authority("example.org");
+  SSL* ssl = nullptr;
+  std::unique_ptr<TlsContext> client;
+  Peer db(authority.answer("/db"));
+  {
+    Peer web(authority.answer("/web"));
+    const auto context = make_server_context(web.source, authorize_any()).value();
+    client = make_client_context(web.source, authorize_any()).value();
+    ssl = SSL_new(context->get());
+  }
+  const auto server = make_server_context(db.source, authorize_any()).value();
+  EXPECT_TRUE(shake(*server, *client).ok) << "the source is gone, its last identity is not";
+  const Handshake h = shake(ssl, SSL_new(client->get()));
+  EXPECT_TRUE(h.ok) << h.client_verdict.to_string();
+  EXPECT_EQ(h.client_saw->path(), "/web");
+}
+
+TEST(Tls, AClientWithBundlesOnlyJudgesAServerThatAsksForNothing) {
+  TestAuthority authority("example.org");
+  TestAuthority impostor("example.org");
+  FakeTransport transport;
+  X509BundleSource bundles(transport);
+  Peer db(authority.answer("/db"));
+  Peer fake(impostor.answer("/db"));
+  const auto open = make_server_context(db.source, authorize_any()).value();
+  const auto open_fake = make_server_context(fake.source, authorize_any()).value();
+  for (const auto* server : {&open, &open_fake})
+    SSL_CTX_set_verify((*server)->get(), SSL_VERIFY_NONE, nullptr);
+  const auto client =
+      make_client_context(bundles, authorize_id(SpiffeId::parse("spiffe://example.org/db").value()))
+          .value();
+  EXPECT_FALSE(shake(*open, *client).ok) << "no bundle yet";
+  ::X509BundlesResponse answer;
+  (*answer.mutable_bundles())["spiffe://example.org"] = authority.bundle_der();
+  transport.wait_opened(1);
+  transport.send(answer.SerializeAsString());
+  const Handshake h = shake(*open, *client);
+  EXPECT_TRUE(h.ok) << h.client_verdict.to_string();
+  EXPECT_EQ(h.client_saw->path(), "/db");
+  EXPECT_FALSE(shake(*open_fake, *client).ok);
+  const auto mutual = make_server_context(db.source, authorize_any()).value();
+  EXPECT_FALSE(shake(*mutual, *client).ok) << "there a certificate is asked for";
 }
 
 }  // namespace

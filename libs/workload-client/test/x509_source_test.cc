@@ -1,5 +1,7 @@
 #include "workload_client/x509_source.h"
 
+#include <atomic>
+
 #include <gtest/gtest.h>
 
 #include "fake_transport.h"
@@ -85,28 +87,72 @@ TEST(X509Source, AMalformedAnswerIsReportedAndDoesNotReplaceAGoodOne) {
   }
 }
 
-TEST(X509Source, WaitEndsAtItsTimeout) {
+TEST(X509Source, WaitEndsAtItsTimeoutAndSaysWhatIsWrong) {
   FakeTransport transport;
   X509Source source(transport, kQuick);
   EXPECT_EQ(source.wait(milliseconds(1)).code(), Code::kDeadlineExceeded);
+  transport.wait_opened(1);
+  transport.end(Status::permission_denied("no identity issued"));
+  const Status status = source.wait(milliseconds(1));
+  EXPECT_EQ(status.code(), Code::kDeadlineExceeded);
+  EXPECT_NE(status.message().find("PERMISSION_DENIED: no identity issued"), std::string::npos);
 }
 
-TEST(X509ContextParse, RefusesAKeyThatIsNotTheLeafs) {
-  TestAuthority authority("example.org");
-  ::X509SVIDResponse a;
-  ::X509SVIDResponse b;
-  ASSERT_TRUE(a.ParseFromString(authority.answer("/a")));
-  ASSERT_TRUE(b.ParseFromString(authority.answer("/a")));
-  a.mutable_svids(0)->set_x509_svid_key(b.svids(0).x509_svid_key());
-  EXPECT_EQ(X509Context::parse(a.SerializeAsString()).status().code(), Code::kInvalidArgument);
+TEST(X509Source, CancelledEndsItForGoodAndEveryOtherCodeIsTriedAgain) {
+  FakeTransport transport;
+  std::atomic<int> errors = 0;
+  X509Source::Options options = kQuick;
+  options.on_error = [&](const Status&) { ++errors; };
+  X509Source source(transport, options);
+  int stream = 0;
+  for (int code = 2; code <= 16; ++code) {
+    if (static_cast<Code>(code) == Code::kInvalidArgument) continue;
+    transport.wait_opened(++stream);
+    transport.end(Status(static_cast<Code>(code), "no"));
+  }
+  transport.wait_opened(++stream);
+  transport.end(Status());  // an agent that ends a stream in peace is asked again too
+  transport.wait_opened(++stream);
+  transport.end(Status::cancelled("told to"));
+  EXPECT_EQ(source.wait(kPatience).code(), Code::kCancelled);
+  EXPECT_EQ(errors, stream);
 }
 
-TEST(X509ContextParse, RefusesAnotherIdentitysCertificate) {
+TEST(X509Source, ThePausesGrowUpToTheLongestAndAnAnswerMakesThemShortAgain) {
+  FakeTransport transport;
   TestAuthority authority("example.org");
-  ::X509SVIDResponse a;
-  ASSERT_TRUE(a.ParseFromString(authority.answer("/a")));
-  a.mutable_svids(0)->set_spiffe_id("spiffe://example.org/b");
-  EXPECT_FALSE(X509Context::parse(a.SerializeAsString()));
+  X509Source source(transport, {milliseconds(20), milliseconds(50), nullptr, nullptr});
+  int stream = 0;
+  // How long after the end of one stream the next one begins. Machines are slow, never too fast.
+  const auto pause = [&] {
+    const auto began = std::chrono::steady_clock::now();
+    transport.end(Status::unavailable("no"));
+    transport.wait_opened(++stream);
+    return std::chrono::steady_clock::now() - began;
+  };
+  transport.wait_opened(++stream);
+  EXPECT_GE(pause(), milliseconds(20));
+  EXPECT_GE(pause(), milliseconds(40));
+  EXPECT_GE(pause(), milliseconds(50));
+  EXPECT_GE(pause(), milliseconds(50));
+  milliseconds shortest{1000};
+  for (int n = 0; n < 10 && shortest >= milliseconds(50); ++n) {
+    transport.send(authority.answer("/a"));
+    shortest = std::min(shortest, std::chrono::duration_cast<milliseconds>(pause()));
+  }
+  EXPECT_LT(shortest, milliseconds(50));
+}
+
+TEST(X509Source, ItsEndIsNoError) {
+  FakeTransport transport;
+  std::atomic<int> errors = 0;
+  X509Source::Options options = kQuick;
+  options.on_error = [&](const Status&) { ++errors; };
+  {
+    X509Source source(transport, options);
+    transport.wait_opened(1);
+  }
+  EXPECT_EQ(errors, 0);
 }
 
 }  // namespace

@@ -2,28 +2,24 @@
 // judge the peer by the SPIFFE rules.
 //
 //   auto server = make_server_context(source,
-//   authorize_member_of(*TrustDomain::parse("example.org"))); SSL* ssl = SSL_new(server->get());
+//   authorize_member_of(*TrustDomain::parse("example.org"))); SSL* ssl = SSL_new((*server)->get());
 //   ... SSL_accept(ssl) ... peer_id(ssl)
 //
-// There is no way to leave verification out. The source must outlive the context, and the context
-// its connections.
+// There is no way to leave verification out. Identity, bundles and time are those of the moment of
+// each handshake. What a context needs lives as long as its last connection; a source that ended
+// leaves it with the last identity.
 #pragma once
 
-#include <functional>
 #include <memory>
 
+#include "workload_client/authorize.h"
+#include "workload_client/bundle_sources.h"
 #include "workload_client/x509_source.h"
 
 typedef struct ssl_st SSL;
 typedef struct ssl_ctx_st SSL_CTX;
 
 namespace signet::workload_client {
-
-// May a peer with this ID talk to us? An error refuses it.
-using Authorize = std::function<Status(const SpiffeId& peer)>;
-Authorize authorize_any();
-Authorize authorize_id(SpiffeId id);
-Authorize authorize_member_of(TrustDomain trust_domain);
 
 class TlsContext {
  public:
@@ -32,9 +28,15 @@ class TlsContext {
 };
 
 /// TLS 1.2 or newer, ECDHE with AEAD, no tickets and no resumption: each connection is verified.
-/// Errors   kInternal: OpenSSL has no memory
-Result<std::unique_ptr<TlsContext>> make_server_context(X509Source& source, Authorize authorize);
-Result<std::unique_ptr<TlsContext>> make_client_context(X509Source& source, Authorize authorize);
+/// Errors   kInvalidArgument: `authorize` is empty; kInternal: OpenSSL has no memory
+Result<std::unique_ptr<TlsContext>> make_server_context(const X509Source& source,
+                                                        Authorize authorize);
+Result<std::unique_ptr<TlsContext>> make_client_context(const X509Source& source,
+                                                        Authorize authorize);
+/// A client that shows no certificate, for servers that ask for none; it judges the server all the
+/// same.
+Result<std::unique_ptr<TlsContext>> make_client_context(const X509BundleSource& source,
+                                                        Authorize authorize);
 
 /// Who the peer of a finished handshake is. Errors   kUnauthenticated
 Result<SpiffeId> peer_id(SSL* ssl);

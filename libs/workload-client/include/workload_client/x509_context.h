@@ -1,7 +1,6 @@
 // X509Context: one answer of FetchX509SVID, checked. Immutable.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -9,7 +8,7 @@
 
 #include "signet/spiffe_id.h"
 
-#include "x509/verify.h"
+#include "workload_client/x509_bundles.h"
 
 namespace signet::workload_client {
 
@@ -21,12 +20,14 @@ struct X509Svid {
 };
 
 struct X509Context {
-  std::vector<X509Svid> svids;  // the first one is the default identity
-  std::map<std::string, x509::RootPool, std::less<>> bundles;  // by trust domain name
+  static constexpr char kMethod[] = "/SpiffeWorkloadAPI/FetchX509SVID";
+
+  std::vector<X509Svid> svids;  // never empty; the first one is the default identity
+  X509Bundles bundles;          // of the SVIDs' trust domains, and the federated ones
 
   /// Reads an encoded X509SVIDResponse. Each SVID must have an ID with a path, a matching key and
-  /// a leaf that may be a leaf; one bad part refuses the whole answer.
-  /// Errors   kInvalidArgument
+  /// a leaf that may be a leaf; one bad part refuses the whole answer. Of several SVIDs with the
+  /// same hint the first one is taken (X509-SVID messages, `hint`). Errors   kInvalidArgument
   static Result<std::shared_ptr<const X509Context>> parse(std::string_view response);
 
   const X509Svid& default_svid() const { return svids.front(); }
