@@ -1,7 +1,11 @@
 #include "agent_data.h"
 
+#include <cstring>
+#include <ctime>
+
 #include <nlohmann/json.hpp>
 
+#include "cli/go_text.h"
 #include "crypto/encoding.h"
 #include "keymanager/private_file.h"
 #include "x509/pem.h"
@@ -12,6 +16,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMaxBytes = 8 * 1024 * 1024;
+constexpr char kNoTime[] = "0001-01-01T00:00:00Z";
 
 Result<std::vector<x509::Certificate>> read_chain(const json& data, const char* key) {
   std::vector<x509::Certificate> chain;
@@ -37,6 +42,19 @@ json write_chain(const std::vector<x509::Certificate>& chain) {
   return list;
 }
 
+// As Go writes a time: fractions of a second, and any zone. Source: RFC 3339 5.6.
+Result<std::int64_t> read_time(const std::string& text) {
+  if (text == kNoTime) return 0;
+  std::tm time{};
+  const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &time);
+  if (rest != nullptr && *rest == '.') rest += 1 + std::strspn(rest + 1, "0123456789");
+  if (rest != nullptr) rest = strptime(rest, "%z", &time);
+  if (rest == nullptr || *rest != '\0')
+    return Status::invalid_argument("\"" + text + "\" is not a time");
+  const std::int64_t ahead = time.tm_gmtoff;
+  return timegm(&time) - ahead;
+}
+
 }  // namespace
 
 Result<AgentData> AgentData::from_json(std::string_view text) {
@@ -48,7 +66,8 @@ Result<AgentData> AgentData::from_json(std::string_view text) {
     SIGNET_TRY(out.bundle, read_chain(data, "bundle"));
     out.reattestable = data.value("reattestable", false);
     out.bootstrap_use = data.value("bootstrap_use", 0);
-    out.bootstrap_start_time = data.value("bootstrap_start_time", out.bootstrap_start_time);
+    SIGNET_TRY(out.bootstrap_started,
+               read_time(data.value("bootstrap_start_time", std::string(kNoTime))));
     out.connection_attempts = data.value("connection_attempts", 0);
     return out;
   } catch (const json::exception& e) {
@@ -62,7 +81,8 @@ std::string AgentData::to_json() const {
   data["bundle"] = write_chain(bundle);
   data["reattestable"] = reattestable;
   data["bootstrap_use"] = bootstrap_use;
-  data["bootstrap_start_time"] = bootstrap_start_time;
+  data["bootstrap_start_time"] =
+      bootstrap_started == 0 ? std::string(kNoTime) : cli::rfc3339_utc(bootstrap_started);
   data["connection_attempts"] = connection_attempts;
   return data.dump();
 }

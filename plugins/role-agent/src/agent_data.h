@@ -21,8 +21,10 @@ struct AgentData {
   std::vector<x509::Certificate> svid;    // the agent's own chain, leaf first
   std::vector<x509::Certificate> bundle;  // X.509 authorities of our trust domain
   bool reattestable = false;
-  int bootstrap_use = 0;  // 0 not set, 1 bootstrap, 2 rebootstrap
-  std::string bootstrap_start_time = "0001-01-01T00:00:00Z";
+  static constexpr int kUsedFirst = 1;
+  static constexpr int kUsedAgain = 2;  // SPIRE's "rebootstrap": from the first success on
+  int bootstrap_use = 0;                // 0: not set
+  std::int64_t bootstrap_started = 0;   // Unix seconds; 0: not under way
   int connection_attempts = 0;
 
   static Result<AgentData> from_json(std::string_view json);

@@ -1,10 +1,14 @@
 #include "bootstrap.h"
 
-#include <ctime>
 #include <fstream>
 #include <sstream>
 
+#include "signet/rpc/client.h"
+
+#include "cli/go_text.h"
 #include "http/get.h"
+#include "spiffe/workload/workload.pb.h"
+#include "workload_client/rpc_transport.h"
 #include "x509/bundle_json.h"
 #include "x509/pem.h"
 
@@ -22,8 +26,7 @@ Result<std::vector<x509::Certificate>> parse(const AgentConfig& config, const st
   } else {
     SIGNET_TRY(certificates, x509::read_pem_certificates(text));
   }
-  if (certificates.empty())
-    return Status::failed_precondition("no certificates found in trust bundle");
+  if (certificates.empty()) return Status::unavailable("no certificates found in trust bundle");
   return certificates;
 }
 
@@ -37,15 +40,6 @@ Result<std::string> read_file(const std::string& path) {
   return text.str();
 }
 
-std::string rfc3339(std::int64_t seconds) {
-  const std::time_t time = seconds;
-  std::tm parts{};
-  gmtime_r(&time, &parts);
-  char out[32];
-  const std::size_t n = std::strftime(out, sizeof out, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return {out, n};
-}
-
 Result<std::string> read_url(const AgentConfig& config, const BootstrapAttempt& attempt) {
   http::GetRequest request;
   request.url = config.trust_bundle_url;
@@ -53,9 +47,9 @@ Result<std::string> read_url(const AgentConfig& config, const BootstrapAttempt& 
   request.timeout = std::chrono::seconds(10);
   if (!config.trust_bundle_unix_socket.empty()) {
     request.unix_socket = config.trust_bundle_unix_socket;
-    request.query = {{"spire-attest-mode", "bootstrap"},
+    request.query = {{"spire-attest-mode", attempt.again ? "rebootstrap" : "bootstrap"},
                      {"spire-connection-attempts", std::to_string(attempt.attempts)},
-                     {"spire-attest-start-time", rfc3339(attempt.started)},
+                     {"spire-attest-start-time", cli::rfc3339_utc(attempt.started)},
                      {"spire-server-address", config.server_address},
                      {"spire-server-port", std::to_string(config.server_port)},
                      {"spiffe-trust-domain", config.trust_domain.name()}};
@@ -63,18 +57,50 @@ Result<std::string> read_url(const AgentConfig& config, const BootstrapAttempt& 
   return http::get(request);
 }
 
+Result<std::vector<x509::Certificate>> ask_workload_api(const Host& host,
+                                                        const AgentConfig& config) {
+  const std::string& address = config.trust_bundle_workload_api;
+  const auto failed = [&](const Status& why) {
+    return Status::unavailable("unable to fetch trust bundle from SPIFFE Workload API " + address +
+                               ": " + why.message());
+  };
+  SIGNET_TRY(const std::string uri, workload_client::rpc_uri(address));
+  SIGNET_TRY(const auto connection, RpcConnection::create(host, uri, "{}", nullptr));
+  const auto call =
+      connection->open("/SpiffeWorkloadAPI/FetchX509Bundles", ::X509BundlesRequest(),
+                       host.deadline_in(std::chrono::minutes(1)), {{"workload.spiffe.io", "true"}});
+  if (!call) return failed(call.status());
+  (*call)->half_close();
+  const auto answer = (*call)->read<::X509BundlesResponse>();
+  if (!answer) return failed(answer.status());
+  if (!*answer) return failed(Status::unavailable("it sent no bundle"));
+  const auto bundle = (*answer)->bundles().find(config.trust_domain.id_string());
+  if (bundle == (*answer)->bundles().end()) {
+    return Status::unavailable("SPIFFE Workload API " + address +
+                               " did not provide a trust bundle for trust domain \"" +
+                               config.trust_domain.name() + "\"");
+  }
+  auto authorities = x509::Certificate::parse_concatenated(crypto::as_bytes(bundle->second));
+  if (!authorities) return failed(authorities.status());
+  if (authorities->empty()) return Status::unavailable("no certificates found in trust bundle");
+  return authorities;
+}
+
 }  // namespace
 
-Result<std::vector<x509::Certificate>> load_first_bundle(const AgentConfig& config,
+Result<std::vector<x509::Certificate>> load_first_bundle(const Host& host,
+                                                         const AgentConfig& config,
                                                          const BootstrapAttempt& attempt) {
   if (config.insecure_bootstrap) return std::vector<x509::Certificate>();
-  Result<std::string> text = config.trust_bundle_path.empty() ? read_url(config, attempt)
-                                                              : read_file(config.trust_bundle_path);
-  if (!text) return text.status();
+  if (!config.trust_bundle_workload_api.empty()) return ask_workload_api(host, config);
+  const bool is_file = !config.trust_bundle_path.empty();
+  const Result<std::string> text =
+      is_file ? read_file(config.trust_bundle_path) : read_url(config, attempt);
+  if (!text) return is_file ? text.status() : text.status().with_code(Code::kUnavailable);
   auto certificates = parse(config, *text);
   if (!certificates) {
-    return Status::failed_precondition("unable to parse trust bundle: " +
-                                       certificates.status().message());
+    return Status(is_file ? Code::kFailedPrecondition : Code::kUnavailable,
+                  "unable to parse trust bundle: " + certificates.status().message());
   }
   return certificates;
 }

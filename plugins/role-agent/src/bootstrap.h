@@ -13,14 +13,17 @@ namespace signet::agent {
 
 // What the agent tells a bundle service about itself, when that is asked over a Unix socket.
 struct BootstrapAttempt {
+  bool again = false;  // its server was known before
   int attempts = 0;
   std::int64_t started = 0;  // Unix seconds
 };
 
-/// Reads the configured source: file or URL; empty with insecure_bootstrap. Blocks.
-/// Errors   kFailedPrecondition: the file or the document cannot be used
-///          kUnavailable: the URL does not answer
-Result<std::vector<x509::Certificate>> load_first_bundle(const AgentConfig& config,
+/// Reads the configured source: another agent's Workload API, a URL or a file; empty with
+/// insecure_bootstrap. Blocks, a minute at most.
+/// Errors   kFailedPrecondition: the file cannot be used
+///          kUnavailable: nobody answers, or with something that cannot be used
+Result<std::vector<x509::Certificate>> load_first_bundle(const Host& host,
+                                                         const AgentConfig& config,
                                                          const BootstrapAttempt& attempt);
 
 }  // namespace signet::agent

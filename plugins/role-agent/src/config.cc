@@ -1,5 +1,7 @@
 #include "config.h"
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 
@@ -8,6 +10,7 @@
 #include "signet/duration.h"
 
 #include "settings/settings.h"
+#include "workload_client/endpoint.h"
 
 namespace signet::agent {
 namespace {
@@ -33,42 +36,89 @@ Status only_one(std::string_view a, std::string_view b) {
                                   " can be specified, not both");
 }
 
-// Source of the texts: facts of SPIRE's agent configuration.
+// Source of this and the next: facts of SPIRE's agent configuration, its texts and their order.
+Status read_bundle_url(const AgentConfig& config) {
+  const std::string& url = config.trust_bundle_url;
+  if (config.trust_bundle_unix_socket.empty()) {
+    if (!url.empty() && !url.starts_with("https://"))
+      return Status::invalid_argument("trust bundle URL must start with https://");
+    return {};
+  }
+  if (url.empty()) {
+    return Status::invalid_argument(
+        "if trust_bundle_unix_socket is specified, so must be trust_bundle_url");
+  }
+  if (!url.starts_with("http://")) {
+    return Status::invalid_argument(
+        "trust bundle URL must start with http:// when used with trust bundle unix socket");
+  }
+  const std::size_t query = url.find('?');
+  if (query == std::string::npos) return {};
+  const std::string parameters = "&" + url.substr(query + 1);
+  for (const char* reserved : {"spiffe-", "spire-"}) {  // the agent's own
+    if (parameters.find(std::string("&") + reserved) != std::string::npos) {
+      return Status::invalid_argument(
+          std::string("trust_bundle_url query params can not start with ") + reserved);
+    }
+  }
+  return {};
+}
+
 Status read_bundle_source(const json& block, AgentConfig& config) {
   config.trust_bundle_path = text(block, "trust_bundle_path");
   config.trust_bundle_url = text(block, "trust_bundle_url");
   config.trust_bundle_unix_socket = text(block, "trust_bundle_unix_socket");
+  config.trust_bundle_workload_api = text(block, "trust_bundle_spiffe_workload_api");
   config.trust_bundle_is_spiffe = text(block, "trust_bundle_format") == "spiffe";
   config.insecure_bootstrap = flag(block, "insecure_bootstrap", false);
   const bool path = !config.trust_bundle_path.empty();
   const bool url = !config.trust_bundle_url.empty();
-  if (path && url) return only_one("trust_bundle_url", "trust_bundle_path");
-  if (config.insecure_bootstrap && path) return only_one("insecure_bootstrap", "trust_bundle_path");
-  if (config.insecure_bootstrap && url) return only_one("insecure_bootstrap", "trust_bundle_url");
-  if (!path && !url && !config.insecure_bootstrap) {
+  const bool insecure = config.insecure_bootstrap;
+  constexpr char kApi[] = "trust_bundle_spiffe_workload_api";
+  if (!config.trust_bundle_workload_api.empty()) {
+    if (insecure) return only_one("insecure_bootstrap", kApi);
+    if (url) return only_one("trust_bundle_url", kApi);
+    if (path) return only_one("trust_bundle_path", kApi);
+    if (!config.trust_bundle_unix_socket.empty()) {
+      return Status::invalid_argument(
+          "trust_bundle_unix_socket can not be used with trust_bundle_spiffe_workload_api");
+    }
+    const auto target = workload_client::endpoint_target(config.trust_bundle_workload_api);
+    if (!target) {
+      return target.status().prefixed(
+          "trust_bundle_spiffe_workload_api is not a valid SPIFFE Workload API endpoint address");
+    }
+    return {};
+  }
+  if (insecure && url && path) {
+    return Status::invalid_argument(
+        "only one of insecure_bootstrap, trust_bundle_url, or trust_bundle_path can be specified, "
+        "not the three options");
+  }
+  if (insecure && url) return only_one("insecure_bootstrap", "trust_bundle_url");
+  if (insecure && path) return only_one("insecure_bootstrap", "trust_bundle_path");
+  if (!path && !url && !insecure) {
     return Status::invalid_argument(
         "trust_bundle_path, trust_bundle_url, or trust_bundle_spiffe_workload_api must be "
         "configured unless insecure_bootstrap is set");
   }
-  if (config.trust_bundle_unix_socket.empty()) {
-    if (url && !config.trust_bundle_url.starts_with("https://")) {
-      return Status::invalid_argument("trust bundle URL must start with https://");
-    }
-    return {};
-  }
-  if (!config.trust_bundle_url.starts_with("http://")) {
+  if (path && url) return only_one("trust_bundle_url", "trust_bundle_path");
+  return read_bundle_url(config);
+}
+
+Status read_rebootstrap(const json& block, AgentConfig& config) {
+  std::string mode = text(block, "rebootstrap_mode");
+  std::transform(mode.begin(), mode.end(), mode.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  if (mode == "auto") config.rebootstrap = RebootstrapMode::kAuto;
+  if (mode == "always") config.rebootstrap = RebootstrapMode::kAlways;
+  if (config.rebootstrap != RebootstrapMode::kNever && config.insecure_bootstrap) {
     return Status::invalid_argument(
-        "trust bundle URL must start with http:// when used with trust bundle unix socket");
+        "insecure_bootstrap option can not be used with rebootstrapping");
   }
-  const std::size_t query = config.trust_bundle_url.find('?');
-  for (const char* reserved : {"spiffe-", "spire-"}) {
-    if (query == std::string::npos) break;
-    const std::string_view parameters = std::string_view(config.trust_bundle_url).substr(query + 1);
-    if (parameters.starts_with(reserved) ||
-        parameters.find(std::string("&") + reserved) != std::string_view::npos) {
-      return bad("trust_bundle_url",
-                 std::string("parameters that begin with ") + reserved + " are the agent's own");
-    }
+  if (const std::string delay = text(block, "rebootstrap_delay"); !delay.empty()) {
+    SIGNET_TRY(const std::chrono::nanoseconds parsed, parse_go_duration(delay));
+    config.rebootstrap_delay = std::chrono::ceil<std::chrono::seconds>(parsed);
   }
   return {};
 }
@@ -197,6 +247,7 @@ Result<AgentConfig> read_agent(const json& block) {
   if (config.socket_path.starts_with("unix:"))
     return bad("socket_path", "give the path alone, without unix:");
   SIGNET_RETURN_IF_ERROR(read_bundle_source(block, config));
+  SIGNET_RETURN_IF_ERROR(read_rebootstrap(block, config));
   SIGNET_RETURN_IF_ERROR(read_join_token(block, config));
   config.allow_unauthenticated_verifiers = flag(block, "allow_unauthenticated_verifiers", false);
   config.allowed_foreign_jwt_claims = list(block, "allowed_foreign_jwt_claims");

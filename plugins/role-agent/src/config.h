@@ -16,6 +16,8 @@
 
 namespace signet::agent {
 
+enum class RebootstrapMode { kNever, kAuto, kAlways };
+
 struct AgentConfig {
   TrustDomain trust_domain;
   std::string data_dir = ".";
@@ -26,9 +28,13 @@ struct AgentConfig {
   // Where the first bundle comes from; exactly one is set.
   std::string trust_bundle_path;
   std::string trust_bundle_url;
-  std::string trust_bundle_unix_socket;  // how to reach trust_bundle_url
-  bool trust_bundle_is_spiffe = false;   // JSON instead of PEM
+  std::string trust_bundle_unix_socket;   // how to reach trust_bundle_url
+  std::string trust_bundle_workload_api;  // "unix:///path" or "tcp://IP:port"
+  bool trust_bundle_is_spiffe = false;    // JSON instead of PEM
   bool insecure_bootstrap = false;
+
+  RebootstrapMode rebootstrap = RebootstrapMode::kNever;  // see rebootstrap.h
+  std::chrono::seconds rebootstrap_delay{600};
 
   bool join_with_token = false;  // a token was given: it is shown whatever attestor is configured
 

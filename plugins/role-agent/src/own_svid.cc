@@ -130,7 +130,7 @@ Result<AgentSvidPtr> OwnSvid::accept(const types::X509SVID& wire, const AgentCsr
 // ---- keeping it
 
 bool OwnSvid::due(const AgentSvid& svid) const {
-  return must_reattest_.load() || hooks_.tainted(svid.chain) ||
+  return must_reattest_.load() || hooks_.bootstrap_due() || hooks_.tainted(svid.chain) ||
          should_rotate_x509(svid.not_before(), svid.not_after(), now(),
                             config_.availability_target);
 }
@@ -152,18 +152,22 @@ nanoseconds OwnSvid::round() {
   judge(status);
   if (must_reattest_.load() && about_us(status)) {
     give_up("failed to attest again: " + status.to_string());
-  } else if (now() > static_cast<double>(svid->not_after())) {
+  } else if (!svid->reattestable && now() > static_cast<double>(svid->not_after())) {
+    // One that can attest again needs no SVID for that, and what it serves may be valid for long.
     hooks_.end("the agent's SVID has expired and could not be renewed: " + status.to_string());
   }
   // Rarer while there is time, not when the end comes near.
   const std::chrono::duration<double> left(static_cast<double>(svid->not_after()) - now());
+  if (left.count() < 0) return backoff_.next();  // there is nothing left to lose
   return std::min(
       backoff_.next(),
       std::max<nanoseconds>(kShortestRetry, std::chrono::duration_cast<nanoseconds>(left / 8)));
 }
 
 Status OwnSvid::replace() {
-  const bool attest_again = identity_.current()->reattestable;
+  const bool anew = hooks_.bootstrap_due();
+  if (anew) SIGNET_RETURN_IF_ERROR(hooks_.bootstrap());
+  const bool attest_again = anew || identity_.current()->reattestable;
   host_.debug("Rotating agent SVID", {{"reattest", attest_again ? "true" : "false"}});
   SIGNET_RETURN_IF_ERROR(attest_again ? attest() : renew());
   must_reattest_.store(false);
@@ -200,7 +204,7 @@ void OwnSvid::judge(const Status& failure) {
       return;
     }
     case Verdict::kNone:
-      if (trust_.took_unknown_authority()) {
+      if (trust_.took_unknown_authority() && !hooks_.unknown_authority()) {
         hooks_.end("the server's certificate is signed by an authority that is not known: " +
                    failure.message());
       }

@@ -36,6 +36,12 @@ class OwnSvid {
     std::function<Status(const x509::Bundle&)> attested;
     /// Is this chain under an authority that must not be relied on any longer?
     std::function<bool(const std::vector<x509::Certificate>&)> tainted;
+    /// The server is signed by nobody known. False: the agent cannot go on so.
+    std::function<bool()> unknown_authority = [] { return false; };
+    /// That is to be ended by an attestation with a bundle from the source, which bootstrap()
+    /// takes.
+    std::function<bool()> bootstrap_due = [] { return false; };
+    std::function<Status()> bootstrap = [] { return Status(); };
     /// This agent was banned: nothing may be served any more.
     std::function<void()> banned;
     /// The agent cannot go on. Called any number of times.

@@ -4,7 +4,6 @@
 #include <future>
 #include <unistd.h>
 
-#include "bootstrap.h"
 #include "node_proof.h"
 #include "verdict.h"
 
@@ -16,6 +15,7 @@ using std::chrono::nanoseconds;
 constexpr std::chrono::seconds kRetryBase{5};
 constexpr std::chrono::seconds kRetryCap{120};
 constexpr std::chrono::minutes kRetryBudget{1};
+constexpr std::chrono::hours kRebootstrapBudget{24};
 constexpr std::chrono::hours kNever{24 * 365};
 
 WorkloadOptions workload_options(const AgentConfig& config) {
@@ -44,6 +44,7 @@ RunningAgent::RunningAgent(const Host& host, const AgentConfig& config)
       state_(host, config.data_dir),
       identity_(host),
       trust_(host, config.trust_domain),
+      rebootstrap_(host, config_, state_, trust_),
       server_(host, config.server_uri(), config.connection_age, identity_, trust_),
       store_(host, {config.x509_cache_size, config.availability_target}),
       jwt_(host, server_, {config.jwt_cache_size, config.jwt_cache_hit_timeout},
@@ -59,6 +60,7 @@ RunningAgent::RunningAgent(const Host& host, const AgentConfig& config)
              },
              [this](std::int64_t as_of_ns) {
                last_sync_.store(host_.unix_seconds());
+               rebootstrap_.settled();
                hold_.level(as_of_ns);
              }}),
       svid_(host, config_, server_, identity_, trust_, state_, own_svid_hooks()),
@@ -103,6 +105,7 @@ void RunningAgent::drain(nanoseconds time) {
 Status RunningAgent::open() {
   host_.set_health("agent", true, false);
   SIGNET_RETURN_IF_ERROR(state_.load());
+  SIGNET_RETURN_IF_ERROR(rebootstrap_.open());
   SIGNET_RETURN_IF_ERROR(identity_.open());
   SIGNET_RETURN_IF_ERROR(open_admin_socket());
   if (hold_.enabled()) SIGNET_RETURN_IF_ERROR(open_socket());
@@ -125,6 +128,7 @@ nanoseconds RunningAgent::boot_round() {
   const Status status = come_up();
   if (status.ok()) return kNever;
   if (ending_.load()) return kNever;
+  if (trust_.took_unknown_authority()) unknown_authority();
   if (phase_ != before) {  // the budget is each step's own
     phase_began_ns_ = host_.monotonic_ns();
     boot_backoff_.reset();
@@ -136,8 +140,9 @@ nanoseconds RunningAgent::boot_round() {
   const bool hopeless = verdict != Verdict::kNone || status.code() == Code::kFailedPrecondition ||
                         (phase_ == Phase::kIdentity && status.code() == Code::kPermissionDenied);
   const nanoseconds wait = boot_backoff_.next();
-  if (hopeless ||
-      host_.monotonic_ns() + wait.count() - phase_began_ns_ > nanoseconds(kRetryBudget).count()) {
+  const nanoseconds budget =
+      rebootstrap_.enabled() ? nanoseconds(kRebootstrapBudget) : kRetryBudget;
+  if (hopeless || host_.monotonic_ns() + wait.count() - phase_began_ns_ > budget.count()) {
     end(what + ": " + status.to_string());
     return kNever;
   }
@@ -151,6 +156,7 @@ Status RunningAgent::come_up() {
   if (phase_ == Phase::kIdentity) {
     SIGNET_RETURN_IF_ERROR(first_trust());
     SIGNET_RETURN_IF_ERROR(svid_.find());
+    SIGNET_RETURN_IF_ERROR(rebootstrap_.check(identity_.current()->reattestable));
     phase_ = Phase::kSync;
   }
   if (Status posted = server_.post_status(SIGNET_VERSION); !posted.ok()) {
@@ -169,19 +175,23 @@ Status RunningAgent::first_trust() {
     trust_.set_authorities(x509::RootPool(stored));
     return {};
   }
-  BootstrapAttempt attempt;
-  state_.keep([&](AgentData& data) {
-    attempt.attempts = ++data.connection_attempts;
-    attempt.started = host_.unix_seconds();
-  });
-  SIGNET_TRY(const auto authorities, load_first_bundle(config_, attempt));
-  if (authorities.empty()) {
-    host_.warn("Insecure bootstrap enabled; skipping server certificate verification");
-    trust_.set_insecure(true);
-  } else {
-    trust_.set_authorities(x509::RootPool(authorities));
+  return rebootstrap_.take();
+}
+
+// While it comes up. With a stored SVID or bundle the clock decides, as when it runs.
+void RunningAgent::unknown_authority() {
+  if (rebootstrap_.is_first()) {
+    host_.info("Trust Bundle and Server don't agree, bootstrapping again");
+    return;
   }
-  return {};
+  if (!rebootstrap_.enabled()) return;
+  rebootstrap_.doubt();
+  if (!rebootstrap_.due()) return;
+  state_.keep([](AgentData& data) {
+    data.svid.clear();
+    data.bundle.clear();
+  });
+  phase_ = Phase::kIdentity;
 }
 
 Status RunningAgent::open_socket() {
@@ -215,7 +225,6 @@ Status RunningAgent::serve() {
   sync_.start();
   svid_.start();
   delivery_.start();
-  state_.keep([](AgentData& data) { data.connection_attempts = 0; });
   host_.set_health("agent", true, true);
   host_.info("Agent is running",
              {{"x509_svids", store_.counts().x509_svids}, {"entries", store_.counts().entries}});
@@ -228,8 +237,24 @@ OwnSvid::Hooks RunningAgent::own_svid_hooks() {
   hooks.replaced = [this] { server_.renew_connection(); };
   hooks.attested = [this](const x509::Bundle& bundle) -> Status {
     if (!up_.load()) return sync_.start_with(bundle);
+    if (rebootstrap_.due()) {
+      // What the old authorities signed is of no use to anybody who believes the new ones.
+      (void)store_.taint(old_roots_, [](std::size_t) { return nanoseconds(0); });
+      jwt_.clear();
+      rebootstrap_.settled();
+    }
     sync_.sync_soon();  // it may have been waiting long for this agent to be good again
     return {};
+  };
+  hooks.unknown_authority = [this] {
+    if (!rebootstrap_.enabled()) return false;
+    rebootstrap_.doubt();
+    return true;
+  };
+  hooks.bootstrap_due = [this] { return rebootstrap_.due(); };
+  hooks.bootstrap = [this] {
+    old_roots_ = x509::RootPool(state_.data().bundle);
+    return rebootstrap_.take();
   };
   hooks.tainted = [this](const auto& chain) { return sync_.tainted(chain); };
   hooks.banned = [this] {

@@ -18,6 +18,7 @@
 #include "jwt_cache.h"
 #include "operator_services.h"
 #include "own_svid.h"
+#include "rebootstrap.h"
 #include "server_client.h"
 #include "synchroniser.h"
 #include "workload_endpoint.h"
@@ -42,6 +43,7 @@ class RunningAgent {
   std::chrono::nanoseconds boot_round();
   Status come_up();
   Status first_trust();
+  void unknown_authority();
   Status open_socket();
   Status open_admin_socket();
   Status serve();
@@ -53,6 +55,8 @@ class RunningAgent {
   AgentState state_;
   AgentIdentity identity_;
   ServerTrust trust_;
+  Rebootstrap rebootstrap_;
+  x509::RootPool old_roots_;  // before a bundle was taken from the source again
   ServerClient server_;
   IdentityStore store_;
   JwtCache jwt_;

@@ -58,6 +58,22 @@ TEST_F(AgentDataTest, HasThePeersForm) {
   EXPECT_EQ(json.at("connection_attempts"), 0);
 }
 
+TEST_F(AgentDataTest, ReadsATimeAsGoWritesIt) {
+  const auto started = [](const std::string& time) {
+    const auto data = AgentData::from_json(R"({"bootstrap_start_time":")" + time + "\"}");
+    return data ? data->bootstrap_started : -1;
+  };
+  EXPECT_EQ(started("0001-01-01T00:00:00Z"), 0);
+  EXPECT_EQ(started("2026-01-01T00:00:00Z"), 1767225600);
+  EXPECT_EQ(started("2026-01-01T01:30:00.123456789+01:30"), 1767225600);
+  EXPECT_EQ(started("2025-12-31T19:00:00-05:00"), 1767225600);
+  for (const char* bad : {"", "2026", "2026-01-01T00:00:00", "2026-01-01T00:00:00Zx"})
+    EXPECT_EQ(started(bad), -1) << bad;
+  AgentData data;
+  data.bootstrap_started = 1767225600;
+  EXPECT_EQ(AgentData::from_json(data.to_json())->bootstrap_started, 1767225600);
+}
+
 TEST_F(AgentDataTest, ACorruptFileIsAnErrorThatNamesIt) {
   const AgentDataFile file(folder);
   for (const char* text : {"", "{", "[]", R"({"svid":"x"})", R"({"svid":["!"]})",

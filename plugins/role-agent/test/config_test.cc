@@ -85,6 +85,51 @@ TEST(AgentConfig, BundleUrlsSchemeFitsTheWayItIsAsked) {
   EXPECT_EQ(refusal(agent, {{"trust_bundle_url", "http://x/?a=1"}}), "");
 }
 
+TEST(AgentConfig, AWorkloadApiAsTheSourceStandsAlone) {
+  json agent = minimal();
+  agent.erase("trust_bundle_path");
+  agent["trust_bundle_spiffe_workload_api"] = "unix:///run/outer/api.sock";
+  EXPECT_TRUE(read(agent).ok());
+  EXPECT_EQ(refusal(agent, {{"trust_bundle_path", "/x"}}),
+            "only one of trust_bundle_path or trust_bundle_spiffe_workload_api can be specified, "
+            "not both");
+  EXPECT_EQ(refusal(agent, {{"insecure_bootstrap", true}}),
+            "only one of insecure_bootstrap or trust_bundle_spiffe_workload_api can be specified, "
+            "not both");
+  EXPECT_EQ(refusal(agent, {{"trust_bundle_unix_socket", "/x"}}),
+            "trust_bundle_unix_socket can not be used with trust_bundle_spiffe_workload_api");
+  EXPECT_NE(refusal(agent, {{"trust_bundle_spiffe_workload_api", "/run/api.sock"}})
+                .find("is not a valid SPIFFE Workload API endpoint address"),
+            std::string::npos);
+}
+
+TEST(AgentConfig, RebootstrappingNeedsABundleToGoBackTo) {
+  EXPECT_EQ(read(minimal())->rebootstrap, RebootstrapMode::kNever);
+  EXPECT_EQ(read(minimal())->rebootstrap_delay, std::chrono::minutes(10));
+  json agent = minimal();
+  agent["rebootstrap_mode"] = "Auto";
+  agent["rebootstrap_delay"] = "1500ms";
+  EXPECT_EQ(read(agent)->rebootstrap, RebootstrapMode::kAuto);
+  EXPECT_EQ(read(agent)->rebootstrap_delay, std::chrono::seconds(2));
+  agent.erase("trust_bundle_path");
+  EXPECT_EQ(refusal(agent, {{"insecure_bootstrap", true}}),
+            "insecure_bootstrap option can not be used with rebootstrapping");
+}
+
+TEST(AgentConfig, TheWorkloadApiIsServedOnAUnixSocketOnly) {
+  EXPECT_NE(refusal(minimal(), {{"socket_path", "tcp://127.0.0.1:80"}}).find("Unix socket only"),
+            std::string::npos);
+  EXPECT_NE(refusal(minimal(), {{"socket_path", "unix:///x"}}).find("path alone"),
+            std::string::npos);
+}
+
+TEST(AgentConfig, LimitsAreOfMethods) {
+  json agent = minimal();
+  agent["experimental"]["ratelimit"] = {{"fetch_x509_svid", 3}, {"fetch_jwt_svid", 0}};
+  EXPECT_EQ(read(agent)->call_rates,
+            (std::map<std::string, std::uint32_t>{{"/SpiffeWorkloadAPI/FetchX509SVID", 3}}));
+}
+
 TEST(AgentConfig, OneJoinTokenAtMost) {
   EXPECT_EQ(refusal(minimal(), {{"join_token", "t"}, {"join_token_file", "/f"}}),
             "only one of join_token or join_token_file can be specified, not both");

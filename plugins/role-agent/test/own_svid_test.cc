@@ -51,6 +51,12 @@ class OwnSvidTest : public ::testing::Test {
       return Status();
     };
     hooks.tainted = [this](const auto& chain) { return rig.sync && rig.sync->tainted(chain); };
+    hooks.unknown_authority = [this] { return doubted; };
+    hooks.bootstrap_due = [this] { return bootstrap_due; };
+    hooks.bootstrap = [this] {
+      ++bootstraps;
+      return no_bundle;
+    };
     hooks.banned = [this] { rig.store->clear(); };
     hooks.end = [this](const std::string& reason) { ended.push_back(reason); };
     return std::make_unique<OwnSvid>(rig.host.host(), rig.config, rig.server, *identity, trust,
@@ -80,7 +86,9 @@ class OwnSvidTest : public ::testing::Test {
   std::unique_ptr<AgentState> state;
   std::unique_ptr<OwnSvid> svid;
   Status no_proof;
-  int replaced = 0;
+  bool doubted = false, bootstrap_due = false;
+  Status no_bundle;
+  int replaced = 0, bootstraps = 0;
   std::vector<std::string> ended;
 };
 
@@ -319,6 +327,64 @@ TEST_F(OwnSvidTest, OtherRefusalsSayNothingAboutTheAgent) {
   rig.tick();
   EXPECT_TRUE(ended.empty());
   EXPECT_TRUE(stored());
+}
+
+TEST_F(OwnSvidTest, AServerThatIsAwayForADay) {
+  rig.server.reattestable = true;
+  rig.server.x509_ttl = std::chrono::hours(8);  // the agent's own SVID lives for one
+  start();
+  const auto stream = rig.x509();
+  ASSERT_EQ(stream->count(), 1u);
+  rig.server.failure = rig.server.attest_failure = Status::unavailable("away");
+  rig.host.advance(std::chrono::hours(7));
+  EXPECT_EQ(rig.x509()->count(), 1u) << "served while valid";
+  rig.host.advance(std::chrono::hours(17));
+  const auto late = rig.x509();
+  EXPECT_EQ(late->code(), Code::kUnavailable);
+  EXPECT_EQ(late->count(), 0u);
+  EXPECT_FALSE(stream->over()) << "open and silent";
+  EXPECT_EQ(stream->count(), 1u);
+  EXPECT_EQ(rig.call("FetchX509Bundles")->count(), 1u) << "a bundle has no end of its own";
+  EXPECT_EQ(rig.fetch_jwt({"a"})->code(), Code::kUnavailable);
+  EXPECT_TRUE(ended.empty());
+  rig.server.failure = rig.server.attest_failure = {};
+  rig.host.advance(minutes(10));
+  EXPECT_EQ(stream->count(), 2u);
+  EXPECT_EQ(rig.x509()->count(), 1u);
+  EXPECT_EQ(rig.fetch_jwt({"a"})->code(), Code::kOk);
+  EXPECT_TRUE(ended.empty());
+}
+
+// ---- a server that nobody known signs; whom to believe then is Rebootstrap's
+
+TEST_F(OwnSvidTest, ABundleFromTheSourceIsFollowedByAnAttestationInTheProcess) {
+  rig.server.reattestable = true;
+  start();
+  bootstrap_due = true;
+  rig.host.advance(seconds(6));  // it looks now and then, whatever the sync loop does
+  EXPECT_GE(bootstraps, 1);
+  EXPECT_GE(rig.server.attests, 2);
+  EXPECT_EQ(rig.server.renewals, 0);
+  bootstrap_due = false;
+  EXPECT_TRUE(ended.empty());
+  EXPECT_EQ(rig.x509()->count(), 1u);
+}
+
+TEST_F(OwnSvidTest, ASourceThatDoesNotAnswerIsAskedAgainAndEndsNothing) {
+  rig.server.reattestable = true;
+  start();
+  bootstrap_due = true;
+  for (const Status& trouble : {Status::unavailable("away"), Status::failed_precondition("?")}) {
+    no_bundle = trouble;
+    rig.host.advance(seconds(30));
+    EXPECT_EQ(rig.server.attests, 1);
+    EXPECT_TRUE(ended.empty());
+    EXPECT_TRUE(stored());
+  }
+  EXPECT_GE(bootstraps, 2);
+  no_bundle = {};
+  rig.host.advance(minutes(3));
+  EXPECT_GE(rig.server.attests, 2);
 }
 
 }  // namespace

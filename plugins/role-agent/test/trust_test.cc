@@ -86,8 +86,9 @@ class BootstrapTest : public ::testing::Test {
   ~BootstrapTest() override { std::filesystem::remove_all(folder); }
   auto load(const std::string& text) {
     std::ofstream(config.trust_bundle_path) << text;
-    return load_first_bundle(config, {});
+    return load_first_bundle(host.host(), config, {});
   }
+  TestHost host;
   std::string folder;
   AgentConfig config{domain()};
   x509::Certificate ca = Authority::make("example.org", 1'700'000'000).certificate;
@@ -102,7 +103,7 @@ TEST_F(BootstrapTest, ReadsPemAndTheSpiffeForm) {
 }
 
 TEST_F(BootstrapTest, RefusesAnEmptyOrMissingBundle) {
-  EXPECT_FALSE(load_first_bundle(config, {}).ok());
+  EXPECT_FALSE(load_first_bundle(host.host(), config, {}).ok());
   EXPECT_FALSE(load("").ok());
   config.trust_bundle_is_spiffe = true;
   EXPECT_NE(load(R"({"keys":[]})").status().message().find("no certificates found in trust bundle"),
@@ -113,7 +114,7 @@ TEST_F(BootstrapTest, RefusesAnEmptyOrMissingBundle) {
 
 TEST_F(BootstrapTest, InsecureBootstrapHasNoBundle) {
   config.insecure_bootstrap = true;
-  EXPECT_TRUE(load_first_bundle(config, {})->empty());
+  EXPECT_TRUE(load_first_bundle(host.host(), config, {})->empty());
 }
 
 }  // namespace

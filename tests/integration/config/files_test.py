@@ -144,8 +144,6 @@ class Files(TestCase):
         limits = ("stream_secrets", "fetch_secrets")
         changes = [({"agent": {"experimental": {"ratelimit": {name: 5}}}}, name) for name in limits]
         changes += [({"agent": {"experimental": {"require_pq_kem": True}}}, "require_pq_kem"),
-                    ({"agent": {"trust_bundle_path": None, "trust_bundle_spiffe_workload_api": "unix:///x"}},
-                     "trust_bundle_spiffe_workload_api"),
                     ({"telemetry": {"Prometheus": {"port": 9988, "tls": {"cert_file": "x"}}}}, "tls")]
         for block in ({"sigstore": {"ignore_tlog": True}}, {"experimental": {"sigstore": {"rekor_url": "https://r"}}}):
             changes.append(({"plugins": {"WorkloadAttestor docker": {"plugin_data": block}}}, "sigstore"))
@@ -165,12 +163,12 @@ class Files(TestCase):
         nothing = {"agent": {"experimental": {"require_pq_kem": False, "ratelimit": {
                        "fetch_x509_svid": 5, "fetch_jwt_svid": 1, "fetch_x509_bundles": 1, "fetch_jwt_bundles": 1,
                        "stream_secrets": 0}}, "log_selectors": ["unix:uid"],
-                             "rebootstrap_mode": "never"}}
+                             "rebootstrap_mode": "auto", "rebootstrap_delay": "1m", "trust_bundle_path": None,
+                             "trust_bundle_spiffe_workload_api": "unix:///x"}}
         result, _ = self.validate("agent", deploy.hcl(deploy.merge(agent.settings(None), nothing)))
         self.assertEqual(result.code, 0, result)
         self.assertNotIn("no effect", result.out + result.err)
-        for change, word in (({"agent": {"experimental": {"broker": {"socket_path": "/x"}}}}, "broker"),
-                             ({"agent": {"rebootstrap_mode": "auto"}}, "rebootstrap_mode")):
+        for change, word in (({"agent": {"experimental": {"broker": {"socket_path": "/x"}}}}, "broker"),):
             result, _ = self.validate("agent", deploy.hcl(deploy.merge(agent.settings(None), change)))
             self.assertEqual(result.code, 0, (change, result))
             self.assertRegex(result.out + result.err, f"{word}.*no effect yet", change)
