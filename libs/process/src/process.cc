@@ -26,6 +26,9 @@ Status system_error(const std::string& what, const signet_workload_peer& peer) {
   return Status::internal(what + " of process " + std::to_string(peer.pid) + ": " + reason);
 }
 
+// The link to an open file, whose text is the kernel's own, as that of /proc/PID/exe is.
+std::string link_to(const Fd& file) { return "/proc/self/fd/" + std::to_string(file.get()); }
+
 Status ended(const signet_workload_peer& peer) {
   return Status::internal("process " + std::to_string(peer.pid) + " has ended");
 }
@@ -146,9 +149,15 @@ Result<Credentials> Process::credentials() const {
   return parse_status(status);
 }
 
-Result<std::string> Process::program_path() const {
+Result<Fd> Process::hold_program() const {
+  Fd program(::openat(folder_.get(), "exe", O_PATH | O_CLOEXEC));
+  if (!program) return system_error("cannot open the program", peer_);
+  return program;
+}
+
+Result<std::string> Process::path_of(const Fd& program) const {
   char path[PATH_MAX];
-  const ssize_t size = ::readlinkat(folder_.get(), "exe", path, sizeof(path));
+  const ssize_t size = ::readlink(link_to(program).c_str(), path, sizeof(path));
   if (size < 0) return system_error("cannot read the path", peer_);
   if (static_cast<std::size_t>(size) == sizeof(path)) {
     return Status::internal("the path of process " + std::to_string(peer_.pid) + " is too long");
@@ -156,10 +165,10 @@ Result<std::string> Process::program_path() const {
   return std::string(path, static_cast<std::size_t>(size));
 }
 
-Result<Fd> Process::open_program() const {
-  Fd program(::openat(folder_.get(), "exe", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!program) return system_error("cannot open the program", peer_);
-  return program;
+Result<Fd> Process::open_held(const Fd& program) const {
+  Fd opened(::open(link_to(program).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!opened) return system_error("cannot read the program", peer_);
+  return opened;
 }
 
 Result<std::string> Process::read(const char* name, std::size_t max_size) const {

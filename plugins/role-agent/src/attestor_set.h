@@ -1,7 +1,7 @@
 // AttestorSet: the scope's workload attestors, each with workers of its own.
 //
 // An attestor that hangs takes its own workers at most. What it is asked meanwhile waits in its
-// own line, so the others are asked at once.
+// own line, so the others are asked at once; and no user takes all places of that line.
 #pragma once
 
 #include <chrono>
@@ -36,8 +36,9 @@ class AttestorSet {
   const std::string& name(std::size_t n) const { return attestors_[n]->name; }
 
   /// Has attestor `n` asked on a worker; on_answer comes once, unless nobody wants it any more.
-  /// Errors   kUnavailable: too much waits for it already, or there is no worker
-  Status ask(std::size_t n, Wanted wanted, std::int64_t deadline_ns, OnAnswer on_answer);
+  /// Errors   kUnavailable: too much of the user's, or in all, waits for it; there is no worker
+  Status ask(std::size_t n, std::uint32_t uid, Wanted wanted, std::int64_t deadline_ns,
+             OnAnswer on_answer);
   /// The same on this thread.
   Answer ask_here(std::size_t n, const CallerProcess& caller, std::int64_t deadline_ns) const;
 

@@ -239,7 +239,8 @@ void CallerAttestor::attest(const std::shared_ptr<const CallerProcess>& caller,
       if (const auto still = weak.lock())
         state->answer(still, state->attestors.name(n), std::move(answer.values));
     };
-    if (!shared.attestors.ask(n, wanted, now + patience, answered).ok()) shared.refuse(flight);
+    if (!shared.attestors.ask(n, caller->peer().uid, wanted, now + patience, answered).ok())
+      shared.refuse(flight);
   }
 }
 
@@ -287,7 +288,7 @@ std::vector<AttestorReport> CallerAttestor::examine(
       gathering->changed.notify_all();
     };
     // Without a worker, in turn on this one: it waits for the answer anyhow.
-    if (!attestors.ask(n, wanted, deadline_ns, answered).ok())
+    if (!attestors.ask(n, caller->peer().uid, wanted, deadline_ns, answered).ok())
       answered(attestors.ask_here(n, *caller, deadline_ns));
   }
   std::unique_lock lock(gathering->mutex);

@@ -40,6 +40,29 @@ TEST(Lane, RunsSoMuchAtOnceAndTheRestInOrder) {
   EXPECT_EQ(done, 6);
 }
 
+TEST(Lane, NobodyTakesAllPlaces) {
+  std::atomic<bool> open{false};
+  std::atomic<int> running{0};
+  std::atomic<int> others{0};
+  std::atomic<int> done{0};
+  fakes::ThreadHost host;
+  Lane lane(host.host(), 3, 8, {2, 3});
+  const auto busy = [&] {
+    ++running;
+    while (!open) std::this_thread::sleep_for(1ms);
+    ++done;
+  };
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(lane.run(busy, 1).ok()) << i;
+  EXPECT_FALSE(lane.run(busy, 1).ok()) << "two run and three wait";
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(lane.run([&] { ++others; }, 2).ok()) << i;
+  for (int i = 0; i < 1000 && others < 3; ++i) std::this_thread::sleep_for(5ms);
+  EXPECT_EQ(others, 3);
+  EXPECT_LE(running, 2);
+  open = true;
+  for (int i = 0; i < 1000 && done < 5; ++i) std::this_thread::sleep_for(5ms);
+  EXPECT_EQ(done, 5);
+}
+
 TEST(Lane, WorkThatThrowsGivesItsPlaceBack) {
   std::atomic<int> done{0};
   fakes::ThreadHost host;

@@ -60,22 +60,28 @@ Result<std::vector<std::string>> UnixAttestor::attest(const signet_workload_peer
     }
   }
   if (set->config.discover_workload_path) {
-    SIGNET_TRY(const std::string path, process.program_path());
+    SIGNET_TRY(const Fd program, process.hold_program());
+    SIGNET_TRY(const std::string path, process.path_of(program));
     selectors.push_back("path:" + path);
     if (set->config.workload_size_limit >= 0) {
       SIGNET_TRY(const std::string digest,
-                 digest_of(process, set->config.workload_size_limit, deadline_ns));
+                 digest_of(process, program, set->config.workload_size_limit, deadline_ns));
       selectors.push_back("sha256:" + digest);
     }
+    // By now it may be another program, with the IDs that the first had.
+    struct stat info {};
+    SIGNET_TRY(const auto by_now, process.identity_of("exe"));
+    if (::fstat(program.get(), &info) != 0 || by_now != std::pair(info.st_dev, info.st_ino))
+      return Status::internal("the process has become another program");
   }
   SIGNET_RETURN_IF_ERROR(process.check());
   return selectors;
 }
 
-Result<std::string> UnixAttestor::digest_of(const process::Process& process,
+Result<std::string> UnixAttestor::digest_of(const process::Process& process, const Fd& held,
                                             std::int64_t size_limit,
                                             std::int64_t deadline_ns) const {
-  SIGNET_TRY(const Fd program, process.open_program());
+  SIGNET_TRY(const Fd program, process.open_held(held));
   struct stat info {};
   if (::fstat(program.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
     return Status::internal("the program is not a regular file");

@@ -40,8 +40,8 @@ class UnixAttestor final : public Plugin, public WorkloadAttestor {
     std::string proc_root = "/proc";
   };
   std::shared_ptr<const Settings> settings();
-  Result<std::string> digest_of(const process::Process& process, std::int64_t size_limit,
-                                std::int64_t deadline_ns) const;
+  Result<std::string> digest_of(const process::Process& process, const Fd& held,
+                                std::int64_t size_limit, std::int64_t deadline_ns) const;
 
   std::mutex mutex_;  // guards settings_
   std::shared_ptr<const Settings> settings_ = std::make_shared<const Settings>();

@@ -44,10 +44,13 @@ class Process {
   static Result<Process> open_now(const std::string& proc_root, std::int32_t pid);
 
   Result<Credentials> credentials() const;
-  /// The text of the link to the program, as the kernel gives it.
-  Result<std::string> program_path() const;
-  /// The program itself, whatever namespace its path is in.
-  Result<Fd> open_program() const;
+  /// The program, whatever namespace its path is in. It is held, so that path and content are the
+  /// same file's though the process becomes another program meanwhile.
+  Result<Fd> hold_program() const;
+  /// The text of the link to a program that is held, as the kernel gives it.
+  Result<std::string> path_of(const Fd& program) const;
+  /// It, to be read.
+  Result<Fd> open_held(const Fd& program) const;
   /// Ok while the process has not ended.
   Status check() const;
   /// A file of the folder, such as "cgroup". Errors   kInternal, also when it has more than
