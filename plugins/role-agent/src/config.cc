@@ -136,7 +136,7 @@ Status read_join_token(const json& block, AgentConfig& config) {
   return {};
 }
 
-// Facts: the methods that each key is about; the two of SDS are named as Envoy names them.
+// Facts: the methods that each key is about. SPIRE has no DeltaSecrets; it must not be a way around.
 void read_rates(const json& experimental, AgentConfig& config) {
   static constexpr std::pair<const char*, const char*> kMethods[] = {
       {"fetch_x509_svid", "/SpiffeWorkloadAPI/FetchX509SVID"},
@@ -144,6 +144,7 @@ void read_rates(const json& experimental, AgentConfig& config) {
       {"fetch_x509_bundles", "/SpiffeWorkloadAPI/FetchX509Bundles"},
       {"fetch_jwt_bundles", "/SpiffeWorkloadAPI/FetchJWTBundles"},
       {"stream_secrets", "/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets"},
+      {"stream_secrets", "/envoy.service.secret.v3.SecretDiscoveryService/DeltaSecrets"},
       {"fetch_secrets", "/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets"}};
   const auto rates = experimental.find("ratelimit");
   if (rates == experimental.end() || !rates->is_object()) return;
@@ -217,6 +218,25 @@ Status read_admin_socket(const json& block, AgentConfig& config) {
   return {};
 }
 
+// As in the peer, an empty name means the default.
+void read_sds(const json& block, AgentConfig& config) {
+  const auto found = block.find("sds");
+  if (found == block.end() || !found->is_object()) return;
+  SdsOptions& sds = config.sds;
+  const auto name = [&](const char* key, std::string& value) {
+    if (std::string given = text(*found, key); !given.empty()) value = std::move(given);
+  };
+  name("default_svid_name", sds.default_svid_name);
+  name("default_bundle_name", sds.default_bundle_name);
+  name("default_all_bundles_name", sds.default_all_bundles_name);
+  sds.disable_spiffe_cert_validation = flag(*found, "disable_spiffe_cert_validation", false);
+  if (sds.default_all_bundles_name == sds.default_bundle_name) {
+    sds.default_all_bundles_name.clear();
+    config.warnings.emplace_back(
+        "sds.default_all_bundles_name equals sds.default_bundle_name and is ignored");
+  }
+}
+
 // "a, b" -> "a,b"
 Result<std::string> read_addresses(const std::string& list) {
   std::string addresses;
@@ -255,6 +275,7 @@ Result<AgentConfig> read_agent(const json& block) {
   config.disable_workload_api = flag(block, "disable_workload_api", false);
   config.disable_sds_api = flag(block, "disable_sds_api", false);
   SIGNET_RETURN_IF_ERROR(read_admin_socket(block, config));
+  read_sds(block, config);
   config.jwt_cache_size = cache_size(block, "jwt_svid_cache_max_size");
   config.x509_cache_size = cache_size(block, "x509_svid_cache_max_size");
   if (const auto type = crypto::key_type_from_name(text(block, "workload_x509_svid_key_type")))

@@ -13,6 +13,7 @@
 #include "signet/status.h"
 
 #include "crypto/key.h"
+#include "sds_names.h"
 
 namespace signet::agent {
 
@@ -45,6 +46,7 @@ struct AgentConfig {
   std::vector<std::string> log_selectors;  // see no_identity.h
   bool disable_workload_api = false;
   bool disable_sds_api = false;
+  SdsOptions sds;
 
   std::vector<std::string> authorized_delegates;  // SPIFFE IDs
   std::string admin_socket_path;                  // absolute; "": no admin socket

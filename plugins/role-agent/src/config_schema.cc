@@ -37,7 +37,7 @@ constexpr auto kSchemaText = schema_text(R"json({
         "admin_socket_path": {"type": "string", "format": "path", "description": "socket of the APIs for the node's administrators and for delegates, in another folder than socket_path; default: none"},
         "availability_target": {"type": "string", "format": "duration", "minimum": "24h", "description": "how long SVIDs outlive an absent server"},
         "disable_workload_api": {"type": "boolean", "default": false},
-        "disable_sds_api": {"type": "boolean", "default": false, "description": "accepted; Envoy's SDS comes with issue 5"},
+        "disable_sds_api": {"type": "boolean", "default": false, "description": "no SDS for Envoys on the socket"},
         "jwt_svid_cache_max_size": {"type": "integer", "minimum": 0, "default": 1000},
         "x509_svid_cache_max_size": {"type": "integer", "minimum": 0, "default": 1000},
         "workload_x509_svid_key_type": {"type": "string", "enum": ["rsa-2048", "ec-p256", "ec-p384"], "x-signet-ignore-case": true, "default": "ec-p256"},
@@ -56,10 +56,10 @@ constexpr auto kSchemaText = schema_text(R"json({
         "sds": {
           "type": "object", "additionalProperties": false, "x-signet-unknown": "warn",
           "properties": {
-            "default_svid_name": {"type": "string", "x-signet-since": "issue 5"},
-            "default_bundle_name": {"type": "string", "x-signet-since": "issue 5"},
-            "default_all_bundles_name": {"type": "string", "x-signet-since": "issue 5"},
-            "disable_spiffe_cert_validation": {"type": "boolean", "x-signet-since": "issue 5"}
+            "default_svid_name": {"type": "string", "default": "default", "description": "what an Envoy calls the first X509-SVID of its own"},
+            "default_bundle_name": {"type": "string", "default": "ROOTCA", "description": "and the bundle of the trust domain"},
+            "default_all_bundles_name": {"type": "string", "default": "ALL", "description": "and all bundles in one, federated ones among them"},
+            "disable_spiffe_cert_validation": {"type": "boolean", "default": false, "description": "bundles as plain CAs instead of settings of Envoy's SPIFFE validator"}
           }
         },
         "experimental": {
@@ -84,8 +84,8 @@ constexpr auto kSchemaText = schema_text(R"json({
                 "fetch_jwt_svid": {"type": "integer", "minimum": 0, "maximum": 1000000, "default": 0},
                 "fetch_x509_bundles": {"type": "integer", "minimum": 0, "maximum": 1000000, "default": 0},
                 "fetch_jwt_bundles": {"type": "integer", "minimum": 0, "maximum": 1000000, "default": 0},
-                "stream_secrets": {"type": "integer", "minimum": 0, "maximum": 1000000, "default": 0, "x-signet-refuse": "Envoy's SDS is not offered yet"},
-                "fetch_secrets": {"type": "integer", "minimum": 0, "maximum": 1000000, "default": 0, "x-signet-refuse": "Envoy's SDS is not offered yet"}
+                "stream_secrets": {"type": "integer", "minimum": 0, "maximum": 1000000, "default": 0},
+                "fetch_secrets": {"type": "integer", "minimum": 0, "maximum": 1000000, "default": 0}
               }
             },
             "broker": {"type": "object", "x-signet-since": "issue 5"},

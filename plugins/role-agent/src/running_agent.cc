@@ -26,7 +26,9 @@ WorkloadOptions workload_options(const AgentConfig& config) {
           config.disable_workload_api,
           getpid(),
           config.call_rates,
-          config.log_selectors};
+          config.log_selectors,
+          config.disable_sds_api,
+          config.sds};
 }
 
 }  // namespace

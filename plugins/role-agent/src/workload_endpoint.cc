@@ -3,6 +3,7 @@
 #include <array>
 
 #include "proto/reflection.h"
+#include "sds_service.h"
 #include "workload_service.h"
 
 namespace signet::agent {
@@ -48,6 +49,12 @@ WorkloadEndpoint::WorkloadEndpoint(Host host, WorkloadOptions options, IdentityT
       limits_(options_.call_rates, options_.own_pid) {
   service_ = std::make_unique<WorkloadService>(host_, options_, attestor_, limits_, table, jwt,
                                                hold_, std::move(ready));
+  sds_ = std::make_unique<SdsService>(
+      host_, options_,
+      [this](const std::shared_ptr<ServerCall>& call, SdsService::Serve serve) {
+        service_->with_limit(call, std::move(serve));
+      },
+      table, hold_);
 }
 
 WorkloadEndpoint::~WorkloadEndpoint() { stop(std::chrono::seconds(0)); }
@@ -70,6 +77,7 @@ void WorkloadEndpoint::stop(std::chrono::nanoseconds drain) {
   hold_.stop();
   attestor_.stop();
   service_->end_streams();
+  sds_->end_streams();
   (void)listener_->close(drain);
   listener_.reset();
 }
@@ -79,6 +87,10 @@ Status WorkloadEndpoint::register_services() {
   if (!options_.disabled) {
     services->emplace_back("SpiffeWorkloadAPI");
     SIGNET_RETURN_IF_ERROR(service_->register_methods(*listener_));
+  }
+  if (!options_.sds_disabled) {
+    services->emplace_back(SdsService::kName);
+    SIGNET_RETURN_IF_ERROR(sds_->register_methods(*listener_));
   }
   services->emplace_back("grpc.health.v1.Health");
   SIGNET_RETURN_IF_ERROR(service_->register_health(*listener_));

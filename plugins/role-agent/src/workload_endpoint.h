@@ -1,7 +1,7 @@
 // WorkloadEndpoint: the Workload API's socket and the services on it.
 //
-// SpiffeWorkloadAPI, grpc.health.v1.Health and server reflection. Plaintext on a Unix socket: the
-// kernel says who calls. The socket exists from start() to stop().
+// SpiffeWorkloadAPI, Envoy's SDS, grpc.health.v1.Health and server reflection. Plaintext on a Unix
+// socket: the kernel says who calls. The socket exists from start() to stop().
 #pragma once
 
 #include <memory>
@@ -14,6 +14,7 @@
 #include "caller_limits.h"
 #include "hold.h"
 #include "identity_table.h"
+#include "sds_names.h"
 
 namespace signet::agent {
 
@@ -26,8 +27,11 @@ struct WorkloadOptions {
   std::int32_t own_pid = 0;  // the agent's: it has no entries to wait for
   CallRates call_rates;
   std::vector<std::string> log_selectors;  // see no_identity.h
+  bool sds_disabled = false;
+  SdsOptions sds;
 };
 
+class SdsService;
 class WorkloadService;
 
 class WorkloadEndpoint {
@@ -54,6 +58,7 @@ class WorkloadEndpoint {
   CallerAttestor attestor_;
   CallerLimits limits_;
   std::unique_ptr<WorkloadService> service_;
+  std::unique_ptr<SdsService> sds_;
   std::unique_ptr<RpcListener> listener_;
 };
 

@@ -35,25 +35,31 @@ void WorkloadService::with_selectors(const std::shared_ptr<ServerCall>& call, Se
                           });
 }
 
+void WorkloadService::with_limit(const std::shared_ptr<ServerCall>& call, Serve serve) {
+  with_selectors(call, [this, call, pid = call->peer().pid,
+                        serve = std::move(serve)](const SelectorSet& selectors) {
+    if (const Status over = limits_.count(*call, pid, selectors); !over.ok())
+      return call->finish(over);
+    serve(selectors);
+  });
+}
+
 void WorkloadService::with_entries(const std::shared_ptr<ServerCall>& call, Enough enough,
                                    Serve serve) {
-  attestor_.attest_caller(call, [this, call, pid = call->peer().pid, uid = call->peer().uid,
-                                 enough = std::move(enough),
-                                 serve = std::move(serve)](const Result<SelectorsPtr>& selectors) {
-    if (!selectors) return call->finish(selectors.status());
-    if (const Status over = limits_.count(*call, pid, **selectors); !over.ok())
-      return call->finish(over);
-    if (!hold_.enabled() || pid == options_.own_pid || enough(*table_.lookup(**selectors)))
-      return serve(**selectors);
-    hold_call(hold_, table_,
-              {call, uid, **selectors, enough, [call, serve, known = *selectors](const Status& s) {
-                 if (s.ok()) {
-                   serve(*known);
-                 } else {
-                   call->finish(s);
-                 }
-               }});
-  });
+  with_limit(
+      call, [this, call, pid = call->peer().pid, uid = call->peer().uid, enough = std::move(enough),
+             serve = std::move(serve)](const SelectorSet& selectors) {
+        if (!hold_.enabled() || pid == options_.own_pid || enough(*table_.lookup(selectors)))
+          return serve(selectors);
+        hold_call(hold_, table_,
+                  {call, uid, selectors, enough, [call, serve, selectors](const Status& s) {
+                     if (s.ok()) {
+                       serve(selectors);
+                     } else {
+                       call->finish(s);
+                     }
+                   }});
+      });
 }
 
 // A caller without an identity is told so; what makes the API useless is an agent that has not

@@ -21,8 +21,6 @@
 
 namespace signet::agent {
 
-class WorkloadStream;
-
 class WorkloadService {
  public:
   WorkloadService(Host host, const WorkloadOptions& options, CallerAttestor& attestor,
@@ -44,16 +42,20 @@ class WorkloadService {
   /// Ends every open stream, so that a drain need not wait for them.
   void end_streams();
 
+  using Serve = std::function<void(const SelectorSet&)>;
+  /// Attests the caller and goes on with serve(), at once or on a worker, or ends the call, also
+  /// when it is one call too many.
+  void with_limit(const std::shared_ptr<ServerCall>& call, Serve serve);
+
  private:
   // Of the role's 32 workers; a server that does not answer holds each for up to half a minute.
   static constexpr std::size_t kJwtFetchesAtOnce = 16;
   static constexpr std::size_t kJwtFetchesWaiting = 4096;
 
-  using Serve = std::function<void(const SelectorSet&)>;
-  /// Attests the caller, at once or on a worker, and goes on with serve() or ends the call.
+  /// The same without a limit.
   void with_selectors(const std::shared_ptr<ServerCall>& call, Serve serve);
   using Enough = std::function<bool(const WorkloadUpdate&)>;
-  /// The same for a caller that is within its limit, once it sees enough or has waited for long.
+  /// with_limit() once the caller sees enough, or has waited for long.
   void with_entries(const std::shared_ptr<ServerCall>& call, Enough enough, Serve serve);
   /// Runs fn on a worker, or ends the call when there is none.
   void on_worker(const std::shared_ptr<ServerCall>& call, std::function<void()> fn);

@@ -191,6 +191,25 @@ TEST(AgentConfig, AdminUsersAreNumbers) {
   EXPECT_EQ(read(agent)->admin_uids, (std::vector<std::uint32_t>{0, 4294967295u}));
 }
 
+TEST(AgentConfig, NamesOverSdsAreThePeersOrTheOperators) {
+  const auto plain = read(minimal());
+  EXPECT_EQ(plain->sds.default_svid_name, "default");
+  EXPECT_EQ(plain->sds.default_bundle_name, "ROOTCA");
+  EXPECT_EQ(plain->sds.default_all_bundles_name, "ALL");
+  EXPECT_FALSE(plain->sds.disable_spiffe_cert_validation);
+  json agent = minimal();
+  agent["sds"] = {{"default_svid_name", "mine"},
+                  {"default_bundle_name", ""},
+                  {"default_all_bundles_name", "ROOTCA"},
+                  {"disable_spiffe_cert_validation", true}};
+  const auto config = read(agent);
+  EXPECT_EQ(config->sds.default_svid_name, "mine");
+  EXPECT_EQ(config->sds.default_bundle_name, "ROOTCA") << "an empty name is none";
+  EXPECT_EQ(config->sds.default_all_bundles_name, "") << "the other meaning wins";
+  EXPECT_EQ(config->warnings.size(), 1u);
+  EXPECT_TRUE(config->sds.disable_spiffe_cert_validation);
+}
+
 TEST(AgentConfig, DelegatesAreMembersOfTheTrustDomain) {
   EXPECT_EQ(refusal(minimal(), {{"authorized_delegates", {"spiffe://example.org/a"}}}), "");
   EXPECT_NE(refusal(minimal(), {{"authorized_delegates", {"spiffe://other.org/a"}}}), "");

@@ -44,7 +44,8 @@ struct Rig {
     endpoint = std::make_unique<WorkloadEndpoint>(
         h,
         WorkloadOptions{domain(), "/run/test.sock", verifiers_, config.allowed_foreign_jwt_claims,
-                        disabled_, own_pid, config.call_rates, config.log_selectors},
+                        disabled_, own_pid, config.call_rates, config.log_selectors,
+                        config.disable_sds_api, config.sds},
         *store, *jwt, *hold, [this] { return ready; });
     EXPECT_TRUE(endpoint->start().ok());
     sync->start();

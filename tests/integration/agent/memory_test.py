@@ -1,12 +1,13 @@
 """No private key stays in the agent's memory when its identity is gone."""
 
+import base64
 import os
 import re
 import subprocess
 import time
 import unittest
 
-from harness import memory
+from harness import memory, sds
 from harness.case import TestCase, needs_root, needs_signet
 from harness.deploy import argv
 from harness.process import run, wait_until
@@ -56,6 +57,36 @@ class Memory(TestCase):
         self.wait_ids(agent, "PermissionDenied")
         time.sleep(2)
         self.assertEqual([hex(at) for at in self.places(agent, scalar)], [])
+
+    def test_nothing_of_a_key_is_left_that_went_to_envoys(self):
+        server = self.server("signet")
+        agent = self.agent("signet", server, QUICK)
+        entry = server.create_entry("/me", "/node", [f"unix:uid:{os.geteuid()}"])
+        self.wait_ids(agent, [f"{TD}/me"])
+        state = {"typeUrl": sds.TYPE, "resourceNames": [f"{TD}/me"]}
+        delta = {"typeUrl": sds.TYPE, "resourceNamesSubscribe": [f"{TD}/me", "default"]}
+        streams = [sds.watch(self, "state", agent, "StreamSecrets", [state]),
+                   sds.watch(self, "delta", agent, "DeltaSecrets", [delta])]
+        for stream in streams:
+            wait_until("the first answer", lambda stream=stream: self.json_lines(stream))
+        for _ in range(FETCHES // 4):
+            answers, _ = sds.ask(self, agent, "FetchSecrets", [state])
+        pem = base64.b64decode(answers[0]["resources"][0]["tlsCertificate"]["privateKey"]["inlineBytes"]).decode()
+        key = self.folder / "key.pem"
+        key.write_text(pem)
+        # Of the second line of base64 the first 26 characters are the scalar's bytes 13 to 32.
+        needles = [pem.splitlines()[2][:26].encode(), scalar_of(key), scalar_of(key)[::-1]]
+
+        def places():
+            return [(i, hex(at)) for i, needle in enumerate(needles)
+                    for at in memory.places(agent.process.popen.pid, needle)]
+        self.assertEqual({i for i, _ in places()} & {0}, {0}, "the agent keeps it, encoded, while the entry is there")
+        server.must("entry", "delete", "-entryID", entry)
+        streams[0].wait_exit(15)
+        wait_until("the removal", lambda: len(self.json_lines(streams[1])) > 1)
+        time.sleep(2)
+        self.assertTrue(streams[1].running())
+        self.assertEqual(places(), [])
 
     def test_nothing_of_a_rotated_key_is_left(self):
         server = self.server("signet", {"server": {"default_x509_svid_ttl": "10s"}})

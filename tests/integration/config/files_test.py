@@ -141,10 +141,8 @@ class Files(TestCase):
 
     def test_an_agents_keys_that_restrict_and_do_nothing_yet_are_refused_by_name(self):
         agent = deploy.Agent("signet", self.folder / "a", deploy.Server("signet", self.folder / "s", port=1))
-        limits = ("stream_secrets", "fetch_secrets")
-        changes = [({"agent": {"experimental": {"ratelimit": {name: 5}}}}, name) for name in limits]
-        changes += [({"agent": {"experimental": {"require_pq_kem": True}}}, "require_pq_kem"),
-                    ({"telemetry": {"Prometheus": {"port": 9988, "tls": {"cert_file": "x"}}}}, "tls")]
+        changes = [({"agent": {"experimental": {"require_pq_kem": True}}}, "require_pq_kem"),
+                   ({"telemetry": {"Prometheus": {"port": 9988, "tls": {"cert_file": "x"}}}}, "tls")]
         for block in ({"sigstore": {"ignore_tlog": True}}, {"experimental": {"sigstore": {"rekor_url": "https://r"}}}):
             changes.append(({"plugins": {"WorkloadAttestor docker": {"plugin_data": block}}}, "sigstore"))
         for change, word in changes:
@@ -162,7 +160,7 @@ class Files(TestCase):
             self.assertIn(word, result.out + result.err, change)
         nothing = {"agent": {"experimental": {"require_pq_kem": False, "ratelimit": {
                        "fetch_x509_svid": 5, "fetch_jwt_svid": 1, "fetch_x509_bundles": 1, "fetch_jwt_bundles": 1,
-                       "stream_secrets": 0}}, "log_selectors": ["unix:uid"],
+                       "stream_secrets": 2, "fetch_secrets": 2}}, "log_selectors": ["unix:uid"],
                              "rebootstrap_mode": "auto", "rebootstrap_delay": "1m", "trust_bundle_path": None,
                              "trust_bundle_spiffe_workload_api": "unix:///x"}}
         result, _ = self.validate("agent", deploy.hcl(deploy.merge(agent.settings(None), nothing)))

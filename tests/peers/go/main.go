@@ -31,6 +31,7 @@ var commands = map[string]struct {
 	"join":          {join, "attest as an agent with a join token; writes svid.pem, key.pem, bundle.pem"},
 	"cross":         {cross, "verify SVIDs of one agent with the bundle of another, at a rate"},
 	"create-loop":   {createLoop, "create entries without end, print those acknowledged"},
+	"sds":           {sds, "one SDS call, steered from standard input, with every answer"},
 	"csr":           {csr, "print a new certificate request, base64 of DER"},
 }
 
