@@ -50,6 +50,21 @@ TEST(CallerLimits, EveryCallThatHasALimitKeepsIt) {
     EXPECT_EQ(rig.validate("a", "x.y.z")->code(), Code::kInvalidArgument);
 }
 
+TEST(CallerLimits, SdsHasItsOwn) {
+  AgentConfig config = limited({});
+  const std::string service = "/envoy.service.secret.v3.SecretDiscoveryService/";
+  for (const char* method : {"StreamSecrets", "DeltaSecrets", "FetchSecrets"})
+    config.call_rates[service + method] = 1;
+  Rig rig(config);
+  rig.server.add(entry("1", "/me", {"unix:uid:0"}));
+  rig.start();
+  for (const char* method : {"StreamSecrets", "DeltaSecrets", "FetchSecrets"}) {
+    EXPECT_EQ(rig.rpc.open(service + method, "")->count(), 1u) << method;
+    EXPECT_EQ(rig.rpc.open(service + method, "")->words(),
+              "rate limit exceeded for " + service + method);
+  }
+}
+
 TEST(CallerLimits, CallersWithOtherSelectorsAreCountedApart) {
   Rig rig(limited({{"FetchX509SVID", 1}}));
   rig.start();
