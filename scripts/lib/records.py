@@ -42,6 +42,7 @@ REQUIRED = [
     "speed-sqlite",
     "speed-postgres",
     "delivery",
+    "connects",
 ]
 CASES = {
     "kill9": ("tests/integration/crash/kill_test.py",
@@ -72,6 +73,8 @@ CASES = {
                        ["tests/run.py", "-k", "test_on_postgres", "tests/integration/scale/speed_test.py"]),
     "delivery": ("tests/integration/delivery/latency_test.py",
                  ["tests/run.py", "tests/integration/delivery/latency_test.py"]),
+    "connects": ("tests/integration/scale/connects_test.py",
+                 ["tests/run.py", "tests/integration/scale/connects_test.py"]),
     "fuzz": ("scripts/lib/fuzz.sh", ["scripts/test.sh", "fuzz", "60"]),
 }
 
