@@ -51,11 +51,12 @@ TEST(CallerLimits, EveryCallThatHasALimitKeepsIt) {
 }
 
 TEST(CallerLimits, SdsHasItsOwn) {
-  AgentConfig config = limited({});
   const std::string service = "/envoy.service.secret.v3.SecretDiscoveryService/";
-  for (const char* method : {"StreamSecrets", "DeltaSecrets", "FetchSecrets"})
-    config.call_rates[service + method] = 1;
-  Rig rig(config);
+  const auto once = [service](AgentConfig& config) {
+    for (const char* method : {"StreamSecrets", "DeltaSecrets", "FetchSecrets"})
+      config.call_rates[service + method] = 1;
+  };
+  Rig rig(once);
   rig.server.add(entry("1", "/me", {"unix:uid:0"}));
   rig.start();
   for (const char* method : {"StreamSecrets", "DeltaSecrets", "FetchSecrets"}) {
