@@ -276,6 +276,7 @@ Result<AgentConfig> read_agent(const json& block) {
   config.disable_sds_api = flag(block, "disable_sds_api", false);
   SIGNET_RETURN_IF_ERROR(read_admin_socket(block, config));
   read_sds(block, config);
+  if (block.contains("redact_selectors")) config.redact_selectors = list(block, "redact_selectors");
   config.jwt_cache_size = cache_size(block, "jwt_svid_cache_max_size");
   config.x509_cache_size = cache_size(block, "x509_svid_cache_max_size");
   if (const auto type = crypto::key_type_from_name(text(block, "workload_x509_svid_key_type")))

@@ -52,6 +52,9 @@ struct AgentConfig {
   std::string admin_socket_path;                  // absolute; "": no admin socket
   std::vector<std::uint32_t> admin_uids;          // who may call there; empty: whoever can open it
 
+  // Of these kinds explanations show no values.
+  std::vector<std::string> redact_selectors = {"docker:env", "k8s:pod-annotation"};
+
   std::size_t jwt_cache_size = 1000;
   std::size_t x509_cache_size = 1000;  // soft limit
   crypto::KeyType workload_key_type = crypto::KeyType::kEcP256;

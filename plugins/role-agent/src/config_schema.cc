@@ -35,6 +35,7 @@ constexpr auto kSchemaText = schema_text(R"json({
         "allowed_foreign_jwt_claims": {"type": "array", "items": {"type": "string"}, "default": []},
         "authorized_delegates": {"type": "array", "items": {"type": "string"}, "default": [], "description": "SPIFFE IDs of workloads that may ask for other workloads' identities at the admin socket"},
         "admin_socket_path": {"type": "string", "format": "path", "description": "socket of the APIs for the node's administrators and for delegates, in another folder than socket_path; default: none"},
+        "redact_selectors": {"type": "array", "items": {"type": "string"}, "default": ["docker:env", "k8s:pod-annotation"], "description": "selectors of these kinds are shown without their values"},
         "availability_target": {"type": "string", "format": "duration", "minimum": "24h", "description": "how long SVIDs outlive an absent server"},
         "disable_workload_api": {"type": "boolean", "default": false},
         "disable_sds_api": {"type": "boolean", "default": false, "description": "no SDS for Envoys on the socket"},

@@ -9,7 +9,7 @@
 SIGNET_PLUGIN_NOTE(
     "name=role-agent\0abi=1.0\0services=signet.role/1,signet.command/1\0"
     "needs=signet.host.rpc/1,signet.key_manager/1\0"
-    "commands=agent,spire-agent");
+    "commands=agent,spire-agent,explain");
 
 namespace {
 constexpr signet_service_ref kServices[] = {{SIGNET_ROLE, 0, 0}, {SIGNET_COMMAND, 0, 0}};

@@ -78,6 +78,21 @@ IdentityTable::Counts IdentityStore::counts() const {
   return counts;
 }
 
+std::vector<Identity> IdentityStore::identities() const {
+  std::vector<Identity> all;
+  const std::shared_lock lock(mutex_);
+  all.reserve(records_.size());
+  for (const auto& [id, record] : records_) all.push_back({record.entry, record.svid});
+  return all;
+}
+
+IdentityStore::Known IdentityStore::known(const std::string& entry_id) const {
+  const std::shared_lock lock(mutex_);
+  const auto found = records_.find(entry_id);
+  if (found == records_.end()) return {};
+  return {true, found->second.entry->revision_number};
+}
+
 void IdentityStore::set_bundles(BundlePtr own, BundleMap federated) {
   std::vector<ViewPtr> changed;
   {

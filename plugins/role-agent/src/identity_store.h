@@ -37,6 +37,15 @@ class IdentityStore final : public IdentityTable {
   BundlePtr bundle(std::string_view trust_domain) const override;
   Counts counts() const override;
 
+  // -- for explanations
+  /// All entries, each with its SVID or null, in no order.
+  std::vector<Identity> identities() const;
+  struct Known {
+    bool is = false;
+    std::int64_t revision_number = 0;
+  };
+  Known known(const std::string& entry_id) const;
+
   // -- for the synchroniser
   /// Called when a subscriber lacks an SVID. Set before the first subscriber.
   void on_missing(std::function<void()> fn) { on_missing_ = std::move(fn); }

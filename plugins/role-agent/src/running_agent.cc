@@ -75,6 +75,8 @@ RunningAgent::RunningAgent(const Host& host, const AgentConfig& config)
       logger_(host),
       delegated_(host, config_.authorized_delegates, endpoint_.attestor(), store_, jwt_,
                  [this] { return up_.load(); }),
+      explain_(host, config_.redact_selectors, endpoint_.attestor(), identity_, store_, server_,
+               [this] { return standing(); }),
       admin_(host, {config_.admin_socket_path, config_.admin_uids}),
       boot_backoff_(kRetryBase, kRetryCap),
       boot_loop_(host, [this] { return boot_round(); }) {}
@@ -137,6 +139,10 @@ nanoseconds RunningAgent::boot_round() {
   }
   const std::string what =
       phase_ == Phase::kIdentity ? "failed to attest" : "failed to sync with the server";
+  {
+    const std::lock_guard lock(why_mutex_);
+    why_ = status.to_string();
+  }
   const Verdict verdict = verdict_of(status);
   if (verdict != Verdict::kNone) state_.forget_svid();
   const bool hopeless = verdict != Verdict::kNone || status.code() == Code::kFailedPrecondition ||
@@ -212,6 +218,7 @@ Status RunningAgent::open_admin_socket() {
   admin_.offer(debug_);
   admin_.offer(logger_);
   admin_.offer(delegated_);
+  admin_.offer(explain_);
   Status opened = admin_.start();
   return opened.ok() ? opened : opened.prefixed("cannot serve the admin APIs");
 }
@@ -231,6 +238,11 @@ Status RunningAgent::serve() {
   host_.info("Agent is running",
              {{"x509_svids", store_.counts().x509_svids}, {"entries", store_.counts().entries}});
   return {};
+}
+
+AgentStanding RunningAgent::standing() const {
+  const std::lock_guard lock(why_mutex_);
+  return {banned_.load(), up_.load(), sync_.revision(), why_, trust_.clock_off()};
 }
 
 OwnSvid::Hooks RunningAgent::own_svid_hooks() {
@@ -260,6 +272,7 @@ OwnSvid::Hooks RunningAgent::own_svid_hooks() {
   };
   hooks.tainted = [this](const auto& chain) { return sync_.tainted(chain); };
   hooks.banned = [this] {
+    banned_.store(true);
     store_.clear();
     jwt_.clear();
   };

@@ -9,10 +9,13 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
+#include <string>
 
 #include "admin_endpoint.h"
 #include "delegated_service.h"
 #include "delivery.h"
+#include "explain_service.h"
 #include "hold.h"
 #include "identity_store.h"
 #include "jwt_cache.h"
@@ -47,6 +50,7 @@ class RunningAgent {
   Status open_socket();
   Status open_admin_socket();
   Status serve();
+  AgentStanding standing() const;
   OwnSvid::Hooks own_svid_hooks();
   Delivery::Hooks delivery_hooks();
 
@@ -68,6 +72,7 @@ class RunningAgent {
   DebugService debug_;
   LoggerService logger_;
   DelegatedService delegated_;
+  ExplainService explain_;
   AdminEndpoint admin_;
 
   enum class Phase { kIdentity, kSync, kServing };
@@ -77,6 +82,9 @@ class RunningAgent {
   std::atomic<bool> up_{false};
   std::atomic<std::int64_t> last_sync_{0};  // Unix seconds
   std::atomic<bool> ending_{false};
+  std::atomic<bool> banned_{false};
+  mutable std::mutex why_mutex_;
+  std::string why_;  // it is not up yet
   Loop boot_loop_;
 };
 

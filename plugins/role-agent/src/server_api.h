@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "signet/delivery/v1/delivery.pb.h"
+#include "signet/explain/v1/explain.pb.h"
 #include "signet/status.h"
 
 #include "spire/api/server/entry/v1/entry.pb.h"
@@ -26,6 +27,7 @@ namespace signet::agent {
 namespace types = ::spire::api::types;
 namespace entry_v1 = ::spire::api::server::entry::v1;
 namespace delivery_v1 = ::signet::delivery::v1;
+namespace explain_v1 = ::signet::explain::v1;
 namespace svid_v1 = ::spire::api::server::svid::v1;
 
 // The proof of what node this is, as a node attestor plugin gives it.
@@ -79,6 +81,9 @@ class ServerApi {
       const entry_v1::GetAuthorizedEntriesRequest& request) = 0;
   /// Errors   kUnimplemented: the server is not one of ours, or older
   virtual Result<std::unique_ptr<FollowStream>> follow(const delivery_v1::FollowRequest& first) = 0;
+  /// Errors   kUnimplemented: as follow()
+  virtual Result<explain_v1::AskAboutCallerResponse> ask_about_caller(
+      const explain_v1::AskAboutCallerRequest& request, std::int64_t deadline_ns) = 0;
   virtual Result<types::Bundle> bundle() = 0;
   virtual Result<types::Bundle> federated_bundle(const std::string& trust_domain) = 0;
   virtual Result<svid_v1::BatchNewX509SVIDResponse> new_x509_svids(

@@ -281,6 +281,12 @@ Result<std::unique_ptr<FollowStream>> ServerClient::follow(
       std::make_unique<Following>(*this, std::move(line), std::move(call)));
 }
 
+Result<explain_v1::AskAboutCallerResponse> ServerClient::ask_about_caller(
+    const explain_v1::AskAboutCallerRequest& request, std::int64_t deadline_ns) {
+  return call<explain_v1::AskAboutCallerResponse>("/signet.explain.v1.ServerExplain/AskAboutCaller",
+                                                  request, deadline_ns);
+}
+
 Result<types::Bundle> ServerClient::bundle() {
   return call<types::Bundle>("/spire.api.server.bundle.v1.Bundle/GetBundle",
                              bundle_v1::GetBundleRequest());

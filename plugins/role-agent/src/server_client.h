@@ -42,6 +42,8 @@ class ServerClient final : public ServerApi {
   Result<entry_v1::GetAuthorizedEntriesResponse> authorized_entries(
       const entry_v1::GetAuthorizedEntriesRequest& request) override;
   Result<std::unique_ptr<FollowStream>> follow(const delivery_v1::FollowRequest& first) override;
+  Result<explain_v1::AskAboutCallerResponse> ask_about_caller(
+      const explain_v1::AskAboutCallerRequest& request, std::int64_t deadline_ns) override;
   Result<types::Bundle> bundle() override;
   Result<types::Bundle> federated_bundle(const std::string& trust_domain) override;
   Result<svid_v1::BatchNewX509SVIDResponse> new_x509_svids(

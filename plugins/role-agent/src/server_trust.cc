@@ -33,13 +33,28 @@ Result<RpcVerdict> ServerTrust::verify(const RpcPeer& peer) {
         x509::verify_svid(chain, domain_, roots, {x509::from_unix(host_.unix_seconds())});
     if (!verified) {
       if (x509::is_unknown_authority(verified.status())) unknown_authority_.store(true);
+      judge_clock(chain, roots);
       return refuse("the server's certificate: " + verified.status().message());
     }
+    clock_off_.store(0);
     id = verified->spiffe_id;
   }
   if (id.to_string() != expected)
     return refuse("the server is \"" + id.to_string() + "\", not \"" + expected + "\"");
   return RpcVerdict{id.to_string(), nullptr};
+}
+
+// A server renews its certificate long before its end, so one that is good at another time only
+// tells of a clock.
+void ServerTrust::judge_clock(const std::vector<x509::Certificate>& chain,
+                              const x509::RootPool& roots) {
+  const std::int64_t now = host_.unix_seconds();
+  const std::int64_t from = x509::to_unix(chain.front().not_before());
+  const std::int64_t until = x509::to_unix(chain.front().not_after());
+  const std::int64_t off = now > until ? now - until : now < from ? now - from : 0;
+  const bool else_good =
+      off != 0 && x509::verify_svid(chain, domain_, roots, {x509::from_unix(from)}).ok();
+  clock_off_.store(else_good ? off : 0);
 }
 
 }  // namespace signet::agent

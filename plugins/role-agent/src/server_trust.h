@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 
 #include "signet/rpc/acceptor.h"
@@ -27,12 +28,19 @@ class ServerTrust {
   Result<RpcVerdict> verify(const RpcPeer& peer);
   /// True when a server was refused since the last call because nobody we know vouches for it.
   bool took_unknown_authority() { return unknown_authority_.exchange(false); }
+  /// What the last certificate said about our clock: that it is ahead of the server's by this at
+  /// least (less than zero: behind), since else all about it was right. Zero: nothing is known to
+  /// be wrong. From any thread.
+  std::chrono::seconds clock_off() const { return std::chrono::seconds(clock_off_.load()); }
 
  private:
+  void judge_clock(const std::vector<x509::Certificate>& chain, const x509::RootPool& roots);
+
   const Host host_;
   const TrustDomain domain_;
   std::atomic<bool> insecure_{false};
   std::atomic<bool> unknown_authority_{false};
+  std::atomic<std::int64_t> clock_off_{0};
   std::mutex mutex_;  // guards roots_
   x509::RootPool roots_;
 };

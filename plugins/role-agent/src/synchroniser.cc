@@ -326,6 +326,7 @@ nanoseconds Synchroniser::sync_round() {
     }
   }
   next_sync_ns_ = host_.monotonic_ns() + wait.count();
+  if (told && status.ok()) revision_ = told->answer.revision();
   if (told) told->taken(status);
   return wait;
 }

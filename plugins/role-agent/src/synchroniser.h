@@ -50,6 +50,9 @@ class Synchroniser {
   void sync_for_held(bool due);
   /// Whether it tells of changes as they come. From any thread.
   void set_live(bool live);
+  /// Of the server's log, up to which the store has all that the server told; 0: it tells nothing.
+  /// From any thread.
+  std::uint64_t revision() const { return revision_; }
   /// Under the roots that are tainted now: is this chain's?
   bool tainted(const std::vector<x509::Certificate>& chain) const;
 
@@ -104,6 +107,7 @@ class Synchroniser {
   std::atomic<bool> soon_{false};
   std::atomic<bool> live_{false};
   std::atomic<bool> live_ended_{false};
+  std::atomic<std::uint64_t> revision_{0};
   std::atomic<std::int64_t> held_sync_ns_{INT64_MIN};
 
   Loop sync_loop_;

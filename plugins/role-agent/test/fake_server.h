@@ -96,6 +96,9 @@ class FakeServer : public ServerApi {
   std::chrono::seconds ahead{0};            // of the agent's clock
   std::chrono::milliseconds mint_takes{0};  // each X509-SVID
   std::size_t svids = 0, entries_sent = 0;
+  bool explains = true;                             // or it is not one of ours
+  explain_v1::AskAboutCallerResponse about_caller;  // what it answers
+  explain_v1::AskAboutCallerRequest asked;          // the last such question
 
   types::Entry& add(types::Entry e) { return entries[e.id()] = std::move(e); }
   /// A trust domain whose JWT authority, "kid-1", is ours too.
@@ -163,6 +166,13 @@ class FakeServer : public ServerApi {
     ++bundles;
     if (!failure.ok()) return failure;
     return own;
+  }
+  Result<explain_v1::AskAboutCallerResponse> ask_about_caller(
+      const explain_v1::AskAboutCallerRequest& request, std::int64_t) override {
+    asked = request;
+    if (!failure.ok()) return failure;
+    if (explains) return about_caller;
+    return Status::unimplemented("unknown service signet.explain.v1.ServerExplain");
   }
   Result<types::Bundle> federated_bundle(const std::string& name) override {
     if (!failure.ok()) return failure;

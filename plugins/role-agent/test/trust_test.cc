@@ -45,6 +45,27 @@ TEST_F(ServerTrustTest, BelievesTheServerOfItsTrustDomainOnly) {
   EXPECT_FALSE(trust.verify(RpcPeer{}).ok());
 }
 
+TEST_F(ServerTrustTest, ACertificateOfAnotherTimeTellsOfTheClock) {
+  trust.set_authorities(x509::RootPool({ca.certificate}));
+  const std::int64_t now = host.unix_seconds();
+  const auto at = [&](std::int64_t offset) {
+    const auto key = crypto::PrivateKey::generate(crypto::KeyType::kEcP256).value();
+    const std::string leaf =
+        crypto::to_string(ca.issue("spiffe://example.org/spire/server", key.public_key().spki(),
+                                   now - offset, std::chrono::hours(1)));
+    const signet_bytes chain = bytes_to_abi(leaf);
+    RpcPeer peer{};
+    peer.chain = &chain;
+    peer.chain_len = 1;
+    (void)trust.verify(peer);
+    return trust.clock_off().count();
+  };
+  EXPECT_EQ(at(7200), 3600);  // an hour past its end
+  EXPECT_EQ(at(0), 0);
+  EXPECT_FALSE(verify("spiffe://example.org/spire/server", stranger).ok());
+  EXPECT_EQ(trust.clock_off().count(), 0);
+}
+
 TEST_F(ServerTrustTest, WithoutAnyAuthorityNobodyIsBelieved) {
   EXPECT_FALSE(verify("spiffe://example.org/spire/server", ca).ok());
 }

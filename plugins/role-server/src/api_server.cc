@@ -41,6 +41,7 @@ bool limit_enabled(const ServerConfig& config, Limit limit) {
       return config.ratelimit_signing;
     case Limit::kPushKey:
     case Limit::kPostStatus:
+    case Limit::kExplain:
       return true;
   }
   return true;

@@ -3,20 +3,12 @@
 #include <utility>
 
 #include "api_id.h"
+#include "explain/redact.h"
 
 namespace signet::server {
 namespace {
 
 using Entry = spire::api::types::Entry;
-
-// A selector of a kind that is redacted, without what may be a secret.
-std::string shown(std::string selector, const std::vector<std::string>& redact) {
-  for (const std::string& kind : redact) {
-    if (selector.starts_with(kind) && selector.size() > kind.size() && selector[kind.size()] == ':')
-      return kind + ":[redacted]";
-  }
-  return selector;
-}
 
 }  // namespace
 
@@ -33,7 +25,7 @@ AuditFields entry_audit_fields(const Entry& e, uint32_t fields,
     std::string selectors;
     for (const auto& s : e.selectors())
       selectors.append(selectors.empty() ? "" : ",")
-          .append(shown(s.type() + ":" + s.value(), redact));
+          .append(explain::shown(s.type() + ":" + s.value(), redact));
     out.emplace_back("selectors", std::move(selectors));
   }
   if (wants(Entry::kX509SvidTtlFieldNumber))

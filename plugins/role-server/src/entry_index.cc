@@ -165,12 +165,12 @@ bool EntryIndex::path_of(std::string_view id, std::string_view& path) const {
 }
 
 // Where the agent's authorised entries hang from: its own path, and each alias it answers to.
-std::vector<const EntryIndex::Node*> EntryIndex::roots_of(std::string_view agent_path) const {
+std::vector<const EntryIndex::Node*> EntryIndex::roots_of(std::string_view agent_path,
+                                                          int64_t now) const {
   std::vector<const Node*> roots;
   if (const auto own = nodes_.find(agent_path); own != nodes_.end()) roots.push_back(&own->second);
   const auto selectors = agent_selectors_.find(agent_path);
   if (selectors == agent_selectors_.end()) return roots;
-  const int64_t now = host_.unix_seconds();
   for (const std::string& selector : selectors->second) {
     const auto bucket = aliases_.find(selector);
     if (bucket == aliases_.end()) continue;
@@ -192,7 +192,7 @@ void EntryIndex::for_each_authorized(std::string_view agent_id,
   if (!path_of(agent_id, path)) return;
   const int64_t now = host_.unix_seconds();
   std::shared_lock lock(mutex_);
-  const std::vector<const Node*> roots = roots_of(path);
+  const std::vector<const Node*> roots = roots_of(path, now);
   std::unordered_set<const Node*> seen(roots.begin(), roots.end());
   std::vector<const Node*> todo(seen.begin(), seen.end());
   while (!todo.empty()) {
@@ -245,7 +245,7 @@ IndexedPtr EntryIndex::find_authorized(std::string_view agent_id, std::string_vi
   const int64_t now = host_.unix_seconds();
   std::shared_lock lock(mutex_);
   const IndexedEntry* const entry = entries_.find(entry_id);
-  if (entry == nullptr || !is_below(roots_of(path), *entry, now)) return nullptr;
+  if (entry == nullptr || !is_below(roots_of(path, now), *entry, now)) return nullptr;
   return IndexedPtr(entry);
 }
 
@@ -257,7 +257,7 @@ std::vector<IndexedPtr> EntryIndex::find_authorized(
   const int64_t now = host_.unix_seconds();
   out.reserve(entry_ids.size());
   std::shared_lock lock(mutex_);
-  const std::vector<const Node*> roots = roots_of(path);
+  const std::vector<const Node*> roots = roots_of(path, now);
   entries_.find_each(entry_ids, [&](const IndexedEntry* entry) {
     if (entry != nullptr && is_below(roots, *entry, now)) out.emplace_back(entry);
   });

@@ -61,6 +61,26 @@ class EntryIndex final : public EntryDirectory, public ChangeSubscriber {
   /// Entries that give this SPIFFE ID: for admin and downstream callers.
   std::vector<IndexedPtr> by_spiffe_id(std::string_view spiffe_id) const;
 
+  // For explanations (entry_standing.cc): how entries stand to agents, expired ones included.
+
+  enum class Standing { kBelow, kExpired, kElsewhere };
+  /// kExpired: the agent would be authorised for it, had it, or what is between them, not expired.
+  Standing standing(std::string_view agent_id, const IndexedEntry& entry) const;
+  struct Own {
+    IndexedPtr entry;
+    bool expired;
+  };
+  /// Of this agent's entries those that have expired or are of a later revision. Costs as much as
+  /// all of the agent's entries.
+  std::vector<Own> expired_or_later(std::string_view agent_id, uint64_t revision) const;
+  /// What is above an entry: the SPIFFE IDs that agents may have, and the selectors ("type:value")
+  /// of node aliases. Nothing when it is not in the index.
+  struct Above {
+    std::vector<std::string> ids;
+    std::vector<std::vector<std::string>> aliases;
+  };
+  Above above(std::string_view entry_id) const;
+
   // EntryDirectory
   EntryPtr authorized_entry(std::string_view agent_id, std::string_view entry_id) const override;
   Privileges privileges(std::string_view spiffe_id) const override;
@@ -112,7 +132,7 @@ class EntryIndex final : public EntryDirectory, public ChangeSubscriber {
   bool answers_to(std::string_view agent_path, const std::vector<std::string>& selectors) const;
   uint64_t erased_at(std::string_view id) const;
   bool path_of(std::string_view id, std::string_view& path) const;
-  std::vector<const Node*> roots_of(std::string_view agent_path) const;
+  std::vector<const Node*> roots_of(std::string_view agent_path, int64_t now) const;
   bool is_below(const std::vector<const Node*>& roots, const IndexedEntry& entry,
                 int64_t now) const;
   bool expired(const IndexedEntry& entry, int64_t now) const {

@@ -19,7 +19,16 @@ enum CallerClass : std::uint8_t {
 };
 
 // Token buckets; callers of the same address share one per kind. kCsr is one for all its methods.
-enum class Limit : std::uint8_t { kNone, kAttest, kCsr, kJsr, kWsr, kPushKey, kPostStatus };
+enum class Limit : std::uint8_t {
+  kNone,
+  kAttest,
+  kCsr,
+  kJsr,
+  kWsr,
+  kPushKey,
+  kPostStatus,
+  kExplain
+};
 
 struct MethodRule {
   std::string_view method;  // "/package.Service/Method"
@@ -70,6 +79,9 @@ inline constexpr MethodRule kMethods[] = {
     {"/spire.api.server.entry.v1.Entry/SyncAuthorizedEntries", kAgent},
 
     {"/signet.delivery.v1.Delivery/Follow", kAgent},
+
+    {"/signet.explain.v1.ServerExplain/ExplainEntry", kLocal, true},
+    {"/signet.explain.v1.ServerExplain/AskAboutCaller", kAgent, false, Limit::kExplain, "explain"},
 
     {"/signet.server.v1.Server/GetPublication", kLocal, true},
     {"/signet.server.v1.Server/Leave", kLocal, true},
@@ -137,6 +149,8 @@ constexpr std::uint32_t rate_of(Limit limit) {
       return 1;
     case Limit::kPostStatus:
       return 10;
+    case Limit::kExplain:
+      return 5;
     case Limit::kCsr:
     case Limit::kJsr:
     case Limit::kWsr:

@@ -55,6 +55,7 @@ RunningServer::RunningServer(const Host& host, const ServerConfig& config, Datas
   register_debug_service(methods_, context_);
   register_logger_service(methods_, context_);
   register_delivery_service(methods_, context_);
+  register_explain_service(methods_, context_);
   register_health_service(methods_, context_);
   changes_.subscribe(&bundles_);
   changes_.subscribe(&federation_.store());

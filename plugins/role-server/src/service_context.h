@@ -82,6 +82,7 @@ void register_trust_domain_service(MethodRegistry& methods, ServiceContext& cont
 void register_debug_service(MethodRegistry& methods, ServiceContext& context);
 void register_logger_service(MethodRegistry& methods, ServiceContext& context);
 void register_delivery_service(MethodRegistry& methods, ServiceContext& context);
+void register_explain_service(MethodRegistry& methods, ServiceContext& context);
 void register_health_service(MethodRegistry& methods, ServiceContext& context);
 
 }  // namespace signet::server

@@ -30,15 +30,15 @@ class Help(TestCase):
         return found or [words]
 
     def test_every_command_of_every_role(self):
-        leaves = {" ".join(words) for word in ("server", "agent", "dev", "plugin", "validate", "version")
+        leaves = {" ".join(words) for word in ("server", "agent", "dev", "explain", "plugin", "validate", "version")
                   for words in self.walk(word)}
         # What was found is the whole tree, not the first level of it.
         for known in ("server entry create", "server localauthority x509 taint", "server datastore import-spire",
-                      "server federation create", "agent api fetch x509", "agent api validate jwt", "dev"):
+                      "server federation create", "agent api fetch x509", "agent api validate jwt", "agent explain", "server explain", "dev"):
             self.assertIn(known, leaves)
         self.assertGreater(len(leaves), 60)
         listed = COMMAND.findall(self.help().split("Commands:\n")[1])
-        self.assertEqual(set(listed), {"server", "agent", "dev", "spire-server", "spire-agent", "plugin",
+        self.assertEqual(set(listed), {"server", "agent", "dev", "explain", "spire-server", "spire-agent", "plugin",
                                        "validate", "version", "help"})
 
     def test_every_spelling(self):

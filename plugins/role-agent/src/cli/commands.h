@@ -11,6 +11,7 @@ using signet::cli::Context;
 int run_agent(Context&, const Args&);
 int validate_config(Context&, const Args&);
 int healthcheck(Context&, const Args&);
+int explain_workload(Context&, const Args&);
 int fetch_x509_svid(Context&, const Args&);
 int fetch_jwt_svid(Context&, const Args&);
 int validate_jwt_svid(Context&, const Args&);

@@ -11,6 +11,7 @@ constexpr Row kCommands[] = {
     {"run", "Runs the server in the foreground", run_server},
     {"validate", "Checks a configuration file and starts nothing", validate_config},
     {"healthcheck", "Asks a running server whether it serves", healthcheck},
+    {"explain", "Tells why the workload of an entry gets no identity", explain_entry},
     {"leave", "Ends this server's part in the trust domain for good", leave_trust_domain},
     {"datastore check", "Tells whether this program can use the datastore's tables",
      check_datastore},

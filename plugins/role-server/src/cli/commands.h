@@ -12,6 +12,7 @@ int run_server(Context&, const Args&);
 int validate_config(Context&, const Args&);
 int healthcheck(Context&, const Args&);
 int generate_token(Context&, const Args&);
+int explain_entry(Context&, const Args&);
 int check_datastore(Context&, const Args&);
 int migrate_datastore(Context&, const Args&);
 int import_spire(Context&, const Args&);

@@ -1,0 +1,42 @@
+// Nearness: how far an entry is from a caller, by their selectors.
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "signet/selector.h"
+
+namespace signet::explain {
+
+using SelectorSet = std::vector<Selector>;  // sorted, without duplicates
+
+void normalise(SelectorSet& set);
+
+/// "unix:uid" of unix:uid:1000, "k8s:pod-label" of k8s:pod-label:app:web: what kind of property.
+std::string kind_of(const Selector& selector);
+
+struct Nearness {
+  SelectorSet has;      // of the entry's, those that the caller has
+  SelectorSet lacks;    // the others
+  std::size_t kin = 0;  // of those: the caller has another value of the same kind
+
+  /// A caller of some other workload has nothing in common with it.
+  bool related() const { return !has.empty() || kin != 0; }
+  /// Less is nearer.
+  std::weak_ordering operator<=>(const Nearness& other) const {
+    if (const auto c = lacks.size() <=> other.lacks.size(); c != 0) return c;
+    if (const auto c = other.kin <=> kin; c != 0) return c;
+    return other.has.size() <=> has.size();
+  }
+  bool operator==(const Nearness& other) const { return (*this <=> other) == 0; }
+};
+
+/// Source: an entry matches a caller that has all of its selectors.
+Nearness nearness(const SelectorSet& entry, const SelectorSet& caller);
+
+/// Of the caller's selectors of the same kind the one that is spelt most alike; null: it has none.
+const Selector* nearest_kin(const Selector& wanted, const SelectorSet& caller);
+
+}  // namespace signet::explain

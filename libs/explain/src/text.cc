@@ -1,0 +1,72 @@
+#include "explain/text.h"
+
+#include <cctype>
+#include <cstdio>
+
+namespace signet::explain {
+namespace {
+
+// "SELECTOR_MISSING" as "selector missing".
+std::string words(v1::Fault fault) {
+  std::string out = v1::Fault_Name(fault);
+  for (char& c : out) c = c == '_' ? ' ' : static_cast<char>(std::tolower(c));
+  return out;
+}
+
+std::string seconds(std::int64_t took_us) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f ms", static_cast<double>(took_us) / 1000);
+  return text;
+}
+
+std::string finding_text(const v1::Finding& finding) {
+  std::string out = finding.decides() ? "  => " : finding.blocks() ? "   - " : "   ! ";
+  out += words(finding.fault()) + ": " + finding.text() + "\n";
+  if (!finding.remedy().empty()) out += "      do: " + finding.remedy() + "\n";
+  return out;
+}
+
+// known: what the caller has, so that the rest is what it lacks.
+std::string entry_text(const v1::NearEntry& entry, bool known) {
+  std::string out = "  " + entry.id() + "  " + entry.spiffe_id() + "\n";
+  if (!entry.parent_id().empty()) out += "      parent: " + entry.parent_id() + "\n";
+  for (const std::string& selector : entry.has())
+    out += (known ? "      has:    " : "      asks:   ") + selector + "\n";
+  for (const std::string& selector : entry.lacks()) out += "      lacks:  " + selector + "\n";
+  return out;
+}
+
+std::string side_text(const char* name, const v1::Side& side) {
+  std::string out = std::string(name) + side.state();
+  if (!side.id().empty()) out += ", " + side.id();
+  if (side.revision() != 0) out += ", revision " + std::to_string(side.revision());
+  return out + "\n";
+}
+
+}  // namespace
+
+std::string text_of(const v1::Explanation& explanation) {
+  std::string out = explanation.identity() ? "An identity is given.\n" : "No identity is given.\n";
+  for (const v1::Finding& finding : explanation.findings()) out += finding_text(finding);
+  if (explanation.attestors_size() > 0) out += "\nAttested:\n";
+  for (const v1::Attestor& attestor : explanation.attestors()) {
+    out += "  " + attestor.name() + " in " + seconds(attestor.took_us());
+    if (!attestor.error().empty()) out += ", failed: " + attestor.error();
+    out += "\n";
+    for (const std::string& selector : attestor.selectors()) out += "      " + selector + "\n";
+  }
+  if (!explanation.attested() && explanation.selectors_size() > 0) {
+    out += "\nSelectors:\n";
+    for (const std::string& selector : explanation.selectors()) out += "  " + selector + "\n";
+  }
+  if (explanation.entries_size() > 0) out += "\nNearest entries:\n";
+  const bool known = explanation.attested() || explanation.selectors_size() > 0;
+  for (const v1::NearEntry& entry : explanation.entries()) out += entry_text(entry, known);
+  out += "\n";
+  if (explanation.has_agent()) out += side_text("Agent:  ", explanation.agent());
+  if (explanation.has_server()) out += side_text("Server: ", explanation.server());
+  for (const std::string& note : explanation.notes()) out += "Note: " + note + "\n";
+  return out;
+}
+
+}  // namespace signet::explain

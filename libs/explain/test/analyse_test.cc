@@ -1,0 +1,242 @@
+#include "explain/analyse.h"
+
+#include "seeds.h"
+
+namespace signet::explain {
+namespace {
+
+using namespace test;
+
+const v1::Finding& only(const v1::Explanation& explanation) {
+  EXPECT_EQ(explanation.findings_size(), 1) << explanation.DebugString();
+  return explanation.findings(0);
+}
+
+TEST(Analyse, NamesTheSelectorThatIsLackedAndWhatTheCallerHasInstead) {
+  Facts facts = good();
+  replace(meant(facts), "docker:label:app:shop", "docker:label:app:shpo");
+  const auto explanation = analyse(facts, {});
+  const v1::Finding& finding = only(explanation);
+  EXPECT_EQ(finding.fault(), v1::SELECTOR_MISSING);
+  EXPECT_EQ(finding.selectors(0), "docker:label:app:shpo");
+  EXPECT_EQ(finding.entry_id(), "e1");
+  EXPECT_NE(finding.text().find("docker:label:app:shop"), std::string::npos) << finding.text();
+  EXPECT_EQ(explanation.entries(0).lacks(0), "docker:label:app:shpo");
+  EXPECT_EQ(explanation.entries(0).has_size(), 2);
+}
+
+TEST(Analyse, AnotherUidIsFoundWhereNothingElseIsShared) {
+  Facts facts = good();
+  meant(facts).selectors = selectors({"unix:uid:1001"});
+  const auto explanation = analyse(facts, {});
+  const v1::Finding& finding = only(explanation);
+  EXPECT_EQ(finding.fault(), v1::WRONG_UID);
+  EXPECT_NE(finding.text().find("unix:uid:1000"), std::string::npos);
+}
+
+TEST(Analyse, AnotherUsersNameAndNumberAreOneFault) {
+  Facts facts = good();
+  facts.attestors->front().values.push_back("user:alice");
+  attest(facts);
+  meant(facts).selectors = selectors({"unix:uid:1001", "unix:user:bob", "unix:path:/usr/bin/shop"});
+  const auto explanation = analyse(facts, {});
+  EXPECT_EQ(only(explanation).fault(), v1::WRONG_UID);
+  EXPECT_EQ(only(explanation).selectors_size(), 2);
+}
+
+TEST(Analyse, AnEntryThatMatchesMakesAnotherOnesFaultsNoFindings) {
+  Facts facts = good();
+  EntryFacts other = meant(facts);
+  other.id = "e2";
+  other.expired = true;
+  other.selectors.push_back(selector("docker:env:KEY=hush"));  // nearer, were it not over
+  normalise(other.selectors);
+  facts.entries.insert(facts.entries.begin(), other);
+  const auto explanation = analyse(facts, {});
+  EXPECT_TRUE(explanation.identity());
+  EXPECT_EQ(explanation.findings_size(), 0) << explanation.DebugString();
+}
+
+TEST(Analyse, AFailingAttestorIsNotInTheWayOfAnEntryThatNeedsItNot) {
+  Facts facts = good();
+  meant(facts).selectors = selectors({"unix:uid:1000"});
+  facts.attestors->back().status = Status::unavailable("no daemon");
+  facts.attestors->back().values.clear();
+  attest(facts);
+  const auto explanation = analyse(facts, {});
+  EXPECT_TRUE(explanation.identity());
+  EXPECT_EQ(only(explanation).fault(), v1::ATTESTOR_FAILED);
+  EXPECT_FALSE(only(explanation).blocks());
+}
+
+TEST(Analyse, WhereAllAttestorsFailNothingIsSaidOfEntries) {
+  Facts facts = good();
+  for (AttestorFacts& attestor : *facts.attestors) {
+    attestor.status = Status::unavailable("broken");
+    attestor.values.clear();
+  }
+  attest(facts);
+  const auto explanation = analyse(facts, {});
+  EXPECT_EQ(faults(explanation), (std::multiset{v1::ATTESTOR_FAILED, v1::ATTESTOR_FAILED}));
+  EXPECT_FALSE(explanation.identity());
+}
+
+TEST(Analyse, AnAttestorThatIsNotConfiguredIsNamed) {
+  Facts facts = good();
+  replace(meant(facts), "docker:label:app:shop", "k8s:ns:shop");
+  EXPECT_EQ(only(analyse(facts, {})).fault(), v1::ATTESTOR_MISSING);
+}
+
+TEST(Analyse, AProcessThatIsGoneHasNoOtherFaults) {
+  Facts facts = good();
+  facts.process_gone = true;
+  facts.attestors.reset();
+  facts.selectors.reset();
+  facts.entries.clear();
+  EXPECT_EQ(only(analyse(facts, {})).fault(), v1::PROCESS_GONE);
+}
+
+TEST(Analyse, ACallerWithNothingInCommonHasNoEntry) {
+  Facts facts = good();
+  for (EntryFacts& entry : facts.entries) entry.selectors = selectors({"k8s:ns:shop"});
+  const auto explanation = analyse(facts, {});
+  EXPECT_EQ(only(explanation).fault(), v1::NO_ENTRY);
+  EXPECT_EQ(explanation.entries_size(), 0);
+}
+
+TEST(Analyse, AMatchBelowAnotherParentIsToldWithoutItsName) {
+  Facts facts = good();
+  facts.entries.erase(facts.entries.begin());
+  facts.elsewhere = true;
+  const auto explanation = analyse(facts, {"docker:env"});
+  EXPECT_EQ(only(explanation).fault(), v1::WRONG_PARENT);
+  EXPECT_TRUE(only(explanation).entry_id().empty());
+  const std::string& remedy = only(explanation).remedy();
+  EXPECT_NE(remedy.find("signet server explain -agentID " + facts.agent.id), std::string::npos);
+  EXPECT_NE(remedy.find("-selector unix:uid:1000"), std::string::npos);
+  EXPECT_EQ(remedy.find("hush"), std::string::npos);
+}
+
+TEST(Analyse, AForeignServerHidesOnlyWhatItWouldTell) {
+  Facts facts = good();
+  facts.server = {ServerFacts::Answer::kForeign, "", 0, 0};
+  EXPECT_TRUE(analyse(facts, {}).identity());
+  replace(meant(facts), "unix:uid:1000", "unix:uid:1001");
+  EXPECT_EQ(only(analyse(facts, {})).fault(), v1::WRONG_UID);
+}
+
+TEST(Analyse, AClockThatMakesSvidsLookExpiredDecides) {
+  Facts facts = good();
+  facts.agent.time_ns += 7200LL * 1'000'000'000;
+  meant(facts).svid_expired = true;
+  const auto explanation = analyse(facts, {});
+  EXPECT_EQ(only(explanation).fault(), v1::CLOCK_SKEW);
+  EXPECT_TRUE(only(explanation).decides());
+  EXPECT_NE(only(explanation).text().find("7200 s ahead"), std::string::npos);
+}
+
+TEST(Analyse, AnSvidThatWasNotRenewedIsAFaultOfItsOwn) {
+  Facts facts = good();
+  meant(facts).svid_expired = true;
+  EXPECT_EQ(only(analyse(facts, {})).fault(), v1::SVID_EXPIRED);
+}
+
+TEST(Analyse, AClockThatKeepsTheAgentFromItsServerIsTheOnlyFault) {
+  Facts facts = good();
+  facts.agent.state = AgentFacts::State::kNotAttested;
+  facts.agent.clock_off = std::chrono::hours(-1);
+  facts.server = {ServerFacts::Answer::kNotAsked, "", 0, 0};
+  facts.entries.clear();
+  EXPECT_EQ(only(analyse(facts, {})).fault(), v1::CLOCK_SKEW);
+  EXPECT_TRUE(only(analyse(facts, {})).decides());
+  EXPECT_NE(only(analyse(facts, {})).text().find("3600 s behind"), std::string::npos);
+  facts.agent.state = AgentFacts::State::kAttested;
+  facts.server.answer = ServerFacts::Answer::kAway;
+  EXPECT_EQ(only(analyse(facts, {})).fault(), v1::CLOCK_SKEW);
+  facts.entries = good().entries;  // what it has, it serves
+  EXPECT_TRUE(analyse(facts, {}).identity());
+  EXPECT_FALSE(only(analyse(facts, {})).blocks());
+}
+
+TEST(Analyse, ASmallSkewIsNone) {
+  for (const std::int64_t seconds : {-10, 10}) {
+    Facts facts = good();
+    facts.agent.time_ns += seconds * 1'000'000'000;
+    EXPECT_EQ(analyse(facts, {}).findings_size(), 0);
+  }
+}
+
+TEST(Analyse, AClockThatIsNotKnownIsNotWrong) {
+  Facts facts = good();
+  facts.server.time_ns = 0;
+  EXPECT_EQ(analyse(facts, {}).findings_size(), 0);
+}
+
+TEST(Analyse, ABundleThatTheAgentAwaitsIsNotTheServersFault) {
+  Facts facts = good();
+  facts.missing_at_agent.insert("peer.org");
+  const auto explanation = analyse(facts, {});
+  EXPECT_NE(only(explanation).text().find("the agent does not have yet"), std::string::npos);
+}
+
+TEST(Analyse, ABundleOfAnEntryThatIsNotMeantDoesNotMatter) {
+  Facts facts = good();
+  facts.entries.back().federates_with = {"far.org"};
+  facts.missing_at_server.insert("far.org");
+  EXPECT_EQ(analyse(facts, {}).findings_size(), 0);
+}
+
+TEST(Analyse, NodeAliasesAndStoreEntriesAreNotHandedOut) {
+  Facts facts = good();
+  facts.named = true;
+  meant(facts).place = EntryFacts::Place::kServer;
+  EXPECT_EQ(only(analyse(facts, {})).fault(), v1::WRONG_PARENT);
+  facts = good();
+  meant(facts).stored = true;
+  EXPECT_EQ(only(analyse(facts, {})).fault(), v1::NO_ENTRY);
+}
+
+TEST(Analyse, AServerThatDoesNotKnowTheCallerMissesNoSelector) {
+  Facts facts = good();
+  facts.named = true;
+  facts.attestors.reset();
+  facts.selectors.reset();
+  facts.entries.pop_back();
+  facts.agent = {};
+  meant(facts).at_agent.reset();
+  EXPECT_TRUE(analyse(facts, {}).identity());
+  meant(facts).place = EntryFacts::Place::kNobody;
+  const auto explanation = analyse(facts, {});
+  EXPECT_EQ(only(explanation).fault(), v1::WRONG_PARENT);
+  EXPECT_NE(only(explanation).text().find("spiffe://example.org/node"), std::string::npos);
+}
+
+TEST(Analyse, SecretsInSelectorsAreNowhere) {
+  const Redacted kinds = {"docker:env"};
+  for (const Seed& seed : seeds()) {
+    Facts facts = good();
+    meant(facts).selectors.push_back(selector("docker:env:KEY=hushhush"));
+    seed.plant(facts);
+    normalise(meant(facts).selectors);
+    const auto explanation = analyse(facts, kinds);
+    EXPECT_EQ(explanation.SerializeAsString().find("hush"), std::string::npos)
+        << explanation.DebugString();
+  }
+}
+
+TEST(Analyse, NoMoreThanTenEntriesAreTold) {
+  Facts facts = good();
+  for (int i = 0; i < 30; ++i) {
+    EntryFacts entry = meant(facts);
+    entry.id = "f" + std::to_string(i);
+    entry.selectors.push_back(selector("unix:gid:" + std::to_string(i)));
+    normalise(entry.selectors);
+    facts.entries.push_back(entry);
+  }
+  const auto explanation = analyse(facts, {});
+  EXPECT_EQ(explanation.entries_size(), 10);
+  EXPECT_EQ(explanation.entries(0).id(), "e1");
+}
+
+}  // namespace
+}  // namespace signet::explain

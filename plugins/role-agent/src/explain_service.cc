@@ -1,0 +1,241 @@
+#include "explain_service.h"
+
+#include <algorithm>
+
+#include "caller_process.h"
+#include "explain/analyse.h"
+#include "verdict.h"
+#include "wire.h"
+
+namespace signet::agent {
+namespace {
+
+namespace api = ::signet::explain::v1;
+using explain::AgentFacts;
+using explain::EntryFacts;
+using explain::Facts;
+using explain::ServerFacts;
+
+constexpr char kExplain[] = "/signet.explain.v1.AgentExplain/ExplainWorkload";
+constexpr std::chrono::seconds kAttestorsTime{5};
+constexpr std::chrono::seconds kServerTime{2};
+constexpr std::size_t kBundles = 10;  // that the server is asked about
+
+EntryFacts facts_of(const Identity& identity, std::int64_t now) {
+  const Entry& entry = *identity.entry;
+  EntryFacts out;
+  out.id = entry.id;
+  out.spiffe_id = entry.spiffe_id.to_string();
+  out.selectors = entry.selectors;
+  out.federates_with = entry.federates_with;
+  out.expires_at = entry.expires_at;
+  out.at_agent = true;
+  // None yet is no fault: it is made when the workload asks.
+  out.svid_expired = identity.svid != nullptr && identity.svid->not_after <= now;
+  return out;
+}
+
+EntryFacts facts_of(const api::KnownEntry& known) {
+  EntryFacts out;
+  out.id = known.id();
+  out.spiffe_id = known.spiffe_id();
+  out.parent_id = known.parent_id();
+  for (const auto& s : known.selectors()) out.selectors.push_back({s.type(), s.value()});
+  explain::normalise(out.selectors);
+  out.federates_with.assign(known.federates_with().begin(), known.federates_with().end());
+  out.expires_at = known.expires_at();
+  out.expired = known.expired();
+  out.stored = known.store_svid();
+  return out;
+}
+
+}  // namespace
+
+Status ExplainService::register_methods(RpcListener& listener) {
+  return listener.handle(
+      kExplain, [this](const std::shared_ptr<ServerCall>& call, std::string_view first) {
+        api::ExplainWorkloadRequest request;
+        if (!request.ParseFromArray(first.data(), static_cast<int>(first.size())))
+          return call->finish(Status::invalid_argument("malformed request"));
+        auto answer = explain(request);
+        if (!answer) return call->finish(answer.status());
+        call->finish_with(host_.blob_of(*answer));
+      });
+}
+
+Result<api::Explanation> ExplainService::explain(const api::ExplainWorkloadRequest& request) {
+  if ((request.pid() != 0) == !request.selectors().empty())
+    return Status::invalid_argument("either a process or selectors can be explained");
+  Facts facts;
+  if (request.pid() != 0) {
+    SIGNET_RETURN_IF_ERROR(attest(request.pid(), facts));
+  } else {
+    SelectorSet selectors;
+    for (const auto& s : request.selectors()) {
+      Selector selector{s.type(), s.value()};
+      SIGNET_RETURN_IF_ERROR(selector.check());
+      selectors.push_back(std::move(selector));
+    }
+    explain::normalise(selectors);
+    facts.asked = "the caller";
+    facts.selectors = std::move(selectors);
+  }
+  add_agent(facts);
+  if (facts.selectors) {
+    add_own(facts);
+    ask(facts);
+    add_bundles(facts);
+  } else {
+    facts.server.answer = ServerFacts::Answer::kNotAsked;
+  }
+  return explain::analyse(facts, redacted_);
+}
+
+Status ExplainService::attest(std::int32_t pid, Facts& facts) {
+  if (pid < 0) return Status::invalid_argument("no process has a negative ID");
+  facts.asked = "process " + std::to_string(pid);
+  const auto caller = CallerProcess::open(pid);
+  if (!caller) {
+    facts.process_gone = true;
+    return {};
+  }
+  facts.selectors.emplace();
+  facts.attestors.emplace();
+  for (AttestorReport& report : attestor_.examine(*caller, host_.deadline_in(kAttestorsTime))) {
+    for (const std::string& value : report.values) facts.selectors->push_back({report.name, value});
+    facts.attestors->push_back(
+        {std::move(report.name), report.took, report.status, std::move(report.values)});
+  }
+  explain::normalise(*facts.selectors);
+  return {};
+}
+
+void ExplainService::add_agent(Facts& facts) const {
+  const AgentStanding standing = standing_();
+  AgentFacts& agent = facts.agent;
+  agent.time_ns = host_.wall_ns();
+  agent.revision = standing.revision;
+  agent.synced = standing.synced;
+  agent.clock_off = standing.clock_off;
+  const AgentSvidPtr svid = identity_.current();
+  if (svid) {
+    if (const auto id = svid->chain.front().spiffe_id()) agent.id = id->to_string();
+  }
+  if (standing.banned) {
+    agent.state = AgentFacts::State::kBanned;
+  } else if (!svid) {
+    agent.state = AgentFacts::State::kNotAttested;
+    agent.why = standing.why;
+  } else if (svid->not_after() <= host_.unix_seconds()) {
+    agent.state = AgentFacts::State::kNotAttested;
+    agent.why = "its SVID has expired by its clock, and was not renewed";
+  } else {
+    agent.state = AgentFacts::State::kAttested;
+  }
+}
+
+// The nearest of the agent's entries. They are looked at without the store's lock.
+void ExplainService::add_own(Facts& facts) const {
+  std::vector<std::pair<explain::Nearness, const Identity*>> near;
+  const std::vector<Identity> all = store_.identities();
+  for (const Identity& identity : all) {
+    explain::Nearness n = explain::nearness(identity.entry->selectors, *facts.selectors);
+    if (n.related()) near.emplace_back(std::move(n), &identity);
+  }
+  const std::size_t told = std::min(near.size(), explain::kNearest);
+  std::partial_sort(near.begin(), near.begin() + static_cast<std::ptrdiff_t>(told), near.end(),
+                    [](const auto& a, const auto& b) { return a.first < b.first; });
+  near.resize(told);
+  for (const auto& [nearness, identity] : near)
+    facts.entries.push_back(facts_of(*identity, host_.unix_seconds()));
+}
+
+void ExplainService::ask(Facts& facts) const {
+  ServerFacts& server = facts.server;
+  if (facts.agent.state != AgentFacts::State::kAttested) {
+    server.answer = ServerFacts::Answer::kNotAsked;
+    return;
+  }
+  api::AskAboutCallerRequest request;
+  for (const Selector& s : *facts.selectors) {
+    auto* selector = request.add_selectors();
+    selector->set_type(s.type);
+    selector->set_value(s.value);
+  }
+  request.set_revision(facts.agent.revision);
+  const std::int64_t before = host_.wall_ns();
+  const auto answer = server_.ask_about_caller(request, host_.deadline_in(kServerTime));
+  // As it was when the server looked at its clock.
+  facts.agent.time_ns = before + (host_.wall_ns() - before) / 2;
+  if (answer) return take(*answer, facts);
+  const Status& why = answer.status();
+  switch (verdict_of(why)) {
+    case Verdict::kBanned:
+      facts.agent.state = AgentFacts::State::kBanned;
+      return;
+    case Verdict::kReattest:
+      facts.agent.state = AgentFacts::State::kNotAttested;
+      facts.agent.why =
+          "the server knows its SVID no longer (the agent was evicted, or attested anew)";
+      return;
+    case Verdict::kNone:
+      break;
+  }
+  if (why.code() == Code::kUnimplemented) {
+    server.answer = ServerFacts::Answer::kForeign;
+    facts.notes.emplace_back(
+        "the server does not explain (it is not Signet's, or older): whether an entry has expired, "
+        "is "
+        "below another parent or was not told yet is not known here");
+  } else if (why.code() == Code::kResourceExhausted) {
+    server.answer = ServerFacts::Answer::kNotAsked;
+    facts.notes.emplace_back("the server was asked too often; ask again in a second");
+  } else {
+    server.answer = ServerFacts::Answer::kAway;
+    server.why = why.message();
+    facts.agent.clock_off = standing_().clock_off;  // the question may have found it out
+  }
+}
+
+void ExplainService::take(const api::AskAboutCallerResponse& answer, Facts& facts) const {
+  facts.server.revision = answer.revision();
+  facts.server.time_ns = answer.time_ns();
+  facts.elsewhere = answer.elsewhere();
+  if (answer.elsewhere_unknown())
+    facts.notes.emplace_back(
+        "whether an entry matches below another parent is not known: the "
+        "server's datastore did not answer");
+  for (const api::KnownEntry& known : answer.entries()) {
+    const IdentityStore::Known here = store_.known(known.id());
+    EntryFacts entry = facts_of(known);
+    entry.at_agent = here.is && here.revision_number == known.revision_number();
+    const auto own = std::find_if(facts.entries.begin(), facts.entries.end(),
+                                  [&](const EntryFacts& e) { return e.id == entry.id; });
+    if (own == facts.entries.end()) {
+      facts.entries.push_back(std::move(entry));
+    } else {
+      entry.svid_expired = own->svid_expired;
+      *own = std::move(entry);
+    }
+  }
+}
+
+void ExplainService::add_bundles(Facts& facts) const {
+  for (const EntryFacts& entry : facts.entries) {
+    for (const std::string& name : entry.federates_with) {
+      if (!store_.bundle(name)) facts.missing_at_agent.insert(name);
+    }
+  }
+  if (facts.server.answer != ServerFacts::Answer::kFull &&
+      facts.server.answer != ServerFacts::Answer::kForeign) {
+    return;
+  }
+  std::size_t asked = 0;
+  for (const std::string& name : facts.missing_at_agent) {
+    if (asked++ == kBundles) return;
+    const auto bundle = server_.federated_bundle(name);
+    if (bundle.status().code() == Code::kNotFound) facts.missing_at_server.insert(name);
+  }
+}
+
+}  // namespace signet::agent

@@ -1,0 +1,70 @@
+// ExplainService: why a process, or a set of selectors, is given an identity by this agent or none.
+//
+// On the admin socket. What the agent cannot know (entries that expired, that are another's, that
+// it was not told of yet) it asks its server; a server that is not ours does not answer that, and
+// the explanation says so. How the facts are judged: libs/explain.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "signet/explain/v1/explain.pb.h"
+
+#include "admin_endpoint.h"
+#include "agent_identity.h"
+#include "caller_attestor.h"
+#include "explain/facts.h"
+#include "explain/redact.h"
+#include "identity_store.h"
+#include "server_api.h"
+
+namespace signet::agent {
+
+// How far the agent itself is.
+struct AgentStanding {
+  bool banned = false;
+  bool synced = false;         // it has had its entries once
+  std::uint64_t revision = 0;  // of the server's log, that it was told up to; 0: it is not told
+  std::string why;             // it is not further
+  std::chrono::seconds clock_off{0};  // see ServerTrust
+};
+
+class ExplainService final : public AdminService {
+ public:
+  /// redacted   of which kinds selectors are shown without their values
+  /// attestor   started before this is
+  ExplainService(Host host, explain::Redacted redacted, CallerAttestor& attestor,
+                 const AgentIdentity& identity, const IdentityStore& store, ServerApi& server,
+                 std::function<AgentStanding()> standing)
+      : host_(std::move(host)),
+        redacted_(std::move(redacted)),
+        attestor_(attestor),
+        identity_(identity),
+        store_(store),
+        server_(server),
+        standing_(std::move(standing)) {}
+
+  // AdminService
+  Status register_methods(RpcListener& listener) override;
+
+  /// Blocks: from a worker only. Errors   kInvalidArgument: not exactly one thing is asked for
+  Result<explain::v1::Explanation> explain(const explain::v1::ExplainWorkloadRequest& request);
+
+ private:
+  Status attest(std::int32_t pid, explain::Facts& facts);
+  void add_agent(explain::Facts& facts) const;
+  void add_own(explain::Facts& facts) const;
+  void ask(explain::Facts& facts) const;
+  void take(const explain::v1::AskAboutCallerResponse& answer, explain::Facts& facts) const;
+  void add_bundles(explain::Facts& facts) const;
+
+  const Host host_;
+  const explain::Redacted redacted_;
+  CallerAttestor& attestor_;
+  const AgentIdentity& identity_;
+  const IdentityStore& store_;
+  ServerApi& server_;
+  const std::function<AgentStanding()> standing_;
+};
+
+}  // namespace signet::agent

@@ -1,0 +1,45 @@
+// What this server knows of why an entry's workload gets an identity or none (libs/explain).
+//
+// Entries are looked up by what they share with the caller, in the datastore's indexes, and
+// bounded: nothing walks through all of them.
+#pragma once
+
+#include "signet/explain/v1/explain.pb.h"
+
+#include "explain/facts.h"
+#include "service_context.h"
+
+namespace signet::server {
+
+class ExplainFacts {
+ public:
+  explicit ExplainFacts(const ServiceContext& context) : context_(context) {}
+
+  /// For an operator: of all entries. Blocks.
+  /// Errors   kInvalidArgument: what cannot be asked for; the datastore's
+  Result<explain::Facts> gather(const explain::v1::ExplainEntryRequest& request) const;
+  /// For an agent, about its own. Blocks.
+  /// Errors   kInvalidArgument: a selector is malformed, or there are too many
+  Result<explain::v1::AskAboutCallerResponse> answer(
+      const std::string& agent_id, const explain::v1::AskAboutCallerRequest& request) const;
+
+ private:
+  using Entry = spire::api::types::Entry;
+  Result<std::vector<Entry>> query(Query query) const;
+  Result<std::vector<Entry>> meant(const explain::v1::ExplainEntryRequest& request) const;
+  Result<std::vector<Entry>> near(const explain::SelectorSet& selectors) const;
+  Result<bool> matches_elsewhere(const std::string& agent_id,
+                                 const explain::SelectorSet& selectors) const;
+  struct AgentsAbove {
+    std::vector<AgentPtr> known;
+    std::string unknown;  // the ID of one that there is no record of; "": there is no such one
+  };
+  Result<AgentsAbove> agents_above(const Entry& entry) const;
+  Result<explain::EntryFacts> place(const Entry& entry, const std::string& agent_id,
+                                    explain::AgentFacts& agent) const;
+  explain::AgentFacts agent_facts(const std::string& id, const AgentPtr& agent) const;
+
+  const ServiceContext& context_;
+};
+
+}  // namespace signet::server

@@ -1,0 +1,270 @@
+"""`signet agent explain` and `signet server explain`: each fault is planted in a real server and agent, alone and beside
+another one, and named. (All pairs: libs/explain/test/pairs_test.cc.)"""
+
+import json
+import pathlib
+import shutil
+import sqlite3
+import subprocess
+import time
+import unittest
+
+from harness.case import OUR_UID, TestCase, needs_signet
+from harness.deploy import TRUST_DOMAIN, argv, free_port
+from harness.process import run, wait_until
+
+TD = f"spiffe://{TRUST_DOMAIN}"
+WORKLOAD = shutil.which("sleep")
+PATH = f"unix:path:{pathlib.Path(WORKLOAD).resolve()}"
+BOUND = 5.0  # seconds; the figure is 1, see rules about timings in CI
+
+
+@needs_signet
+class Explain(TestCase):
+    def agent_of(self, server, name="agent", start=True, over=None, plugins=None):
+        self.admin = self.folder / f"{name}-admin" / "admin.sock"
+        return self.agent("signet", server, {
+            "agent": {"admin_socket_path": str(self.admin), **(over or {})},
+            "plugins": plugins or {"WorkloadAttestor unix": {"plugin_data": {"discover_workload_path": True}}},
+        }, name=name, start=start)
+
+    def workload(self):
+        return self.spawn(f"workload{len(self.nodes)}", [WORKLOAD, "600"])
+
+    def explain(self, words, socket):
+        began = time.monotonic()
+        result = run([*words, "-socketPath", str(socket), "-output", "json"])
+        took = time.monotonic() - began
+        self.assertLess(took, BOUND, words)
+        self.assertTrue(result.out.startswith("{"), f"{words}: {result}")
+        answer = json.loads(result.out)
+        self.assertEqual(result.code, 0 if answer["identity"] else 1)
+        return answer
+
+    def ask_agent(self, *flags):
+        return self.explain(argv("signet", "agent", "explain", *map(str, flags)), self.admin)
+
+    def ask_server(self, server, *flags):
+        return self.explain(argv("signet", "server", "explain", *map(str, flags)), server.socket)
+
+    def assert_faults(self, answer, *faults):
+        """The first one decides, unless it begins with '!': then it is in nobody's way."""
+        found = [("" if f["blocks"] else "!") + f["fault"] for f in answer["findings"]]
+        self.assertEqual(found, list(faults), json.dumps(answer, indent=1))
+        decides = [f["fault"] for f in answer["findings"] if f["decides"]]
+        self.assertEqual(decides, [f for f in faults[:1] if not f.startswith("!")])
+        self.assertEqual(answer["identity"], not decides)
+
+    def agent_id(self, server):
+        agents = json.loads(server.must("agent", "list", "-output", "json").out)["agents"]
+        return TD + agents[0]["id"]["path"]
+
+    def test_faults_of_an_entry(self):
+        server = self.server("signet")
+        self.agent_of(server)
+        pid = self.workload().pid
+        agent_id = self.agent_id(server)
+
+        with self.subTest("no entry"):
+            self.assert_faults(self.ask_agent("-pid", pid), "NO_ENTRY")
+
+        with self.subTest("selector typo"):
+            entry = server.create_entry("/typo", "/node", [OUR_UID, PATH + "x"])
+            self.wait_entry("/typo", pid)
+            answer = self.ask_agent("-pid", pid)
+            self.assert_faults(answer, "SELECTOR_MISSING")
+            self.assertEqual(answer["findings"][0]["selectors"], [PATH + "x"])
+            self.assertIn(PATH, answer["findings"][0]["text"])
+            self.assertEqual(answer["attestors"][0]["name"], "unix")
+            self.assertGreater(int(answer["attestors"][0]["took_us"]), 0)
+            self.assert_faults(self.ask_server(server, "-entryID", entry, "-selector", OUR_UID, "-selector", PATH),
+                               "SELECTOR_MISSING")
+            server.must("entry", "delete", "-entryID", entry)
+
+        with self.subTest("wrong uid"):
+            entry = server.create_entry("/user", "/node", ["unix:uid:54321", PATH])
+            self.wait_entry("/user", pid)
+            answer = self.ask_agent("-pid", pid)
+            self.assert_faults(answer, "WRONG_UID")
+            self.assertIn(OUR_UID, answer["findings"][0]["text"])
+            server.must("entry", "delete", "-entryID", entry)
+
+        with self.subTest("wrong parent; with a typo"):
+            entry = server.create_entry("/lost", "/elsewhere", [OUR_UID, PATH])
+            self.assert_faults(self.ask_agent("-pid", pid), "WRONG_PARENT")
+            self.assertNotIn("/lost", json.dumps(self.ask_agent("-pid", pid)), "the agent learns no more")
+            found = self.ask_server(server, "-agentID", agent_id, "-selector", OUR_UID, "-selector", PATH)
+            self.assert_faults(found, "WRONG_PARENT")
+            self.assertEqual(found["findings"][0]["entry_id"], entry)
+            self.assert_faults(self.ask_server(server, "-entryID", entry, "-agentID", agent_id, "-selector", PATH + "y",
+                                               "-selector", OUR_UID), "WRONG_PARENT", "SELECTOR_MISSING")
+            server.must("entry", "delete", "-entryID", entry)
+
+        with self.subTest("expired; with another uid"):
+            expires = int(time.time()) + 1
+            entry = server.create_entry("/over", "/node", [OUR_UID, PATH], "-entryExpiry", expires)
+            other = server.create_entry("/older", "/node", ["unix:uid:54321", PATH, "unix:gid:54321"], "-entryExpiry",
+                                        expires)
+            wait_until("it to expire", lambda: time.time() > expires)
+            self.assert_faults(self.ask_agent("-pid", pid), "ENTRY_EXPIRED")
+            self.assert_faults(self.ask_server(server, "-spiffeID", f"{TD}/over"), "ENTRY_EXPIRED")
+            server.must("entry", "delete", "-entryID", entry)
+            self.assert_faults(self.ask_agent("-pid", pid), "ENTRY_EXPIRED", "WRONG_UID", "SELECTOR_MISSING")
+            server.must("entry", "delete", "-entryID", other)
+
+        with self.subTest("none"):
+            server.create_entry("/good", "/node", [OUR_UID, PATH])
+            self.wait_entry("/good", pid)
+            self.assert_faults(self.ask_agent("-pid", pid))
+            self.assert_faults(self.ask_agent("-selector", OUR_UID, "-selector", PATH))
+            self.assert_faults(self.ask_server(server, "-spiffeID", f"{TD}/good"))
+            # The words that people read, and the command that leads to the agent's.
+            text = run(argv("signet", "explain", "-pid", str(pid), "-socketPath", self.admin))
+            self.assertTrue(text.out.startswith("An identity is given.\n"), text)
+            self.assertEqual(text.code, 0)
+            self.assertIn("signet server explain", run(argv("signet", "explain", "-entryID", "x")).err)
+
+        with self.subTest("a process that is gone"):
+            gone = self.workload()
+            gone.kill()
+            self.assert_faults(self.ask_agent("-pid", gone.pid), "PROCESS_GONE")
+
+    def wait_entry(self, path, pid):
+        wait_until(f"the agent to have {path}", lambda: any(
+            e["spiffe_id"] == TD + path for e in self.ask_agent("-pid", pid)["entries"]) and
+            "NOT_SYNCED" not in {f["fault"] for f in self.ask_agent("-pid", pid)["findings"]})
+
+    def test_faults_of_the_agent(self):
+        server = self.server("signet")
+        agent = self.agent_of(server)
+        agent_id = self.agent_id(server)
+        entry = server.create_entry("/web", agent_id[len(TD):], [OUR_UID, PATH])
+        pid = self.workload().pid
+        self.wait_entry("/web", pid)
+        self.assert_faults(self.ask_server(server, "-entryID", entry))
+
+        server.must("agent", "ban", "-spiffeID", agent_id)
+        self.assert_faults(self.ask_server(server, "-entryID", entry), "AGENT_BANNED")
+        self.assert_faults(self.ask_server(server, "-entryID", entry, "-selector", OUR_UID, "-selector", PATH + "y"),
+                           "AGENT_BANNED", "SELECTOR_MISSING")
+        agent.process.wait_exit(30)
+        self.assert_faults(self.ask_agent("-pid", pid), "AGENT_AWAY")
+
+        server.must("agent", "evict", "-spiffeID", agent_id)
+        self.assert_faults(self.ask_server(server, "-entryID", entry), "AGENT_NOT_ATTESTED")
+        self.assert_faults(self.ask_server(server, "-entryID", entry, "-agentID", agent_id, "-selector",
+                                           "unix:uid:54321", "-selector", PATH), "AGENT_NOT_ATTESTED", "WRONG_UID")
+
+    def test_an_agent_without_its_server(self):
+        server = self.server("signet")
+        agent = self.agent_of(server, start=False, over={"server_port": free_port()})
+        agent.start(wait=False)
+        wait_until("the admin socket", self.admin.exists)
+        pid = self.workload().pid
+        wait_until("the first attempt", lambda: "will retry" in agent.process.text())
+        answer = self.ask_agent("-pid", pid)
+        self.assert_faults(answer, "AGENT_NOT_ATTESTED")
+        self.assertTrue(answer["selectors"])
+
+    def test_a_server_that_goes_away(self):
+        server = self.server("signet")
+        self.agent_of(server)
+        entry = server.create_entry("/web", "/node", [OUR_UID, PATH])
+        pid = self.workload().pid
+        self.wait_entry("/web", pid)
+        self.assertTrue(entry)
+        server.kill()
+        self.assert_faults(self.ask_agent("-pid", pid), "!SERVER_AWAY")
+        self.assert_faults(self.ask_agent("-selector", "unix:uid:54321", "-selector", PATH), "SERVER_AWAY", "WRONG_UID")
+
+    def test_an_attestor_that_fails(self):
+        server = self.server("signet")
+        self.agent_of(server, plugins={
+            "WorkloadAttestor unix": {"plugin_data": {"discover_workload_path": True, "workload_size_limit": 1}},
+            "WorkloadAttestor c_example": {"plugin_data": {"selectors": ["team:a"]}}})
+        pid = self.workload().pid
+        entry = server.create_entry("/both", "/node", [OUR_UID, "c_example:team:a"])
+        self.wait_entry("/both", pid)
+        answer = self.ask_agent("-pid", pid)
+        self.assert_faults(answer, "ATTESTOR_FAILED")
+        self.assertIn("unix", answer["findings"][0]["text"])
+        server.must("entry", "delete", "-entryID", entry)
+        entry = server.create_entry("/typo", "/node", [OUR_UID, "c_example:team:b", "c_example:team:a"])
+        self.wait_entry("/typo", pid)
+        self.assert_faults(self.ask_agent("-pid", pid), "ATTESTOR_FAILED", "SELECTOR_MISSING")
+        server.must("entry", "delete", "-entryID", entry)
+        server.create_entry("/one", "/node", ["c_example:team:a"])
+        self.wait_entry("/one", pid)
+        self.assert_faults(self.ask_agent("-pid", pid), "!ATTESTOR_FAILED")
+
+    def test_a_bundle_that_is_missing(self):
+        server = self.server("signet")
+        bundle = self.folder / "peer.pem"
+        bundle.write_text(server.must("bundle", "show").out)
+        server.must("bundle", "set", "-id", "spiffe://peer.org", "-path", bundle)
+        server.create_entry("/web", "/node", [OUR_UID, PATH], "-federatesWith", "spiffe://peer.org")
+        typo = server.create_entry("/typo", "/node", [OUR_UID, PATH, "unix:gid:54321"], "-federatesWith",
+                                   "spiffe://peer.org")
+        # No command leaves an entry without its bundle; a database that was mended by hand may.
+        server.stop()
+        with sqlite3.connect(server.data / "datastore.sqlite3") as database:
+            self.assertEqual(database.execute("DELETE FROM bundle WHERE id = 'peer.org'").rowcount, 1)
+        database.close()
+        server.start()
+        self.agent_of(server)
+        pid = self.workload().pid
+        self.wait_entry("/web", pid)
+        self.assert_faults(self.ask_agent("-pid", pid), "!BUNDLE_MISSING")
+        self.assert_faults(self.ask_server(server, "-spiffeID", f"{TD}/web"), "!BUNDLE_MISSING")
+        self.assert_faults(self.ask_server(server, "-entryID", typo, "-selector", OUR_UID, "-selector", PATH),
+                           "SELECTOR_MISSING", "!BUNDLE_MISSING")
+
+    def test_a_clock_that_is_wrong(self):
+        shim = self.folder / "clock.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, pathlib.Path(__file__).with_name("clock.c"), "-ldl"],
+                       check=True)
+        preload = {"LD_PRELOAD": str(shim), "SIGNET_ALLOW_PRELOAD": "1"}
+        server = self.server("signet")
+        server.create_entry("/web", "/node", [OUR_UID, PATH])
+        pid = self.workload().pid
+
+        agent = self.agent_of(server, "ahead", start=False)
+        agent.start(env={**preload, "TEST_CLOCK_OFFSET": "120"})
+        self.wait_entry("/web", pid)
+        answer = self.ask_agent("-pid", pid)
+        self.assert_faults(answer, "!CLOCK_SKEW")
+        self.assertRegex(answer["findings"][0]["text"], r"1[12]\d s ahead")
+        self.assert_faults(self.ask_agent("-selector", "unix:uid:54321", "-selector", PATH), "WRONG_UID", "!CLOCK_SKEW")
+        agent.kill()
+
+        # So wrong that the server's certificate is taken for an old one: there is no talking to it.
+        agent = self.agent_of(server, "lost", start=False)
+        agent.start(wait=False, env={**preload, "TEST_CLOCK_OFFSET": "864000"})
+        wait_until("the first attempt", lambda: "will retry" in agent.process.text())
+        self.assert_faults(self.ask_agent("-pid", pid), "CLOCK_SKEW")
+
+    def test_secrets_are_left_out(self):
+        server = self.server("signet")
+        self.agent_of(server, over={"redact_selectors": ["c_example:secret"]}, plugins={
+            "WorkloadAttestor c_example": {"plugin_data": {"selectors": ["secret:hush", "team:a"]}}})
+        server.create_entry("/web", "/node", ["c_example:secret:hush", "c_example:team:b"])
+        pid = self.workload().pid
+        self.wait_entry("/web", pid)
+        answer = self.ask_agent("-pid", pid)
+        self.assert_faults(answer, "SELECTOR_MISSING")
+        self.assertIn("c_example:secret:[redacted]", answer["selectors"])
+        self.assertNotIn("hush", json.dumps(answer))
+        for node in self.nodes[:2]:
+            self.assertNotIn("hush", node.process.text())
+
+    def test_workloads_cannot_ask(self):
+        server = self.server("signet")
+        agent = self.agent_of(server)
+        result = run(argv("signet", "agent", "explain", "-pid", str(self.workload().pid), "-socketPath", agent.socket))
+        self.assertEqual(result.code, 1)
+        self.assertEqual(result.out, "")
+        self.assertRegex(result.err, "(?i)unimplemented|security header", result)
+
+
+if __name__ == "__main__":
+    unittest.main()
