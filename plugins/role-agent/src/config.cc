@@ -136,7 +136,8 @@ Status read_join_token(const json& block, AgentConfig& config) {
   return {};
 }
 
-// Facts: the methods that each key is about. SPIRE has no DeltaSecrets; it must not be a way around.
+// Facts: the methods that each key is about. SPIRE has no DeltaSecrets; it must not be a way
+// around.
 void read_rates(const json& experimental, AgentConfig& config) {
   static constexpr std::pair<const char*, const char*> kMethods[] = {
       {"fetch_x509_svid", "/SpiffeWorkloadAPI/FetchX509SVID"},

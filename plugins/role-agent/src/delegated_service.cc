@@ -95,12 +95,12 @@ void DelegatedService::attest_process(const std::shared_ptr<ServerCall>& call, s
     host_.log_status(LogLevel::kError, "Failed to attest the workload", process.status());
     return call->finish(Status::unavailable("workload attestation failed"));
   }
-  attestor_.attest(*process, call->deadline_ns(),
-                   [call, process = *process,
-                    found = std::move(found)](const Result<SelectorsPtr>& selectors) {
-                     if (!selectors) return call->finish(selectors.status());
-                     found({*selectors, process});
-                   });
+  attestor_.attest(
+      *process, call->deadline_ns(),
+      [call, process = *process, found = std::move(found)](const Result<SelectorsPtr>& selectors) {
+        if (!selectors) return call->finish(selectors.status());
+        found({*selectors, process});
+      });
 }
 
 // ---- methods

@@ -72,8 +72,9 @@ class ExplainServiceTest : public ::testing::Test {
   AgentIdentity identity{host.host()};
   IdentityStore store{host.host(), {}};
   AgentStanding standing;
-  ExplainService service{host.host(), {"docker:env"}, identity,
-                         store,       server,         [this] { return standing; }};
+  CallerAttestor attestor{host.host()};
+  ExplainService service{
+      host.host(), {"docker:env"}, attestor, identity, store, server, [this] { return standing; }};
 };
 
 TEST_F(ExplainServiceTest, AnEntryThatMatchesIsGiven) {
