@@ -19,6 +19,8 @@ void SdsService::begin(const std::shared_ptr<ServerCall>& call, std::shared_ptr<
           [stream = std::move(stream)](const SelectorSet& selectors) { stream->open(selectors); });
 }
 
+void SdsService::end_streams() { streams_.end_all(); }
+
 Status SdsService::register_methods(RpcListener& listener) {
   const std::string prefix = std::string("/") + kName + "/";
   constexpr std::uint32_t kBoth =

@@ -32,7 +32,7 @@ class SdsService {
 
   Status register_methods(RpcListener& listener);
   /// Ends every open stream, so that a drain need not wait for them.
-  void end_streams() { streams_.end_all(); }
+  void end_streams();
 
  private:
   void begin(const std::shared_ptr<ServerCall>& call, std::shared_ptr<SdsStream> stream,

@@ -21,6 +21,8 @@
 
 namespace signet::agent {
 
+class WorkloadStream;
+
 class WorkloadService {
  public:
   WorkloadService(Host host, const WorkloadOptions& options, CallerAttestor& attestor,
