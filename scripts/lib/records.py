@@ -43,6 +43,7 @@ REQUIRED = [
     "speed-postgres",
     "delivery",
     "connects",
+    "clients",
 ]
 CASES = {
     "kill9": ("tests/integration/crash/kill_test.py",
@@ -75,6 +76,8 @@ CASES = {
                  ["tests/run.py", "tests/integration/delivery/latency_test.py"]),
     "connects": ("tests/integration/scale/connects_test.py",
                  ["tests/run.py", "tests/integration/scale/connects_test.py"]),
+    "clients": ("tests/interop/workload/clients_test.py",
+                ["tests/run.py", "tests/interop/workload/clients_test.py"]),
     "fuzz": ("scripts/lib/fuzz.sh", ["scripts/test.sh", "fuzz", "60"]),
 }
 

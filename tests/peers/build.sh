@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# build.sh [NAME...]: builds the test peers, all without a name, into ${SIGNET_PEER:-$HOME/.cache/signet-peer}.
+# build.sh [NAME...]: builds the test peers into ${SIGNET_PEER:-$HOME/.cache/signet-peer}, without a name those
+# that every run needs.
 #
 # A peer is kept under a name that ends in a hash of its sources, so a change builds it anew and an
 # old checkout beside this one keeps its own. `build.sh -path NAME` prints where NAME is (building
@@ -14,6 +15,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$HERE/../../scripts/lib/go.sh"
 PEER=${SIGNET_PEER:-$HOME/.cache/signet-peer}
 ALL="spiffe-probe svidload python envoy spire-server spire-agent path-template"
+CLIENTS="spiffe-java spiffe-rust spiffe-js" # built by name only: the case `clients` at full size
 
 # source_of NAME: the folder a peer is made from.
 source_of() {
@@ -22,7 +24,10 @@ source_of() {
   spiffe-probe) echo "$HERE/go" ;;
   svidload) echo "$HERE/../load/svidload" ;;
   python | envoy) echo "$HERE/python" ;;
-  *) fail "no peer '$1'; there are: $ALL" ;;
+  spiffe-java) echo "$HERE/java" ;;
+  spiffe-rust) echo "$HERE/rust" ;;
+  spiffe-js) echo "$HERE/js" ;;
+  *) fail "no peer '$1'; there are: $ALL $CLIENTS" ;;
   esac
 }
 # inputs_of NAME: the files whose content decides the result. The Python probe itself is run from
@@ -36,6 +41,8 @@ inputs_of() {
   spire-server | spire-agent)
     find "$folder" -path "$folder/cmd/path-template" -prune -o -type f \( -name '*.go' -o -name go.mod -o -name go.sum \) -print
     ;;
+  spiffe-js) echo "$folder/package.json" ;; # its program is run from the tree, too
+  spiffe-java | spiffe-rust) find "$folder" -type f ;;
   *) find "$folder" -type f \( -name '*.go' -o -name go.mod -o -name go.sum \) ;;
   esac
 }
@@ -54,12 +61,50 @@ go_build() { # NAME PACKAGE: built beside, then moved into place whole
   mv "$out.new" "$out"
 }
 
+# need PROGRAM PACKAGE...: the program, if need be from Debian.
+need() {
+  command -v "$1" >/dev/null || install_names "${@:2}"
+}
+
+# A client in another language: a folder, made beside and moved into place whole.
+build_client() { # NAME OUT
+  local folder new=$2.new
+  folder=$(source_of "$1")
+  rm -rf "$new"
+  mkdir "$new"
+  case $1 in
+  spiffe-java)
+    need mvn maven
+    need javac default-jdk-headless
+    (cd "$folder" && nice -n 10 mvn -q -B dependency:copy-dependencies -DincludeScope=runtime \
+      -DoutputDirectory="$new/lib")
+    javac -cp "$new/lib/*" -d "$new" "$folder/SpiffeJava.java"
+    ;;
+  spiffe-rust)
+    # The crate wants a newer Rust than Debian 12 has, and Rust's own installer is not for a script to run.
+    command -v cargo >/dev/null || fail "spiffe-rust needs cargo 1.85 or newer (rustup.rs)"
+    cp -r "$folder/." "$new" # cargo writes its lock file beside the sources
+    (cd "$new" && CARGO_TARGET_DIR=target nice -n 10 cargo build -q -j "$(jobs)")
+    mv "$new/target/debug/spiffe-rust" "$new/spiffe-rust"
+    rm -rf "$new/target"
+    ;;
+  spiffe-js)
+    need node nodejs
+    need npm npm
+    cp "$folder/package.json" "$new"
+    (cd "$new" && npm install --silent --no-audit --no-fund)
+    ;;
+  esac
+  mv "$new" "$2"
+}
+
 build() {
   local out
   out=$(path_of "$1")
   case $1 in
   spire-server | spire-agent | path-template) go_build "$1" "./cmd/$1" ;;
   spiffe-probe | svidload) go_build "$1" . ;;
+  spiffe-java | spiffe-rust | spiffe-js) build_client "$1" "$out" ;;
   python)
     # A virtual environment cannot be moved; the mark says that it is whole.
     rm -rf "$out"
@@ -106,7 +151,10 @@ flock 9 # two checkouts may build at once; the second finds the work done
 for name in ${*:-$ALL}; do
   present "$name" && continue
   start=$SECONDS
-  case $name in python | envoy) ;; *) ensure_go "$PEER" ;; esac
+  case $name in
+  python | envoy | spiffe-java | spiffe-rust | spiffe-js) ;;
+  *) ensure_go "$PEER" ;;
+  esac
   build "$name"
   echo "peer $name: $((SECONDS - start)) s"
 done
