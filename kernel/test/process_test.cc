@@ -142,6 +142,21 @@ TEST(KernelProcess, RunsARoleUntilSigterm) {
   EXPECT_EQ(child.err(), "");
 }
 
+TEST(KernelProcess, ADefaultPluginWithABlockOfItsOwnIsThereWhenTheBlockSaysSo) {
+  for (const char* on : {"true", "false"}) {
+    TestPrefix prefix{"role-test", "widget-good", "widget-other"};
+    const std::string trace = prefix.dir().file("trace");
+    const std::string extra =
+        std::string("extra {\n on = ") + on + "\n trace = \"" + trace + "\"\n}\n";
+    Child child(prefix, {"testd", "run", prefix.dir().write("test.conf", config() + extra)});
+    ASSERT_TRUE(child.until_out("Role runs")) << child.err();
+    child.signal(SIGTERM);
+    EXPECT_EQ(child.wait(), 0);
+    EXPECT_EQ(read_text(trace).find("other start\n") != std::string::npos,
+              on == std::string("true"));
+  }
+}
+
 TEST(KernelProcess, TheRunningProcessIsHardened) {
   TestPrefix prefix{"role-test", "widget-good"};
   Child child(prefix, {"testd", "run", prefix.dir().write("test.conf", config())});

@@ -25,11 +25,13 @@ const char kDescription[] = R"({
   "block": "test", "scope": "test", "share": ["realm"], "drain_seconds": 2, "confine_writes": true,
   "types": {"Widget": {"service": "test.widget/1", "min": 1, "max": 4},
             "Base": {"service": "test.base/1", "reread": false}, "Loop": {"service": "test.loop/1", "max": 1}},
+  "defaults": [{"type": "Widget", "name": "other", "settings": "extra", "when": "on"}],
   "later": {"Gadget": "no Gadget plugin exists yet"},
   "valid_text": "test configuration file is valid.", "invalid_text": "test configuration file is invalid:"})";
 
 const char kSchema[] =
     R"({"type": "object", "additionalProperties": false, "required": ["test"], "properties": {
+  "extra": {"type": "object"},
   "test": {"type": "object", "additionalProperties": false, "required": ["realm"], "properties": {
     "realm": {"type": "string"}, "trace": {"type": "string"}, "on_start": {"type": "string"},
     "write": {"type": "string"},
