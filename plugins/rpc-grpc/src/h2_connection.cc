@@ -230,6 +230,11 @@ Field H2Connection::caller() const {
 void H2Connection::start_call(int32_t id, bool ended) {
   const std::unique_ptr<H2Request> request = std::move(request_);
   if (!request) return;
+  if (request->malformed()) {
+    service_->owner().host.debug("Call refused", {{"reason", "malformed request"}, caller()});
+    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, NGHTTP2_PROTOCOL_ERROR);
+    return;
+  }
   H2Request::Refusal refusal = request->check();
   const Method* method = nullptr;
   if (refusal.code == SIGNET_OK) {

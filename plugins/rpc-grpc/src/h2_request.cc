@@ -1,5 +1,9 @@
 #include "h2_request.h"
 
+#include <algorithm>
+#include <array>
+
+#include <nghttp2/nghttp2.h>
 #include <openssl/evp.h>
 
 #include "signet/host.h"
@@ -27,6 +31,17 @@ bool base64_decoded(std::string_view text, std::string* out) {
   if (n < 0) return false;
   out->resize(static_cast<std::size_t>(n) - (padded.size() - text.size()));
   return true;
+}
+
+// RFC 9113 8.3.1. All but the last must be there.
+constexpr std::array<std::string_view, 4> kPseudo = {":method", ":scheme", ":path", ":authority"};
+constexpr unsigned kNeeded = 0b0111;
+// RFC 9113 8.2.2
+constexpr std::array<std::string_view, 5> kOfConnections = {
+    "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"};
+
+const uint8_t* bytes(std::string_view text) {
+  return reinterpret_cast<const uint8_t*>(text.data());
 }
 
 }  // namespace
@@ -66,7 +81,30 @@ bool parse_grpc_timeout(std::string_view text, int64_t* ns) {
   return true;
 }
 
+// RFC 9113 8.2.1, 8.3: fields with a colon come first, each once; names and values hold no
+// controls.
+bool H2Request::well_formed(std::string_view name, std::string_view value) {
+  if (nghttp2_check_header_value(bytes(value), value.size()) == 0) return false;
+  if (!name.starts_with(':')) {
+    regular_ = true;
+    return nghttp2_check_header_name(bytes(name), name.size()) != 0 &&
+           std::ranges::find(kOfConnections, name) == kOfConnections.end() &&
+           (name != "te" || value == "trailers");
+  }
+  const auto* known = std::ranges::find(kPseudo, name);
+  const unsigned bit = 1U << (known - kPseudo.begin());
+  if (regular_ || known == kPseudo.end() || (pseudo_ & bit) != 0) return false;
+  pseudo_ |= bit;
+  return name != ":path" || value.starts_with('/');
+}
+
+bool H2Request::malformed() const { return malformed_ || (pseudo_ & kNeeded) != kNeeded; }
+
 void H2Request::add(std::string_view name, std::string_view value) {
+  if (malformed_ || !well_formed(name, value)) {
+    malformed_ = true;
+    return;
+  }
   size_ += name.size() + value.size() + 32;
   if (size_ > kMaxHeaders) return;  // check() refuses it
   if (name == ":method") {
@@ -85,7 +123,7 @@ void H2Request::add(std::string_view name, std::string_view value) {
   } else {
     std::string decoded;
     if (name.ends_with("-bin") && base64_decoded(value, &decoded)) value = decoded;
-    // Values of other names hold no NUL: nghttp2 has checked them.
+    // Values of other names hold no NUL: well_formed() has seen to it.
     metadata_.append(name).push_back('\0');
     const auto size = static_cast<uint32_t>(value.size());
     metadata_.append(reinterpret_cast<const char*>(&size), sizeof size);

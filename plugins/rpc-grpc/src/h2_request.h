@@ -14,7 +14,12 @@ class H2Request {
  public:
   static constexpr std::size_t kMaxHeaders = 16 * 1024;  // bytes, counted as RFC 9113 10.5.1 does
 
+  /// The fields in the order in which they came.
   void add(std::string_view name, std::string_view value);
+  /// Not a request at all (RFC 9113 8.1.1): its stream is reset, check() need not be asked. nghttp2
+  /// would look itself, but also refuses an `:authority` with a slash: java-spiffe names the
+  /// socket's path there, and Go's servers do not mind.
+  bool malformed() const;
 
   // Why a request is refused before any handler sees it.
   struct Refusal {
@@ -32,7 +37,12 @@ class H2Request {
   bool compressed() const { return compressed_; }
 
  private:
+  bool well_formed(std::string_view name, std::string_view value);
+
   std::size_t size_ = 0;
+  unsigned pseudo_ = 0;  // which of the fields with a colon there were
+  bool regular_ = false;
+  bool malformed_ = false;
   bool post_ = false;
   bool compressed_ = false;
   bool bad_timeout_ = false;

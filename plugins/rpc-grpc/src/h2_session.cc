@@ -50,7 +50,10 @@ struct H2Callbacks {
       case NGHTTP2_HEADERS:
         if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
           c->start_call(frame->hd.stream_id, ended);
-        } else if (H2Stream* s = stream_of(session, frame->hd.stream_id); s && ended) {
+        } else if (!ended) {  // trailers end a side (RFC 9113 8.1)
+          nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                    NGHTTP2_PROTOCOL_ERROR);
+        } else if (H2Stream* s = stream_of(session, frame->hd.stream_id)) {
           s->caller_ended();
         }
         break;
@@ -180,6 +183,7 @@ nghttp2_session_callbacks* make_callbacks() {
 nghttp2_option* make_options() {
   nghttp2_option* o = nullptr;
   nghttp2_option_new(&o);
+  nghttp2_option_set_no_http_messaging(o, 1);      // H2Request::malformed() looks itself
   nghttp2_option_set_no_auto_window_update(o, 1);  // windows follow the handlers' credits
   nghttp2_option_set_no_closed_streams(o, 1);
   nghttp2_option_set_max_deflate_dynamic_table_size(o, 0);

@@ -129,6 +129,69 @@ TEST_P(RpcH2, OnlyGrpcIsAnswered) {
   EXPECT_EQ(s.next(kReset).body, u32(1)) << "PROTOCOL_ERROR";
 }
 
+// Java's gRPC names the socket's path, which is no host; whoever it says that we are, we are.
+TEST_P(RpcH2, AnyAuthorityOrNoneIsFine) {
+  for (const Fields& authority : {Fields{},
+                                  {{":authority", "/run/spire/agent.sock"}},
+                                  {{":authority", "%2Frun%2Fagent.sock"}},
+                                  {{":authority", ""}}}) {
+    Fields head = {{":method", "POST"}, {":scheme", "http"}, {":path", "/t.T/No"}};
+    head.insert(head.end(), authority.begin(), authority.end());
+    head.insert(head.end(), {{"te", "trailers"}, {"content-type", "application/grpc"}});
+    EXPECT_NE(answer_to(frame(kHeaders, kEndHeaders | kEndStream, 1, fields(head)))
+                  .find("grpc-status=12"),
+              std::string::npos);
+  }
+}
+
+// RFC 9113 8.1.1: a stream error, whatever is wrong with the head.
+TEST_P(RpcH2, AMalformedRequestIsReset) {
+  const Fields good = {{":method", "POST"},  {":scheme", "http"},
+                       {":path", "/t.T/No"}, {":authority", "x"},
+                       {"te", "trailers"},   {"content-type", "application/grpc"}};
+  const auto changed = [&](std::size_t at, const std::string& name, const std::string& value) {
+    Fields out = good;
+    out[at] = {name, value};
+    return out;
+  };
+  const auto more = [&](const std::string& name, const std::string& value) {
+    Fields out = good;
+    out.emplace_back(name, value);
+    return out;
+  };
+  const std::vector<Fields> bad = {
+      {good.begin() + 1, good.end()},
+      {good.begin(), good.begin() + 2},
+      changed(1, "x", "http"),
+      changed(2, ":path", ""),
+      changed(2, ":path", "t.T/No"),
+      changed(3, ":method", "POST"),
+      changed(3, ":status", "200"),
+      changed(3, ":protocol", "websocket"),
+      changed(3, ":authority", "a\nb"),
+      more(":authority", "late"),
+      more("Upper", "case"),
+      more("", "no name"),
+      more("sp ace", "x"),
+      more(std::string("n\0l", 3), "x"),
+      more("nul", std::string("a\0b", 3)),
+      more("line", "a\r\nb"),
+      more("connection", "close"),
+      more("transfer-encoding", "chunked"),
+      more("te", "gzip"),
+  };
+  for (const Fields& head : bad) {
+    Socket s(address(), tls());
+    ASSERT_TRUE(s.send(preface() + frame(kHeaders, kEndHeaders, 1, fields(head)) +
+                       frame(kData, kEndStream, 1, message("x"))));
+    EXPECT_EQ(s.next(kReset).body, u32(1))
+        << "PROTOCOL_ERROR for the one with " << head.back().first << ' ' << head[1].first;
+  }
+  EXPECT_TRUE(logged("Call refused reason=malformed request"));
+  EXPECT_TRUE(still_serves());
+  EXPECT_EQ(begun_, 0);
+}
+
 TEST_P(RpcH2, HeadersOverTheLimitAreRefused) {
   Fields many;  // each counts with 32 bytes more, as RFC 9113 has it
   for (int i = 0; i < 350; ++i) many.emplace_back("k" + std::to_string(i), "v");
@@ -291,6 +354,10 @@ TEST_P(RpcH2, TrailersOfTheCallerEndItsSide) {
                      frame(kHeaders, kEndHeaders | kEndStream, 1, fields({{"x", "y"}}))));
   EXPECT_EQ(s.next(kData).body, message("m"));
   EXPECT_EQ(decoded(s.next(kHeaders).body), "grpc-status=0\n");
+  Socket endless(address(), tls());
+  ASSERT_TRUE(endless.send(preface() + request(1, "/t.T/Echo") +
+                           frame(kHeaders, kEndHeaders, 1, fields({{"x", "y"}}))));
+  EXPECT_EQ(endless.next(kReset).body, u32(1)) << "PROTOCOL_ERROR";
 }
 
 TEST_P(RpcH2, DrainingSaysGoAwayAndLetsCallsEnd) {
