@@ -1,7 +1,7 @@
 #include "sds_answer.h"
 
+#include <algorithm>
 #include <array>
-#include <cstring>
 #include <deque>
 
 #include <google/protobuf/io/coded_stream.h>
@@ -39,10 +39,7 @@ class Message {
   }
   std::size_t size() const { return size_; }
   void write(std::uint8_t* to) const {
-    for (const std::string_view p : parts_) {
-      std::memcpy(to, p.data(), p.size());
-      to += p.size();
-    }
+    for (const std::string_view p : parts_) to = std::copy(p.begin(), p.end(), to);
   }
   Blob blob(const Host& host) const {
     return host.blob_filled(
@@ -85,8 +82,7 @@ Blob encode(const Host& host, const tls::Secret& secret, const std::string& vers
   any.bytes(1, kSecretType);
   const std::size_t head = any.size() + 1 + CodedOutputStream::VarintSize32(size);
   const auto write = [&](std::uint8_t* to) {
-    std::memcpy(to, version.data(), version.size());
-    to += version.size();
+    to = std::copy(version.begin(), version.end(), to);
     any.write(to);
     to = CodedOutputStream::WriteVarint32ToArray(2 << 3 | 2, to + any.size());
     to = CodedOutputStream::WriteVarint32ToArray(size, to);

@@ -76,6 +76,7 @@ Status SdsDeltaStream::answer(const WorkloadUpdate& now, const SdsSelection& cho
   if (resources.empty() && gone.empty()) {
     seen_version_ = now.version;
     asked_ = false;
+    answered_ = true;  // it has all of it
     return {};
   }
   const std::string nonce = new_nonce();
@@ -86,7 +87,7 @@ Status SdsDeltaStream::answer(const WorkloadUpdate& now, const SdsSelection& cho
   seen_version_ = now.version;
   nonce_ = nonce;
   asked_ = false;
-  sent_any_ = true;
+  answered_ = true;
   for (const SdsResource& resource : resources) client_[resource.name] = resource.version();
   for (const std::string& name : gone) {
     if (wanted_.names.contains(name)) {

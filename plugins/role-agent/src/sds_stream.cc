@@ -121,7 +121,7 @@ bool SdsStream::look() {
   if (must_wait(*now, chosen)) return false;
   if (chosen.first_expiry <= host_.unix_seconds()) {
     // Nothing expired is sent: a new caller may try again, an open stream stays silent.
-    if (!sent_any_)
+    if (!answered_)
       call_->finish(Status::unavailable("the identity has expired and could not be renewed"));
     return false;
   }
@@ -134,7 +134,7 @@ bool SdsStream::look() {
 
 // The first answer waits for SVIDs that are being made, if it is about them.
 bool SdsStream::must_wait(const WorkloadUpdate& now, const SdsSelection& chosen) const {
-  return !sent_any_ && !now.complete && (chosen.orders_identities || !chosen.missing.empty());
+  return !answered_ && !now.complete && (chosen.orders_identities || !chosen.missing.empty());
 }
 
 // Without the lock: the wait may be over before hold_call() returns.
@@ -208,6 +208,8 @@ Status SdsStateStream::answer(const WorkloadUpdate& now, const SdsSelection& cho
              sds_resources(host_, now, chosen.secrets, spiffe_validator()));
   if (once_) {
     call_->finish_with(sds_answer(host_, {"", type_url(), ""}, resources));
+    seen_version_ = now.version;
+    asked_ = false;
     return {};
   }
   std::string content;
@@ -227,7 +229,7 @@ Status SdsStateStream::answer(const WorkloadUpdate& now, const SdsSelection& cho
   nonce_ = nonce;
   sent_ = std::move(content);
   asked_ = false;
-  sent_any_ = true;
+  answered_ = true;
   return {};
 }
 

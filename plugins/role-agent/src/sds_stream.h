@@ -62,7 +62,7 @@ class SdsStream : public std::enable_shared_from_this<SdsStream> {
   const Host host_;
   const std::shared_ptr<ServerCall> call_;
   SdsWanted wanted_;
-  bool sent_any_ = false;
+  bool answered_ = false;
 
  private:
   void take(std::string_view request);

@@ -53,7 +53,8 @@ void ServerTrust::judge_clock(const std::vector<x509::Certificate>& chain,
   const std::int64_t until = x509::to_unix(chain.front().not_after());
   const std::int64_t off = now > until ? now - until : now < from ? now - from : 0;
   const bool else_good =
-      off != 0 && x509::verify_svid(chain, domain_, roots, {x509::from_unix(from)}).ok();
+      off != 0 &&
+      x509::verify_svid(chain, domain_, roots, {x509::from_unix(off > 0 ? until : from)}).ok();
   clock_off_.store(else_good ? off : 0);
 }
 

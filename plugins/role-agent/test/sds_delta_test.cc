@@ -98,6 +98,15 @@ TEST_F(SdsDelta, AfterANewConnectionOnlyWhatChangedIsSent) {
   EXPECT_EQ(less.removed(), Names{kTd + "/nobody"});
 }
 
+TEST_F(SdsDelta, WhoHasEverythingStaysWhenItExpires) {
+  DeltaClient first(rig, {"default"});
+  DeltaClient again(rig, {"default"}, {{"default", first.version_of("default")}});
+  rig.server.failure = Status::unavailable("away");
+  rig.host.advance(rig.server.x509_ttl + seconds(10));
+  EXPECT_FALSE(again.call->over());
+  EXPECT_EQ(again.call->count(), 0u);
+}
+
 TEST_F(SdsDelta, WhatDoesNotExistIsRemovedUntilItDoes) {
   DeltaClient envoy(rig, {"ROOTCA", kTd + "/new"});
   EXPECT_EQ(envoy.names(), Names{"ROOTCA"});

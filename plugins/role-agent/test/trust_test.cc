@@ -46,13 +46,14 @@ TEST_F(ServerTrustTest, BelievesTheServerOfItsTrustDomainOnly) {
 }
 
 TEST_F(ServerTrustTest, ACertificateOfAnotherTimeTellsOfTheClock) {
-  trust.set_authorities(x509::RootPool({ca.certificate}));
   const std::int64_t now = host.unix_seconds();
+  const Authority old = Authority::make("example.org", now - 86'400);
+  trust.set_authorities(x509::RootPool({old.certificate}));
   const auto at = [&](std::int64_t offset) {
     const auto key = crypto::PrivateKey::generate(crypto::KeyType::kEcP256).value();
     const std::string leaf =
-        crypto::to_string(ca.issue("spiffe://example.org/spire/server", key.public_key().spki(),
-                                   now - offset, std::chrono::hours(1)));
+        crypto::to_string(old.issue("spiffe://example.org/spire/server", key.public_key().spki(),
+                                    now - offset, std::chrono::hours(1)));
     const signet_bytes chain = bytes_to_abi(leaf);
     RpcPeer peer{};
     peer.chain = &chain;

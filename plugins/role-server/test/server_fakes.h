@@ -20,7 +20,8 @@
 namespace signet::server::testing {
 
 // One writer at a time, as the tests have one thread. Index keys are kept; a query matches when
-// the record has every pair that is asked for.
+// the record has every pair that is asked for. Of the matches of selectors, subset and any are
+// as the datastore's, the others are taken for superset.
 class MemoryDatastore {
  public:
   struct Stored {
@@ -179,17 +180,34 @@ class MemoryDatastore {
       changed.emplace_back(key, true);
       return records.erase(key) == 1;
     }
+    static bool by_selectors(const signet_query& q) {
+      return q.selector_match == SIGNET_MATCH_SUBSET || q.selector_match == SIGNET_MATCH_ANY;
+    }
+    static bool meets(const Stored& stored, const std::set<Key>& selectors, std::uint32_t how) {
+      std::size_t among = 0, all = 0;
+      for (const Key& key : stored.keys) {
+        all += key.first == "selector" ? 1 : 0;
+        among += selectors.count(key);
+      }
+      return among > 0 && (how == SIGNET_MATCH_ANY || among == all);
+    }
     signet_status query(signet_call* c, const signet_query& q) const {
       std::vector<const Stored*> found;
       for (const auto& [key, stored] : records) {
         bool match = key.first == view(q.kind) && stored.row > q.after_row &&
                      (q.expires_before == 0 ||
                       (stored.expires_at > 0 && stored.expires_at < q.expires_before));
+        std::set<Key> selectors;
         for (size_t i = 0; i < q.where_count; ++i) {
-          match = match && stored.keys.count({std::string(view(q.where[i].name)),
-                                              std::string(view(q.where[i].value))}) > 0;
+          Key wanted{std::string(view(q.where[i].name)), std::string(view(q.where[i].value))};
+          if (wanted.first == "selector" && by_selectors(q)) {
+            selectors.insert(std::move(wanted));
+          } else {
+            match = match && stored.keys.count(wanted) > 0;
+          }
         }
-        if (match) found.push_back(&stored);
+        if (match && (selectors.empty() || meets(stored, selectors, q.selector_match)))
+          found.push_back(&stored);
       }
       std::sort(found.begin(), found.end(), [](auto* a, auto* b) { return a->row < b->row; });
       if (q.limit != 0 && found.size() > q.limit) found.resize(q.limit);
