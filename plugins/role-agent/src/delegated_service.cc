@@ -90,16 +90,29 @@ void DelegatedService::find_target(const std::shared_ptr<ServerCall>& call, cons
 
 void DelegatedService::attest_process(const std::shared_ptr<ServerCall>& call, std::int32_t pid,
                                       Found found) {
+  // Counts the process for as long as the call keeps it.
+  struct Pinned {
+    ~Pinned() { --*count; }
+    std::shared_ptr<std::atomic<int>> count;
+    std::shared_ptr<const CallerProcess> process;
+  };
+  const auto pinned = std::make_shared<Pinned>();
+  pinned->count = processes_;
+  if (++*processes_ > kMostProcesses) {
+    return call->finish(
+        Status::resource_exhausted("too many processes are looked after for delegates"));
+  }
   Result<std::shared_ptr<const CallerProcess>> process = CallerProcess::open(pid);
   if (!process) {
     host_.log_status(LogLevel::kError, "Failed to attest the workload", process.status());
     return call->finish(Status::unavailable("workload attestation failed"));
   }
+  pinned->process = std::move(*process);
   attestor_.attest(
-      *process, call->deadline_ns(),
-      [call, process = *process, found = std::move(found)](const Result<SelectorsPtr>& selectors) {
+      pinned->process, call->deadline_ns(),
+      [call, pinned, found = std::move(found)](const Result<SelectorsPtr>& selectors) {
         if (!selectors) return call->finish(selectors.status());
-        found({*selectors, process});
+        found({*selectors, std::shared_ptr<const CallerProcess>(pinned, pinned->process.get())});
       });
 }
 

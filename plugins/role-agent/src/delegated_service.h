@@ -33,6 +33,8 @@ class DelegatedService final : public AdminService {
   // Of the role's 32 workers, beside 16 for the Workload API's tokens and 12 of the attestors.
   static constexpr std::size_t kJwtFetchesAtOnce = 4;
   static constexpr std::size_t kJwtFetchesWaiting = 1024;
+  // That calls under way have pinned, each with two descriptors.
+  static constexpr int kMostProcesses = 1024;
 
   struct Target {
     SelectorsPtr selectors;
@@ -47,6 +49,7 @@ class DelegatedService final : public AdminService {
   /// Whom the caller asks for; ends the call when that cannot be found out.
   template <typename Request>
   void find_target(const std::shared_ptr<ServerCall>& call, const Request& request, Found found);
+  /// Ends the call when there is no such process, or too many are looked after.
   void attest_process(const std::shared_ptr<ServerCall>& call, std::int32_t pid, Found found);
   std::shared_ptr<DelegatedStream> open_stream(const std::shared_ptr<ServerCall>& call,
                                                AnswerKind kind);
@@ -61,6 +64,7 @@ class DelegatedService final : public AdminService {
   JwtSource& jwt_;
   const std::function<bool()> ready_;
   Lane jwt_fetches_;
+  const std::shared_ptr<std::atomic<int>> processes_ = std::make_shared<std::atomic<int>>(0);
   std::atomic<bool> ending_{false};
   OpenStreams<DelegatedStream> streams_;
 };

@@ -2,6 +2,7 @@
 #include "delegated_service.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "child.h"
 #include "rig.h"
@@ -225,6 +226,23 @@ TEST(DelegatedService, NothingIsSentForAProcessThatHasGone) {
   rig.tick();
   EXPECT_EQ(call->count(), 1u);
   EXPECT_EQ(call->code(), Code::kUnavailable);
+}
+
+TEST(DelegatedService, LooksAfterSoManyProcessesAndNoMore) {
+  rlimit files{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
+  if (files.rlim_max < 4096) GTEST_SKIP() << "two descriptors for each of 1,024 processes";
+  files.rlim_cur = files.rlim_max;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
+  Delegation rig;
+  rig.start();
+  std::vector<Rig::CallPtr> calls;
+  for (int i = 0; i < 1024; ++i) calls.push_back(rig.svids_of(getpid()));
+  EXPECT_EQ(calls.back()->count(), 1u);
+  EXPECT_EQ(rig.svids_of(getpid())->code(), Code::kResourceExhausted);
+  calls.pop_back();
+  rig.host.run();
+  EXPECT_EQ(rig.svids_of(getpid())->count(), 1u);
 }
 
 // ---- what is sent

@@ -19,11 +19,11 @@ constexpr Row kCommands[] = {
     {"api fetch x509", "Fetches the caller's X509-SVIDs", fetch_x509_svid},
     {"api fetch jwt", "Fetches JWT-SVIDs for an audience", fetch_jwt_svid},
     {"api validate jwt", "Checks a JWT-SVID that somebody presented", validate_jwt_svid},
+    {"api watch", "Prints the caller's X509-SVIDs as often as they change", watch, true},
     {"debug getinfo", "Shows what the agent says of itself", show_debug_info},
     {"logger get", "Shows the log level", show_log_level},
     {"logger set", "Changes the log level until the agent is restarted", set_log_level},
     {"logger reset", "Sets the log level back to that of the start", reset_log_level},
-    {"api watch", "Prints the caller's X509-SVIDs as often as they change", watch, true},
 };
 
 // Flags that only the server's explain has.
