@@ -1,6 +1,7 @@
 """No private key stays in the agent's memory when its identity is gone."""
 
 import base64
+import json
 import os
 import re
 import subprocess
@@ -8,7 +9,7 @@ import time
 import unittest
 
 from harness import memory, sds
-from harness.case import TestCase, needs_root, needs_signet
+from harness.case import OUR_UID, TestCase, needs_root, needs_signet
 from harness.deploy import argv
 from harness.process import run, wait_until
 
@@ -87,6 +88,34 @@ class Memory(TestCase):
         time.sleep(2)
         self.assertTrue(streams[1].running())
         self.assertEqual(places(), [])
+
+    def test_nothing_of_a_key_that_a_delegate_was_given_is_left(self):
+        server = self.server("signet")
+        admin = self.folder / "private" / "admin.sock"
+        agent = self.agent("signet", server, {"agent": {
+            **QUICK["agent"], "admin_socket_path": str(admin), "authorized_delegates": [f"{TD}/delegate"]}})
+        server.create_entry("/delegate", "/node", [OUR_UID])
+        entry = server.create_entry("/shop", "/node", ["k8s:ns:shop"])
+        self.wait_ids(agent, [f"{TD}/delegate"])
+        words = ("call", "-socket", admin, "-method",
+                 "spire.api.agent.delegatedidentity.v1.DelegatedIdentity/SubscribeToX509SVIDs", "-request",
+                 json.dumps({"selectors": [{"type": "k8s", "value": "ns:shop"}]}), "-timeout")
+        stream = self.watch("delegated", *words, "60s")
+
+        def last():
+            lines = [line["answer"] for line in self.json_lines(stream) if "answer" in line]
+            return lines and lines[-1]
+        wait_until("the identity", lambda: last() and last().get("x509Svids"))
+        for _ in range(5):  # on connections that have ended
+            self.probe(*words, "200ms")
+        key = self.folder / "key.der"
+        key.write_bytes(base64.b64decode(last()["x509Svids"][0]["x509SvidKey"]))
+        scalar = scalar_of(key)
+        self.assertTrue(self.places(agent, scalar), "the agent keeps it while the entry is there")
+        server.must("entry", "delete", "-entryID", entry)
+        wait_until("the empty message", lambda: not last().get("x509Svids"))
+        time.sleep(2)
+        self.assertEqual([hex(at) for at in self.places(agent, scalar)], [])
 
     def test_nothing_of_a_rotated_key_is_left(self):
         server = self.server("signet", {"server": {"default_x509_svid_ttl": "10s"}})
