@@ -96,8 +96,15 @@ class Process:
 
     # What the kernel says of it; for leaks.
     def rss_kib(self):
+        return self._status_kib("VmRSS:")
+
+    def anonymous_kib(self):
+        """Without the pages of programs and libraries, which the kernel takes and gives back as it likes."""
+        return self._status_kib("RssAnon:")
+
+    def _status_kib(self, name):
         for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(name):
                 return int(line.split()[1])
         return 0
 
