@@ -141,6 +141,25 @@ class TestCase(unittest.TestCase):
         """Starts the probe in the background; read its lines with json_lines()."""
         return self.spawn(name, [self.probe_path(), *words], uid=uid)
 
+    def workload_call(self, agent, method, request=None, uid=None, header="workload.spiffe.io=true"):
+        """A call of the Workload API from JSON. Of a stream, which is closed then, its first message or its end;
+        of the others the answer, if any, and the end: lines of "answer", or of "code" and "message"."""
+        self._calls = getattr(self, "_calls", 0) + 1
+        where = self.folder / f"call-{self._calls}"
+        where.with_suffix(".json").write_text(json.dumps(request or {}))
+        with open(where.with_suffix(".json")) as stdin:
+            probe = Process(where.name, [
+                self.probe_path(), "call", "-socket", agent.socket, "-timeout", "40s", "-method",
+                f"SpiffeWorkloadAPI/{method}", *(["-header", header] if header else [])],
+                where.with_suffix(".out"), uid=uid, stdin=stdin)
+        self.nodes.append(probe)
+        unary = method in ("FetchJWTSVID", "ValidateJWTSVID")
+        lines = wait_until(f"the answer to {method}", lambda: self.json_lines(probe), 40)
+        if unary and "answer" in lines[0]:
+            lines = wait_until("its end", lambda: len(x := self.json_lines(probe)) > 1 and x)
+        probe.kill()
+        return lines[:2 if unary else 1]
+
     @staticmethod
     def json_lines(process):
         text = process.text()

@@ -196,6 +196,8 @@ Status read_experimental(const json& block, AgentConfig& config) {
   }
   config.use_sync_authorized_entries = flag(experimental, "use_sync_authorized_entries", true);
   read_rates(experimental, config);
+  const std::vector<std::string> flags = list(experimental, "feature_flags");
+  config.wit_svids = std::find(flags.begin(), flags.end(), "wit-svid") != flags.end();
   return {};
 }
 

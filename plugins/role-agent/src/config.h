@@ -44,6 +44,7 @@ struct AgentConfig {
   // How often callers may make each call, by its full method name; see caller_limits.h.
   std::map<std::string, std::uint32_t> call_rates;
   std::vector<std::string> log_selectors;  // see no_identity.h
+  bool wit_svids = false;                  // see wit_minter.h
   bool disable_workload_api = false;
   bool disable_sds_api = false;
   SdsOptions sds;

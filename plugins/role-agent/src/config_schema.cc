@@ -90,7 +90,7 @@ constexpr auto kSchemaText = schema_text(R"json({
               }
             },
             "broker": {"type": "object", "x-signet-since": "issue 5"},
-            "feature_flags": {"type": "array", "items": {"type": "string", "enum": ["wit-svid", "i_am_a_test_flag"]}, "default": [], "x-signet-since": "issue 5"}
+            "feature_flags": {"type": "array", "items": {"type": "string", "enum": ["wit-svid", "i_am_a_test_flag"]}, "default": [], "description": "wit-svid: WIT-SVIDs for workloads, when the server has the same flag"}
           }
         }
       }

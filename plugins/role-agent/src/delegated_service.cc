@@ -123,8 +123,7 @@ std::shared_ptr<DelegatedStream> DelegatedService::open_stream(
   auto stream = std::make_shared<DelegatedStream>(
       host_, call, kind, [this](const WorkloadUpdate& caller) { return check(caller); });
   stream->bind();
-  streams_.add(stream);
-  if (ending_) stream->end();
+  streams_.add(call);
   return stream;
 }
 

@@ -14,7 +14,7 @@
 #include "caller_attestor.h"
 #include "delegated_stream.h"
 #include "lane.h"
-#include "open_streams.h"
+#include "open_calls.h"
 
 namespace signet::agent {
 
@@ -66,7 +66,7 @@ class DelegatedService final : public AdminService {
   Lane jwt_fetches_;
   const std::shared_ptr<std::atomic<int>> processes_ = std::make_shared<std::atomic<int>>(0);
   std::atomic<bool> ending_{false};
-  OpenStreams<DelegatedStream> streams_;
+  OpenCalls streams_;
 };
 
 }  // namespace signet::agent

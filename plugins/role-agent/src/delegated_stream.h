@@ -32,8 +32,6 @@ class DelegatedStream : public std::enable_shared_from_this<DelegatedStream> {
   /// process   whose selectors they are, when the caller named one; else null
   void open(IdentityTable& table, const SelectorSet& caller, const SelectorSet& selectors,
             std::shared_ptr<const CallerProcess> process);
-  /// Ends the call, for a shutdown.
-  void end() { call_->finish(Status::unavailable("the agent is shutting down")); }
 
  private:
   using Subscriptions = std::pair<std::unique_ptr<Subscription>, std::unique_ptr<Subscription>>;

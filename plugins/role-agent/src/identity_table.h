@@ -63,6 +63,7 @@ struct BundleData {
   std::string x509_der;                // concatenated DER of all X.509 authorities
   std::string jwks;                    // JWK Set of the JWT authorities (facts: Workload API form)
   std::shared_ptr<const void> parsed;  // x509::Bundle, for validation
+  std::string wit_jwks;                // JWK Set of the WIT authorities, in the same form
 };
 using BundlePtr = std::shared_ptr<const BundleData>;
 using BundleMap = std::map<std::string, BundlePtr>;  // by trust domain name

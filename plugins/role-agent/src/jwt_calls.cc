@@ -24,12 +24,15 @@ Status add_keys(jwt::KeyStore& keys, const BundlePtr& bundle) {
 
 }  // namespace
 
+Status check_requested_id(const std::string& spiffe_id) {
+  if (spiffe_id.empty()) return {};
+  const Result<SpiffeId> id = SpiffeId::parse(spiffe_id);
+  return id ? Status() : id.status().prefixed("invalid requested SPIFFE ID");
+}
+
 Status read_jwt_request(const ::JWTSVIDRequest& request, JwtRequest& out) {
   if (request.audience().empty()) return Status::invalid_argument("audience must be specified");
-  if (!request.spiffe_id().empty()) {
-    const Result<SpiffeId> id = SpiffeId::parse(request.spiffe_id());
-    if (!id) return id.status().prefixed("invalid requested SPIFFE ID");
-  }
+  SIGNET_RETURN_IF_ERROR(check_requested_id(request.spiffe_id()));
   out.audience.assign(request.audience().begin(), request.audience().end());
   out.spiffe_id = request.spiffe_id();
   return {};

@@ -18,6 +18,9 @@ struct JwtRequest {
   std::string spiffe_id;  // "": all identities
 };
 
+/// Of a request; "" is all. Errors   kInvalidArgument "invalid requested SPIFFE ID: ..."
+Status check_requested_id(const std::string& spiffe_id);
+
 /// Errors   kInvalidArgument: "audience must be specified", "invalid requested SPIFFE ID: ..."
 Status read_jwt_request(const ::JWTSVIDRequest& request, JwtRequest& out);
 

@@ -18,7 +18,7 @@ constexpr std::chrono::minutes kRetryBudget{1};
 constexpr std::chrono::hours kRebootstrapBudget{24};
 constexpr std::chrono::hours kNever{24 * 365};
 
-WorkloadOptions workload_options(const AgentConfig& config) {
+WorkloadOptions workload_options(const AgentConfig& config, WitMinter& wit) {
   return {config.trust_domain,
           config.socket_path,
           config.allow_unauthenticated_verifiers,
@@ -28,7 +28,8 @@ WorkloadOptions workload_options(const AgentConfig& config) {
           config.call_rates,
           config.log_selectors,
           config.disable_sds_api,
-          config.sds};
+          config.sds,
+          config.wit_svids ? &wit : nullptr};
 }
 
 }  // namespace
@@ -51,6 +52,8 @@ RunningAgent::RunningAgent(const Host& host, const AgentConfig& config)
       store_(host, {config.x509_cache_size, config.availability_target}),
       jwt_(host, server_, {config.jwt_cache_size, config.jwt_cache_hit_timeout},
            [this](const Status& failure) { svid_.judge(failure); }),
+      wit_(host, server_, config.workload_key_type,
+           [this](const Status& failure) { svid_.judge(failure); }),
       sync_(host, config_, server_, store_, jwt_,
             {[this](const Status& failure) {
                svid_.judge(failure);
@@ -68,7 +71,7 @@ RunningAgent::RunningAgent(const Host& host, const AgentConfig& config)
       svid_(host, config_, server_, identity_, trust_, state_, own_svid_hooks()),
       delivery_(host, server_, delivery_hooks()),
       hold_(host, {config_.hold, config_.hold_max}, [this](bool due) { sync_.sync_for_held(due); }),
-      endpoint_(host, workload_options(config_), store_, jwt_, hold_,
+      endpoint_(host, workload_options(config_, wit_), store_, jwt_, hold_,
                 [this] { return up_.load(); }),
       debug_(host, {identity_, store_, [this] { return jwt_.size(); },
                     [this] { return last_sync_.load(); }}),

@@ -64,6 +64,7 @@ class RunningAgent {
   ServerClient server_;
   IdentityStore store_;
   JwtCache jwt_;
+  WitMinter wit_;
   Synchroniser sync_;
   OwnSvid svid_;
   Delivery delivery_;

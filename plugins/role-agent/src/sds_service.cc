@@ -12,14 +12,12 @@ Hold* SdsService::hold_of(const ServerCall& call) const {
 
 void SdsService::begin(const std::shared_ptr<ServerCall>& call, std::shared_ptr<SdsStream> stream,
                        std::string_view first, bool more) {
-  streams_.add(stream);
+  streams_.add(call);
   stream->begin(first, more);
   if (call->over()) return;  // it cannot be served
   attest_(call,
           [stream = std::move(stream)](const SelectorSet& selectors) { stream->open(selectors); });
 }
-
-void SdsService::end_streams() { streams_.end_all(); }
 
 Status SdsService::register_methods(RpcListener& listener) {
   const std::string prefix = std::string("/") + kName + "/";

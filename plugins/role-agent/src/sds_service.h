@@ -8,7 +8,7 @@
 
 #include "hold.h"
 #include "identity_table.h"
-#include "open_streams.h"
+#include "open_calls.h"
 #include "workload_endpoint.h"
 
 namespace signet::agent {
@@ -32,7 +32,7 @@ class SdsService {
 
   Status register_methods(RpcListener& listener);
   /// Ends every open stream, so that a drain need not wait for them.
-  void end_streams();
+  void end_streams() { streams_.end_all(); }
 
  private:
   void begin(const std::shared_ptr<ServerCall>& call, std::shared_ptr<SdsStream> stream,
@@ -44,7 +44,7 @@ class SdsService {
   const Attest attest_;
   IdentityTable& table_;
   Hold& hold_;
-  OpenStreams<SdsStream> streams_;
+  OpenCalls streams_;
 };
 
 }  // namespace signet::agent

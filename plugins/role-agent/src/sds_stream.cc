@@ -90,8 +90,6 @@ void SdsStream::open(const SelectorSet& selectors) {
   update();
 }
 
-void SdsStream::end() { call_->finish(Status::unavailable("the agent is shutting down")); }
-
 void SdsStream::update() {
   if (look()) hold();
 }

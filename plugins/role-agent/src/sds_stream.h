@@ -38,8 +38,6 @@ class SdsStream : public std::enable_shared_from_this<SdsStream> {
   void begin(std::string_view first, bool more);
   /// Who calls is known: subscribes and answers, now or later, from any thread. Does not block.
   void open(const SelectorSet& selectors);
-  /// Ends the call, for a shutdown.
-  void end();
 
  protected:
   // With the lock held, from here on.

@@ -88,6 +88,8 @@ class ServerApi {
   virtual Result<types::Bundle> federated_bundle(const std::string& trust_domain) = 0;
   virtual Result<svid_v1::BatchNewX509SVIDResponse> new_x509_svids(
       const svid_v1::BatchNewX509SVIDRequest& request) = 0;
+  virtual Result<svid_v1::BatchNewWITSVIDResponse> new_wit_svids(
+      const svid_v1::BatchNewWITSVIDRequest& request) = 0;
   /// deadline_ns: of the caller, by the host's clock; the server is given 30 s at most.
   virtual Result<types::JWTSVID> new_jwt_svid(const svid_v1::NewJWTSVIDRequest& request,
                                               std::int64_t deadline_ns) = 0;

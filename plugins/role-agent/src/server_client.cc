@@ -304,6 +304,12 @@ Result<svid_v1::BatchNewX509SVIDResponse> ServerClient::new_x509_svids(
                                                  request);
 }
 
+Result<svid_v1::BatchNewWITSVIDResponse> ServerClient::new_wit_svids(
+    const svid_v1::BatchNewWITSVIDRequest& request) {
+  return call<svid_v1::BatchNewWITSVIDResponse>("/spire.api.server.svid.v1.SVID/BatchNewWITSVID",
+                                                request);
+}
+
 Result<types::JWTSVID> ServerClient::new_jwt_svid(const svid_v1::NewJWTSVIDRequest& request,
                                                   std::int64_t deadline_ns) {
   SIGNET_TRY(const auto answer,

@@ -48,6 +48,8 @@ class ServerClient final : public ServerApi {
   Result<types::Bundle> federated_bundle(const std::string& trust_domain) override;
   Result<svid_v1::BatchNewX509SVIDResponse> new_x509_svids(
       const svid_v1::BatchNewX509SVIDRequest& request) override;
+  Result<svid_v1::BatchNewWITSVIDResponse> new_wit_svids(
+      const svid_v1::BatchNewWITSVIDRequest& request) override;
   Result<types::JWTSVID> new_jwt_svid(const svid_v1::NewJWTSVIDRequest& request,
                                       std::int64_t deadline_ns) override;
 

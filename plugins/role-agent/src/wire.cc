@@ -75,9 +75,10 @@ Result<x509::Bundle> bundle_from_wire(const types::Bundle& wire) {
 
 Result<BundlePtr> bundle_data(const x509::Bundle& bundle) {
   SIGNET_TRY(std::string jwks, x509::write_jwks(bundle.jwt_authorities));
+  SIGNET_TRY(std::string wit_jwks, x509::write_jwks(bundle.wit_authorities));
   return BundlePtr(std::make_shared<BundleData>(
       BundleData{bundle.trust_domain, crypto::to_string(bundle.concatenated_certificates()),
-                 std::move(jwks), std::make_shared<x509::Bundle>(bundle)}));
+                 std::move(jwks), std::make_shared<x509::Bundle>(bundle), std::move(wit_jwks)}));
 }
 
 Result<std::vector<x509::Certificate>> chain_from_wire(const types::X509SVID& wire) {

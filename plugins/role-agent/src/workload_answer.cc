@@ -87,15 +87,21 @@ Blob jwt_bundles_answer(const Host& host, const WorkloadUpdate& update) {
   return bundles<::JWTBundlesResponse>(host, update, &BundleData::jwks);
 }
 
+Blob wit_bundles_answer(const Host& host, const WorkloadUpdate& update) {
+  return bundles<::WITBundlesResponse>(host, update, &BundleData::wit_jwks);
+}
+
 Blob own_bundle_answer(const Host& host, AnswerKind kind, const BundleData& own) {
-  if (kind == kJwtBundlesAnswer) {
-    ::JWTBundlesResponse response;
-    (*response.mutable_bundles())[own.trust_domain.id_string()] = own.jwks;
-    return host.blob_of(response);
+  WorkloadUpdate alone;
+  alone.bundle = std::make_shared<BundleData>(own);
+  switch (kind) {
+    case kJwtBundlesAnswer:
+      return jwt_bundles_answer(host, alone);
+    case kWitBundlesAnswer:
+      return wit_bundles_answer(host, alone);
+    default:
+      return x509_bundles_answer(host, alone);
   }
-  ::X509BundlesResponse response;
-  (*response.mutable_bundles())[own.trust_domain.id_string()] = own.x509_der;
-  return host.blob_of(response);
 }
 
 }  // namespace signet::agent

@@ -14,6 +14,7 @@ enum AnswerKind : int {
   kX509SvidAnswer,
   kX509BundlesAnswer,
   kJwtBundlesAnswer,
+  kWitBundlesAnswer,
   kDelegatedX509SvidAnswer,
   kDelegatedX509BundlesAnswer,
   kDelegatedJwtBundlesAnswer,
@@ -29,9 +30,11 @@ std::int64_t first_expiry(const WorkloadUpdate& update);
 
 /// X509SVIDResponse: every identity after the hint filter. Holds keys: the blob is secret.
 Blob x509_svid_answer(const Host& host, const WorkloadUpdate& update);
-/// X509BundlesResponse and JWTBundlesResponse: our own bundle and the federated ones.
+/// X509BundlesResponse, JWTBundlesResponse and WITBundlesResponse: our own bundle and the federated
+/// ones.
 Blob x509_bundles_answer(const Host& host, const WorkloadUpdate& update);
 Blob jwt_bundles_answer(const Host& host, const WorkloadUpdate& update);
+Blob wit_bundles_answer(const Host& host, const WorkloadUpdate& update);
 /// The same for a caller without an identity: our own trust domain alone.
 Blob own_bundle_answer(const Host& host, AnswerKind kind, const BundleData& own);
 

@@ -15,6 +15,7 @@
 #include "hold.h"
 #include "identity_table.h"
 #include "sds_names.h"
+#include "wit_minter.h"
 
 namespace signet::agent {
 
@@ -29,6 +30,7 @@ struct WorkloadOptions {
   std::vector<std::string> log_selectors;  // see no_identity.h
   bool sds_disabled = false;
   SdsOptions sds;
+  WitMinter* wit = nullptr;  // null: the WIT profile is not offered
 };
 
 class SdsService;

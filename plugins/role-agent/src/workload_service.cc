@@ -5,6 +5,7 @@
 #include "jwt_calls.h"
 #include "no_identity.h"
 #include "spiffe/workload/workload.pb.h"
+#include "wit_stream.h"
 #include "workload_stream.h"
 
 namespace signet::agent {
@@ -103,7 +104,7 @@ void WorkloadService::open_stream(const std::shared_ptr<ServerCall>& call, Answe
       kind != kX509SvidAnswer && options_.allow_unauthenticated_verifiers;
   auto stream = std::make_shared<WorkloadStream>(host_, call, kind, own_bundle_for_all);
   stream->bind();
-  streams_.add(stream);
+  streams_.add(call);
   with_entries(
       call,
       [own_bundle_for_all](const WorkloadUpdate& now) {
@@ -140,7 +141,7 @@ Status WorkloadService::register_jwt(RpcListener& listener) {
               } else if (Blob answer = cached_jwt_answer(host_, entries, wanted->audience, jwt_)) {
                 call->finish_with(std::move(answer));
               } else {
-                const Status begun = jwt_fetches_.run([this, call, entries, wanted] {
+                const Status begun = token_fetches_.run([this, call, entries, wanted] {
                   if (call->over()) return;
                   if (ending_)
                     return call->finish(Status::unavailable("the agent is shutting down"));
@@ -189,6 +190,20 @@ Status WorkloadService::register_jwt(RpcListener& listener) {
 }
 
 Status WorkloadService::register_wit(RpcListener& listener) {
+  if (options_.wit != nullptr) {
+    SIGNET_RETURN_IF_ERROR(
+        register_stream(listener, "/SpiffeWorkloadAPI/FetchWITBundles", kWitBundlesAnswer));
+    return listener.handle(
+        "/SpiffeWorkloadAPI/FetchWITSVID",
+        [this](const std::shared_ptr<ServerCall>& call, std::string_view bytes) {
+          ::WITSVIDRequest request;
+          if (!call->parse(bytes, request)) return;
+          const Status bad = check_requested_id(request.spiffe_id());
+          if (!bad.ok()) return call->finish(bad);
+          open_wit_stream(call, request.spiffe_id());
+        },
+        SIGNET_RPC_SERVER_STREAM | SIGNET_RPC_INLINE | SIGNET_RPC_LATEST);
+  }
   const auto refuse = [](const char* text) {
     return [text](const std::shared_ptr<ServerCall>& call, std::string_view) {
       call->finish(Status::unimplemented(text));
@@ -200,6 +215,18 @@ Status WorkloadService::register_wit(RpcListener& listener) {
   return listener.handle("/SpiffeWorkloadAPI/FetchWITBundles",
                          refuse("fetching WIT bundles is not implemented"),
                          SIGNET_RPC_SERVER_STREAM | SIGNET_RPC_INLINE);
+}
+
+void WorkloadService::open_wit_stream(const std::shared_ptr<ServerCall>& call,
+                                      const std::string& spiffe_id) {
+  auto stream = std::make_shared<WitStream>(host_, call, *options_.wit, token_fetches_, spiffe_id);
+  stream->bind();
+  streams_.add(call);
+  with_entries(
+      call, [](const WorkloadUpdate& now) { return !now.entries.empty(); },
+      [this, stream](const SelectorSet& selectors) {
+        stream->open(table_, selectors, loggable_selectors(selectors, options_.log_selectors));
+      });
 }
 
 }  // namespace signet::agent

@@ -15,13 +15,11 @@
 #include "hold.h"
 #include "identity_table.h"
 #include "lane.h"
-#include "open_streams.h"
+#include "open_calls.h"
 #include "workload_answer.h"
 #include "workload_endpoint.h"
 
 namespace signet::agent {
-
-class WorkloadStream;
 
 class WorkloadService {
  public:
@@ -36,7 +34,7 @@ class WorkloadService {
         jwt_(jwt),
         hold_(hold),
         ready_(std::move(ready)),
-        jwt_fetches_(host_, kJwtFetchesAtOnce, kJwtFetchesWaiting) {}
+        token_fetches_(host_, kTokenFetchesAtOnce, kTokenFetchesWaiting) {}
 
   Status register_methods(RpcListener& listener);
   /// grpc.health.v1.Health, for the API itself: serving while whoever asks can be attested.
@@ -51,8 +49,8 @@ class WorkloadService {
 
  private:
   // Of the role's 32 workers; a server that does not answer holds each for up to half a minute.
-  static constexpr std::size_t kJwtFetchesAtOnce = 16;
-  static constexpr std::size_t kJwtFetchesWaiting = 4096;
+  static constexpr std::size_t kTokenFetchesAtOnce = 16;
+  static constexpr std::size_t kTokenFetchesWaiting = 4096;
 
   /// The same without a limit.
   void with_selectors(const std::shared_ptr<ServerCall>& call, Serve serve);
@@ -66,6 +64,7 @@ class WorkloadService {
   Status register_jwt(RpcListener& listener);
   Status register_wit(RpcListener& listener);
   void open_stream(const std::shared_ptr<ServerCall>& call, AnswerKind kind);
+  void open_wit_stream(const std::shared_ptr<ServerCall>& call, const std::string& spiffe_id);
 
   Host host_;
   const WorkloadOptions& options_;
@@ -75,9 +74,9 @@ class WorkloadService {
   JwtSource& jwt_;
   Hold& hold_;
   const std::function<bool()> ready_;
-  Lane jwt_fetches_;
+  Lane token_fetches_;
   std::atomic<bool> ending_{false};
-  OpenStreams<WorkloadStream> streams_;
+  OpenCalls streams_;
 };
 
 }  // namespace signet::agent

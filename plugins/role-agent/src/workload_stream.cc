@@ -31,8 +31,6 @@ void WorkloadStream::open(IdentityTable& table, const SelectorSet& selectors,
   update();
 }
 
-void WorkloadStream::end() { call_->finish(Status::unavailable("the agent is shutting down")); }
-
 void WorkloadStream::update() {
   std::lock_guard lock(mutex_);
   if (!subscription_) return;
@@ -63,6 +61,8 @@ void WorkloadStream::update() {
         return x509_svid_answer(host_, u);
       case kX509BundlesAnswer:
         return x509_bundles_answer(host_, u);
+      case kWitBundlesAnswer:
+        return wit_bundles_answer(host_, u);
       default:
         return jwt_bundles_answer(host_, u);
     }

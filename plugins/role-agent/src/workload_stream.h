@@ -1,4 +1,4 @@
-// WorkloadStream: one open FetchX509SVID, FetchX509Bundles or FetchJWTBundles.
+// WorkloadStream: one open FetchX509SVID, FetchX509Bundles, FetchJWTBundles or FetchWITBundles.
 //
 // It subscribes for the caller's selectors and sends the complete state whenever that changes. A
 // reader that lags gets the latest state when it reads on, not what it missed.
@@ -31,8 +31,6 @@ class WorkloadStream : public std::enable_shared_from_this<WorkloadStream> {
   /// Subscribes and sends what there is, now or later, from any thread. Does not block.
   /// loggable   of the selectors, should there be no identity: see no_identity.h
   void open(IdentityTable& table, const SelectorSet& selectors, std::string loggable);
-  /// Ends the call, for a shutdown.
-  void end();
 
  private:
   void update();

@@ -13,6 +13,7 @@
 #include "server_api.h"
 #include "spire/api/types/status.pb.h"
 #include "test_host.h"
+#include "x509/bundle_json.h"
 #include "x509/csr.h"
 #include "x509/svid_issuer.h"
 
@@ -92,7 +93,7 @@ class FakeServer : public ServerApi {
   std::string attest_csr;            // certified in place of the agent's
   bool reattestable = false;
   std::chrono::seconds agent_ttl{3600};
-  int syncs = 0, bundles = 0, mints = 0, jwts = 0, attests = 0, renewals = 0;
+  int syncs = 0, bundles = 0, mints = 0, jwts = 0, wits = 0, attests = 0, renewals = 0;
   std::chrono::seconds ahead{0};            // of the agent's clock
   std::chrono::milliseconds mint_takes{0};  // each X509-SVID
   std::size_t svids = 0, entries_sent = 0;
@@ -179,6 +180,22 @@ class FakeServer : public ServerApi {
     const auto found = federated.find(name);
     if (found == federated.end()) return Status::not_found("bundle not found");
     return found->second;
+  }
+  /// The token names the key that it is for and how many were made before.
+  Result<svid_v1::BatchNewWITSVIDResponse> new_wit_svids(
+      const svid_v1::BatchNewWITSVIDRequest& request) override {
+    if (!failure.ok()) return failure;
+    svid_v1::BatchNewWITSVIDResponse out;
+    for (const auto& params : request.params()) {
+      auto* svid = out.add_results()->mutable_svid();
+      EXPECT_EQ(params.signing_algorithm(), "ES256");
+      const auto key = crypto::PublicKey::from_spki(crypto::as_bytes(params.public_key()));
+      svid->set_token(params.entry_id() + " " + std::to_string(wits++) + " " +
+                      x509::write_jwk(*key, "ES256").value());
+      svid->set_issued_at(now());
+      svid->set_expires_at(now() + jwt_ttl.count());
+    }
+    return out;
   }
   Result<svid_v1::BatchNewX509SVIDResponse> new_x509_svids(
       const svid_v1::BatchNewX509SVIDRequest& request) override {

@@ -45,7 +45,7 @@ struct Rig {
         h,
         WorkloadOptions{domain(), "/run/test.sock", verifiers_, config.allowed_foreign_jwt_claims,
                         disabled_, own_pid, config.call_rates, config.log_selectors,
-                        config.disable_sds_api, config.sds},
+                        config.disable_sds_api, config.sds, config.wit_svids ? &wit : nullptr},
         *store, *jwt, *hold, [this] { return ready; });
     EXPECT_TRUE(endpoint->start().ok());
     sync->start();
@@ -102,6 +102,8 @@ struct Rig {
   std::unique_ptr<JwtCache> jwt;
   bool ready = true;
   std::int32_t own_pid = 0;
+  WitMinter wit{host.host(), server, crypto::KeyType::kEcP256,
+                [this](const Status& s) { failures.push_back(s); }};
   std::unique_ptr<Hold> hold;
   std::unique_ptr<Synchroniser> sync;
   std::unique_ptr<WorkloadEndpoint> endpoint;

@@ -12,6 +12,8 @@ from harness.certificates import Certificate, x509pop_agent, x509pop_server
 from harness.deploy import merge
 from harness.process import wait_until
 
+MOSTLY_WAITS = True
+
 TD = "spiffe://example.org"
 
 

@@ -9,6 +9,8 @@ import unittest
 from harness.case import OUR_UID, TestCase, needs_signet
 from harness.process import wait_until
 
+MOSTLY_WAITS = True
+
 TD = "spiffe://example.org"
 LIFE = 12  # seconds
 

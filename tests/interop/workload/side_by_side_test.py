@@ -16,7 +16,7 @@ import unittest
 from harness import api_values, jwt
 from harness.case import TestCase, UID_A, UID_B, UID_STRANGER, needs_root, needs_signet
 from harness.mask import Masker
-from harness.process import Process, wait_until
+from harness.process import wait_until
 
 TD, OTHER = "spiffe://example.org", "spiffe://other.org"
 STREAMS = ("FetchX509SVID", "FetchX509Bundles", "FetchJWTBundles", "FetchWITSVID", "FetchWITBundles")
@@ -35,24 +35,9 @@ class Agent:
         self.node = case.agent(impl, server, {"agent": {
             "experimental": {"sync_interval": "1s", **experimental}, "allowed_foreign_jwt_claims": ["color"]}})
         self.mask = Masker()
-        self.number = 0
 
     def ask(self, method, request, caller, header="workload.spiffe.io=true"):
-        """The first message of a stream, which stays open behind it, or the end of the call."""
-        self.number += 1
-        where = self.case.folder / f"{self.impl}-{self.number}"
-        where.with_suffix(".json").write_text(json.dumps(request))
-        with open(where.with_suffix(".json")) as stdin:
-            probe = Process(where.name, [
-                self.case.probe_path(), "call", "-socket", self.node.socket, "-timeout", "40s",
-                "-method", f"SpiffeWorkloadAPI/{method}", *(["-header", header] if header else [])],
-                where.with_suffix(".out"), uid=CALLERS[caller], stdin=stdin)
-        self.case.nodes.append(probe)
-        lines = wait_until(f"{self.impl}'s answer to {method}", lambda: self.case.json_lines(probe), 40)
-        if method not in STREAMS and "answer" in lines[0]:
-            lines = wait_until("its end", lambda: len(x := self.case.json_lines(probe)) > 1 and x)
-        probe.kill()
-        return lines[:1 if method in STREAMS else 2]
+        return self.case.workload_call(self.node, method, request, CALLERS[caller], header)
 
     def comparable(self, value, now, key=""):
         if isinstance(value, dict):
