@@ -27,6 +27,20 @@ TEST(Nearness, FewerLackedIsNearerThenMoreKinThenMoreShared) {
   EXPECT_FALSE(of({"k8s:ns:x"}).related());
 }
 
+TEST(Nearness, ASlipOfThePenIsNearerThanAnotherThing) {
+  const auto caller = selectors({"unix:uid:1000", "unix:gid:1000", "unix:path:/usr/bin/shop"});
+  const auto of = [&](std::vector<std::string> texts) {
+    return nearness(selectors(texts), caller);
+  };
+  const Nearness slip = of({"unix:uid:1000", "unix:path:/usr/bin/shpo"});
+  EXPECT_EQ(slip.misspelt, 1u);
+  EXPECT_LT(slip, of({"unix:uid:1000", "unix:gid:1000", "unix:path:/usr/bin/till"}));
+  EXPECT_LT(slip, of({"unix:uid:1000", "unix:path:/usr/bin/till"}));
+  EXPECT_EQ(of({"unix:uid:1001"}).misspelt, 0u);  // every number is like another
+  EXPECT_LT(of({"unix:uid:1000", "unix:path:/usr/bin/till"}),
+            of({"unix:uid:1000", "unix:path:/opt/something/else"}));
+}
+
 TEST(Nearness, TheKinIsTheOneSpeltMostAlike) {
   const auto caller =
       selectors({"k8s:pod-label:app:shop", "k8s:pod-label:tier:web", "k8s:ns:shop"});

@@ -8,6 +8,8 @@
 namespace signet::agent {
 namespace {
 
+constexpr std::size_t kMaxNamed = 4096;  // bytes of names in a refusal, which travels in a header
+
 // Places of what every update has; federated bundles and identities follow.
 enum : int { kOwnById, kOwnByDefault, kAllByDefault, kSvidByDefault, kOthers };
 
@@ -100,7 +102,13 @@ SdsSelection select_sds(const SdsOptions& options, const WorkloadUpdate& update,
 
 Status sds_not_authorized(const std::vector<std::string>& missing) {
   std::string list;
-  for (const std::string& name : missing) list += (list.empty() ? "" : " ") + cli::go_quote(name);
+  for (const std::string& name : missing) {
+    if (list.size() + name.size() > kMaxNamed) {
+      list += " ...";
+      break;
+    }
+    list += (list.empty() ? "" : " ") + cli::go_quote(name);
+  }
   return Status::invalid_argument("workload is not authorized for the requested identities [" +
                                   list + "]");
 }

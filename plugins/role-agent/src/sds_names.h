@@ -60,7 +60,7 @@ struct SdsSelection {
 SdsSelection select_sds(const SdsOptions& options, const WorkloadUpdate& update,
                         const SdsWanted& wanted);
 
-/// As SPIRE says it: clients' operators search for these words.
+/// As SPIRE says it: clients' operators search for these words. Very many names are cut short.
 Status sds_not_authorized(const std::vector<std::string>& missing);
 
 }  // namespace signet::agent

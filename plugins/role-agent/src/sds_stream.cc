@@ -1,5 +1,7 @@
 #include "sds_stream.h"
 
+#include <optional>
+
 #include "crypto/encoding.h"
 #include "crypto/random.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"

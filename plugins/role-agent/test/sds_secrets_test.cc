@@ -166,6 +166,10 @@ TEST_F(SdsSecrets, NamesAreBoundedInNumberAndLength) {
   Names many;
   for (int i = 0; i < 1025; ++i) many.push_back("n" + std::to_string(i));
   EXPECT_EQ(refused(rig, many), "more than 1024 resource names");
+  many.resize(1000);
+  const std::string words = refused(rig, many);
+  EXPECT_TRUE(words.ends_with(" ...]"));
+  EXPECT_LT(words.size(), 8000u);
   Request request = sds_request({});
   request.set_type_url(std::string(2049, 'a'));
   EXPECT_EQ(fetch(rig, request)->words(), "type_url is longer than 2048 bytes");

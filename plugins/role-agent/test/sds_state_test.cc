@@ -6,7 +6,6 @@
 namespace signet::agent::test {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 void held(AgentConfig& config) { config.hold = seconds(5); }

@@ -95,12 +95,13 @@ class Envoy:
 class Pair:
     """A web and a shop with one kind of stream."""
 
-    def __init__(self, case, agent, api_type):
-        self.case, self.name = case, api_type
+    def __init__(self, case, agent, api_type, thief_runs):
+        self.name = api_type
         self.web = Envoy(case, f"web-{api_type}", "web", agent, UID_A, api_type)
         self.port = self.web.address().rpartition(":")[2]
         self.shop = Envoy(case, f"shop-{api_type}", "shop", agent, UID_B, api_type, self.port)
         self.thief = Envoy(case, f"thief-{api_type}", "shop", agent, UID_STRANGER, api_type, self.port)
+        thief_runs()
         self.at, self.thief_at = self.shop.address(), self.thief.address()
 
     def answered(self):
@@ -123,13 +124,15 @@ class EnvoyTest(TestCase):
 
     def test_two_envoys_make_mutual_tls(self):
         server = self.server("signet", {"server": {"default_x509_svid_ttl": f"{TTL}s"}})
-        agent = self.agent("signet", server, {"agent": {"experimental": {"sync_interval": "1s"}}})
+        agent = self.agent("signet", server, {"agent": {"experimental": {"sync_interval": "1s", "hold": "10s"}}})
         server.create_entry("/web", "/node", [f"unix:uid:{UID_A}"])
         shop = server.create_entry("/shop", "/node", [f"unix:uid:{UID_B}"])
-        server.create_entry("/thief", "/node", [f"unix:uid:{UID_STRANGER}"])
-        for uid, name in ((UID_A, "web"), (UID_B, "shop"), (UID_STRANGER, "thief")):
+        for uid, name in ((UID_A, "web"), (UID_B, "shop")):
             self.wait_ids(agent, [f"{TD}/{name}"], uid=uid)
-        pairs = [Pair(self, agent, kind) for kind in ("GRPC", "DELTA_GRPC")]
+        # This one is there before its entry: it waits for it.
+        pairs = [Pair(self, agent, "GRPC", lambda: server.create_entry("/thief", "/node", [f"unix:uid:{UID_STRANGER}"])),
+                 Pair(self, agent, "DELTA_GRPC", lambda: None)]
+        self.assertNotRegex(agent.process.text(), rf"caller_uid={UID_STRANGER} .*status=INVALID_ARGUMENT")
         for pair in pairs:
             with self.subTest(pair=pair.name):
                 wait_until("the first answer", pair.answered)

@@ -18,17 +18,21 @@ void normalise(SelectorSet& set);
 std::string kind_of(const Selector& selector);
 
 struct Nearness {
-  SelectorSet has;      // of the entry's, those that the caller has
-  SelectorSet lacks;    // the others
-  std::size_t kin = 0;  // of those: the caller has another value of the same kind
+  SelectorSet has;           // of the entry's, those that the caller has
+  SelectorSet lacks;         // the others
+  std::size_t kin = 0;       // of those: the caller has another value of the same kind
+  std::size_t misspelt = 0;  // and of those: one that is spelt almost alike, and is no number
+  std::size_t letters = 0;   // by how many letters all kin differ
 
   /// A caller of some other workload has nothing in common with it.
   bool related() const { return !has.empty() || kin != 0; }
   /// Less is nearer.
   std::weak_ordering operator<=>(const Nearness& other) const {
     if (const auto c = lacks.size() <=> other.lacks.size(); c != 0) return c;
+    if (const auto c = other.misspelt <=> misspelt; c != 0) return c;
     if (const auto c = other.kin <=> kin; c != 0) return c;
-    return other.has.size() <=> has.size();
+    if (const auto c = other.has.size() <=> has.size(); c != 0) return c;
+    return letters <=> other.letters;
   }
   bool operator==(const Nearness& other) const { return (*this <=> other) == 0; }
 };
