@@ -53,6 +53,7 @@ struct CallerAttestor::Shared {
   void refuse(const std::shared_ptr<Flight>& flight);
   void answered_locked(const std::shared_ptr<Flight>& flight, std::unique_lock<std::mutex>& lock);
   void watch_locked();
+  void tell(const std::vector<Flight::Waiter>& waiters, const Result<SelectorsPtr>& found);
   bool look(std::int64_t now_ns);
 
   const Host host;
@@ -62,6 +63,8 @@ struct CallerAttestor::Shared {
   std::mutex mutex;
   // Of a process that has become something else meanwhile there are several.
   std::unordered_multimap<CallerKey, std::shared_ptr<Flight>, CallerKeyHash> flights;
+  std::size_t telling = 0;  // how many are about to tell callers what was found
+  std::condition_variable told;
   bool begun = false;  // something, since the last look
   bool watched = false;
   bool stopped = false;
@@ -107,6 +110,7 @@ void CallerAttestor::Shared::answered_locked(const std::shared_ptr<Flight>& flig
   const auto at = std::find_if(first, last, [&](const auto& f) { return f.second == flight; });
   if (at != last) flights.erase(at);
   const std::vector<Flight::Waiter> waiters = std::exchange(flight->waiters, {});
+  ++telling;
   lock.unlock();
   // Nobody else looks at what changes in the flight any more.
   const Result<SelectorsPtr> found =
@@ -116,7 +120,14 @@ void CallerAttestor::Shared::answered_locked(const std::shared_ptr<Flight>& flig
     const std::lock_guard again(mutex);
     watch_locked();
   }
+  tell(waiters, found);
+}
+
+void CallerAttestor::Shared::tell(const std::vector<Flight::Waiter>& waiters,
+                                  const Result<SelectorsPtr>& found) {
   for (const Flight::Waiter& waiter : waiters) waiter.done(found);
+  const std::lock_guard lock(mutex);
+  if (--telling == 0) told.notify_all();
 }
 
 void CallerAttestor::Shared::watch_locked() {
@@ -153,13 +164,14 @@ bool CallerAttestor::Shared::look(std::int64_t now_ns) {
     }
     more = std::exchange(begun, false) || !flights.empty();
     watched = more;
+    telling += over.size();
   }
   for (Due& due : over) {
     host.warn("A workload attestor does not answer in time",
               {{"pid", due.flight->caller->peer().pid}});
     const Result<SelectorsPtr> found =
         outcome(*due.flight, std::move(due.selectors), due.succeeded, 0);
-    for (const Flight::Waiter& waiter : due.waiters) waiter.done(found);
+    tell(due.waiters, found);
   }
   return more;
 }
@@ -191,6 +203,8 @@ void CallerAttestor::stop() {
     shared_->flights.clear();
   }
   for (const Flight::Waiter& waiter : waiters) waiter.done(ending());
+  std::unique_lock lock(shared_->mutex);
+  shared_->told.wait(lock, [this] { return shared_->telling == 0; });
 }
 
 SelectorsPtr CallerAttestor::cached(const RpcPeer& peer) {

@@ -48,7 +48,8 @@ class CallerAttestor {
 
   /// Looks the attestors up, once. Errors   kFailedPrecondition: there is none
   Status start();
-  /// Answers who waits, with kUnavailable; nobody is attested any more.
+  /// Answers who waits, with kUnavailable; nobody is attested any more. When it returns, no `done`
+  /// is running. Not from within one.
   void stop();
 
   /// The shared result, when there is a fresh one that still holds; else null. [nonblock]
