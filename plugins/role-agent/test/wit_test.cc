@@ -34,7 +34,7 @@ TEST(Wit, EachIdentityHasATokenThatIsBoundToTheKeyBesideIt) {
   std::set<std::string> keys;
   for (const ::WITSVID& svid : first.svids()) {
     const json key = json::parse(svid.wit_svid_key());
-    const std::string token = svid.wit_svid();
+    const std::string& token = svid.wit_svid();
     const json bound = json::parse(token.substr(token.find('{')));
     EXPECT_EQ(key.at("x"), bound.at("x"));
     EXPECT_TRUE(key.contains("d"));
