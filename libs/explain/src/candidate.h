@@ -20,7 +20,7 @@ struct Candidate {
   /// What is given comes first, then what is nearest.
   bool operator<(const Candidate& o) const {
     if (good() != o.good()) return good();
-    if (const auto c = near <=> o.near; c != 0) return c < 0;
+    if (near < o.near || o.near < near) return near < o.near;
     return std::pair(faults(), std::string_view(entry->id)) <
            std::pair(o.faults(), std::string_view(o.entry->id));
   }

@@ -55,7 +55,7 @@ Query query_of(std::string_view kind, std::uint32_t limit) {
 
 }  // namespace
 
-Result<std::vector<ExplainFacts::Entry>> ExplainFacts::query(Query query) const {
+Result<std::vector<ExplainFacts::Entry>> ExplainFacts::query(const Query& query) const {
   SIGNET_TRY(auto tx, context_.datastore->read(context_.changes->question_deadline()));
   SIGNET_TRY(const std::vector<Record> records, tx.query(query));
   std::vector<Entry> out;
@@ -118,7 +118,7 @@ Result<std::vector<ExplainFacts::Entry>> ExplainFacts::meant(
     SIGNET_TRY(const SpiffeId id, SpiffeId::parse(request.spiffe_id()));
     Query same = query_of(kEntryKind, kSameId);
     same.where.emplace_back("spiffe_id", id.to_string());
-    return query(std::move(same));
+    return query(same);
   }
   SIGNET_TRY(const SelectorSet selectors, selectors_of(request.selectors()));
   return near(selectors);
@@ -128,20 +128,20 @@ Result<std::vector<ExplainFacts::Entry>> ExplainFacts::meant(
 // that all entries have must not keep the others away.
 Result<std::vector<ExplainFacts::Entry>> ExplainFacts::near(const SelectorSet& selectors) const {
   std::vector<Entry> all;
-  const auto add = [&](Query query) -> Status {
-    SIGNET_TRY(std::vector<Entry> found, this->query(std::move(query)));
+  const auto add = [&](const Query& query) -> Status {
+    SIGNET_TRY(std::vector<Entry> found, this->query(query));
     std::move(found.begin(), found.end(), std::back_inserter(all));
     return {};
   };
   Query matches = query_of(kEntryKind, kMatches);
   matches.selector_match = SIGNET_MATCH_SUBSET;
   for (const Selector& s : selectors) matches.where.emplace_back("selector", s.to_string());
-  SIGNET_RETURN_IF_ERROR(add(std::move(matches)));
+  SIGNET_RETURN_IF_ERROR(add(matches));
   for (const Selector& s : selectors) {
     Query sharing = query_of(kEntryKind, kOfOneSelector);
     sharing.selector_match = SIGNET_MATCH_ANY;
     sharing.where.emplace_back("selector", s.to_string());
-    SIGNET_RETURN_IF_ERROR(add(std::move(sharing)));
+    SIGNET_RETURN_IF_ERROR(add(sharing));
   }
   const auto by_id = [](const Entry& a, const Entry& b) { return a.id() < b.id(); };
   std::sort(all.begin(), all.end(), by_id);
@@ -262,7 +262,7 @@ Result<explain::v1::AskAboutCallerResponse> ExplainFacts::answer(
     Entry entry;
     bool expired;
     bool operator<(const Ranked& o) const {
-      return near < o.near || (near == o.near && expired < o.expired);
+      return near < o.near || (!(o.near < near) && expired < o.expired);
     }
   };
   std::vector<Ranked> nearest;  // a heap, the farthest on top
@@ -303,7 +303,7 @@ Result<bool> ExplainFacts::matches_elsewhere(const std::string& agent_id,
   Query matches = query_of(kEntryKind, kMatches);
   matches.selector_match = SIGNET_MATCH_SUBSET;
   for (const Selector& s : selectors) matches.where.emplace_back("selector", s.to_string());
-  SIGNET_TRY(const std::vector<Entry> found, query(std::move(matches)));
+  SIGNET_TRY(const std::vector<Entry> found, query(matches));
   const std::int64_t now = context_.host.unix_seconds();
   const EntryIndex& index = context_.entry_store->index();
   return std::any_of(found.begin(), found.end(), [&](const Entry& entry) {

@@ -25,7 +25,7 @@ class ExplainFacts {
 
  private:
   using Entry = spire::api::types::Entry;
-  Result<std::vector<Entry>> query(Query query) const;
+  Result<std::vector<Entry>> query(const Query& query) const;
   Result<std::vector<Entry>> meant(const explain::v1::ExplainEntryRequest& request) const;
   Result<std::vector<Entry>> near(const explain::SelectorSet& selectors) const;
   Result<bool> matches_elsewhere(const std::string& agent_id,

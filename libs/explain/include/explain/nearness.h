@@ -1,9 +1,10 @@
 // Nearness: how far an entry is from a caller, by their selectors.
 #pragma once
 
-#include <compare>
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "signet/selector.h"
@@ -27,14 +28,12 @@ struct Nearness {
   /// A caller of some other workload has nothing in common with it.
   bool related() const { return !has.empty() || kin != 0; }
   /// Less is nearer.
-  std::weak_ordering operator<=>(const Nearness& other) const {
-    if (const auto c = lacks.size() <=> other.lacks.size(); c != 0) return c;
-    if (const auto c = other.misspelt <=> misspelt; c != 0) return c;
-    if (const auto c = other.kin <=> kin; c != 0) return c;
-    if (const auto c = other.has.size() <=> has.size(); c != 0) return c;
-    return letters <=> other.letters;
+  bool operator<(const Nearness& other) const { return order() < other.order(); }
+
+ private:
+  std::tuple<std::size_t, std::size_t, std::size_t, std::size_t, std::size_t> order() const {
+    return {lacks.size(), SIZE_MAX - misspelt, SIZE_MAX - kin, SIZE_MAX - has.size(), letters};
   }
-  bool operator==(const Nearness& other) const { return (*this <=> other) == 0; }
 };
 
 /// Source: an entry matches a caller that has all of its selectors.
