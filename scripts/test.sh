@@ -213,9 +213,9 @@ asan() {
 # What has threads, under ThreadSanitizer. Of rpc-grpc the server; not its clients and role-dev, whose
 # threads are partly gRPC's: TSan sees neither Debian's gRPC nor abseil's locks. Programs that are not built have no
 # label, so ctest leaves them out; the conformance suites have theirs all the same.
-TSAN_SUITES="kernel-test sdk_test role_server_test role_agent_test workload_client_test cli-test
+TSAN_SUITES="kernel-test sdk_test role_server_test role_agent_test role_agent_admin_test workload_client_test cli-test
   http_test https_server_test workloadattestor_c_example_test rpc-grpc-server-test keymanager_test keymanager_disk_test keymanager_memory_test datastore_sql_test
-  datastore_postgres_test workloadattestor_unix_test"
+  datastore_postgres_test workloadattestor_unix_test workloadattestor_docker_test limits_test"
 tsan() {
   # shellcheck disable=SC2086
   build tsan $TSAN_SUITES || return 1

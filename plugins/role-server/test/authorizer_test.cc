@@ -77,6 +77,8 @@ constexpr PolicyRow kPolicy[] = {
     {"agent.v1.Agent/RenewAgent", "G"},
     {"agent.v1.Agent/PostStatus", "G"},
     {"/signet.delivery.v1.Delivery/Follow", "G"},
+    {"/signet.explain.v1.ServerExplain/ExplainEntry", "L"},
+    {"/signet.explain.v1.ServerExplain/AskAboutCaller", "G"},
     {"/signet.server.v1.Server/GetPublication", "L"},
     {"/signet.server.v1.Server/Leave", "L"},
     {"/signet.server.v1.Server/GetFreshness", "L"},
