@@ -74,7 +74,7 @@ Status DelegatedService::check(const WorkloadUpdate& caller) const {
 
 template <typename Request>
 void DelegatedService::find_target(const std::shared_ptr<ServerCall>& call, const Request& request,
-                                   Found found) {
+                                   const Found& found) {
   if (request.selectors().empty() == (request.pid() == 0)) {
     call->finish(
         Status::invalid_argument("must provide either selectors or non-zero PID, but not both"));
@@ -85,7 +85,7 @@ void DelegatedService::find_target(const std::shared_ptr<ServerCall>& call, cons
     if (!selectors) return call->finish(selectors.status());
     return found({std::make_shared<const SelectorSet>(std::move(*selectors)), nullptr});
   }
-  attest_process(call, request.pid(), std::move(found));
+  attest_process(call, request.pid(), found);
 }
 
 void DelegatedService::attest_process(const std::shared_ptr<ServerCall>& call, std::int32_t pid,

@@ -48,7 +48,8 @@ class DelegatedService final : public AdminService {
   Status check(const WorkloadUpdate& caller) const;
   /// Whom the caller asks for; ends the call when that cannot be found out.
   template <typename Request>
-  void find_target(const std::shared_ptr<ServerCall>& call, const Request& request, Found found);
+  void find_target(const std::shared_ptr<ServerCall>& call, const Request& request,
+                   const Found& found);
   /// Ends the call when there is no such process, or too many are looked after.
   void attest_process(const std::shared_ptr<ServerCall>& call, std::int32_t pid, Found found);
   std::shared_ptr<DelegatedStream> open_stream(const std::shared_ptr<ServerCall>& call,
