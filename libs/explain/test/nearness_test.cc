@@ -18,7 +18,7 @@ TEST(Nearness, CountsWhatIsSharedAndWhatIsOfTheSameKind) {
 
 TEST(Nearness, FewerLackedIsNearerThenMoreKinThenMoreShared) {
   const auto caller = selectors({"unix:uid:1", "unix:gid:1", "unix:path:/a"});
-  const auto of = [&](std::vector<std::string> texts) {
+  const auto of = [&](const std::vector<std::string>& texts) {
     return nearness(selectors(texts), caller);
   };
   EXPECT_LT(of({"unix:uid:1"}), of({"unix:uid:2"}));
@@ -29,7 +29,7 @@ TEST(Nearness, FewerLackedIsNearerThenMoreKinThenMoreShared) {
 
 TEST(Nearness, ASlipOfThePenIsNearerThanAnotherThing) {
   const auto caller = selectors({"unix:uid:1000", "unix:gid:1000", "unix:path:/usr/bin/shop"});
-  const auto of = [&](std::vector<std::string> texts) {
+  const auto of = [&](const std::vector<std::string>& texts) {
     return nearness(selectors(texts), caller);
   };
   const Nearness slip = of({"unix:uid:1000", "unix:path:/usr/bin/shpo"});
