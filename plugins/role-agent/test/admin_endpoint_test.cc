@@ -45,9 +45,9 @@ struct AdminSocket {
 };
 
 TEST(AdminEndpoint, OffersSeveralServicesOnOneSocket) {
-  AdminSocket admin;
   Echo one("/a.A/Get");
   Echo two("/b.B/Get");
+  AdminSocket admin;
   admin.endpoint.offer(one);
   admin.endpoint.offer(two);
   ASSERT_TRUE(admin.endpoint.start().ok());
@@ -64,24 +64,24 @@ TEST(AdminEndpoint, OffersSeveralServicesOnOneSocket) {
 }
 
 TEST(AdminEndpoint, WithoutAPathThereIsNoSocket) {
-  AdminSocket admin({}, "");
   Echo echo("/a.A/Get");
+  AdminSocket admin({}, "");
   admin.endpoint.offer(echo);
   EXPECT_TRUE(admin.endpoint.start().ok());
   EXPECT_TRUE(admin.rpc.listeners().empty());
 }
 
 TEST(AdminEndpoint, ServesOnlyTheUsersItIsToldOf) {
-  AdminSocket ours({getuid() + 1, getuid()});
   Echo echo("/a.A/Get");
+  AdminSocket ours({getuid() + 1, getuid()});
   ours.endpoint.offer(echo);
   ASSERT_TRUE(ours.endpoint.start().ok());
   EXPECT_EQ(ours.rpc.call("/a.A/Get", "")->code(), Code::kOk);
 }
 
 TEST(AdminEndpoint, RefusesEveryOtherUserBeforeTheMessageIsRead) {
-  AdminSocket others({getuid() + 1});
   Echo echo("/a.A/Get");
+  AdminSocket others({getuid() + 1});
   others.endpoint.offer(echo);
   ASSERT_TRUE(others.endpoint.start().ok());
   const auto call = others.rpc.call("/a.A/Get", "");

@@ -36,6 +36,7 @@ X509SvidPtr svid(const TestHost& host, std::int64_t life = 3600) {
 
 class IdentityStoreTest : public ::testing::Test {
  protected:
+  ~IdentityStoreTest() override { host.run(); }
   /// All there are; what is not among them is gone.
   void set_entries(const EntryMap& entries) {
     EntryChanges changes = entries;
