@@ -44,6 +44,7 @@ REQUIRED = [
     "delivery",
     "connects",
     "clients",
+    "fuzz",
 ]
 CASES = {
     "kill9": ("tests/integration/crash/kill_test.py",
