@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "crypto/bytes.h"
+#include "no_identity.h"
 #include "sorted_blob.h"
 #include "spire/api/agent/delegatedidentity/v1/delegatedidentity.pb.h"
 #include "x509/certificate.h"
@@ -125,7 +126,7 @@ Result<Blob> delegated_jwt_answer(const Host& host, const WorkloadUpdate& update
   }
   if (!response.svids().empty()) return host.blob_of(response);
   host.error("No identity issued");
-  return Status::permission_denied("no identity issued");
+  return no_identity();
 }
 
 }  // namespace signet::agent

@@ -1,6 +1,7 @@
 #include "delegated_service.h"
 
 #include "delegated_answer.h"
+#include "no_identity.h"
 #include "spire/api/agent/delegatedidentity/v1/delegatedidentity.pb.h"
 
 namespace signet::agent {
@@ -61,7 +62,7 @@ void DelegatedService::authorize(const std::shared_ptr<ServerCall>& call, Author
 Status DelegatedService::check(const WorkloadUpdate& caller) const {
   if (caller.entries.empty()) {
     host_.error("No identity issued");
-    return Status::permission_denied("no identity issued");
+    return no_identity();
   }
   for (const EntryPtr& entry : caller.entries) {
     if (delegates_.contains(entry->spiffe_id.to_string())) return {};

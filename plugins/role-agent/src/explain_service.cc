@@ -184,9 +184,8 @@ void ExplainService::ask(Facts& facts) const {
   if (why.code() == Code::kUnimplemented) {
     server.answer = ServerFacts::Answer::kForeign;
     facts.notes.emplace_back(
-        "the server does not explain (it is not Signet's, or older): whether an entry has expired, "
-        "is "
-        "below another parent or was not told yet is not known here");
+        "the server does not explain (it is not Signet's, or older): whether an entry has "
+        "expired, is below another parent or was not told yet is not known here");
   } else if (why.code() == Code::kResourceExhausted) {
     server.answer = ServerFacts::Answer::kNotAsked;
     facts.notes.emplace_back("the server was asked too often; ask again in a second");

@@ -5,12 +5,12 @@
 #include <deque>
 
 #include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 #include "crypto/encoding.h"
 #include "crypto/hash.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.pb.h"
+#include "sorted_blob.h"
 #include "x509/pem.h"
 
 namespace signet::agent {
@@ -86,10 +86,7 @@ Blob encode(const Host& host, const tls::Secret& secret, const std::string& vers
     any.write(to);
     to = CodedOutputStream::WriteVarint32ToArray(2 << 3 | 2, to + any.size());
     to = CodedOutputStream::WriteVarint32ToArray(size, to);
-    google::protobuf::io::ArrayOutputStream array(to, static_cast<int>(size));
-    CodedOutputStream out(&array);
-    out.SetSerializationDeterministic(true);
-    secret.SerializeWithCachedSizes(&out);
+    write_sorted(secret, size, to);
   };
   return host.blob_filled(version.size() + head + size, write, has_key);
 }

@@ -14,18 +14,10 @@ class SdsDeltaStream final : public SdsStream {
 
  private:
   Status read(std::string_view request) override;
-  bool due(const WorkloadUpdate& now) const override {
-    return asked_ || now.version != seen_version_;
-  }
   Status answer(const WorkloadUpdate& now, const SdsSelection& chosen) override;
   /// The names that are to be told as removed.
   std::vector<std::string> removed(const WorkloadUpdate& now, const SdsSelection& chosen) const;
 
-  bool first_ = true;
-  bool asked_ = false;
-  std::uint64_t seen_version_ = 0;
-  std::uint64_t counter_ = 0;
-  std::string nonce_;
   // What the client has, refused or not: the version by name, empty where it was told that there
   // is none. Not there: it was told nothing.
   std::map<std::string, std::string, std::less<>> client_;

@@ -101,7 +101,7 @@ bool SdsStream::look() {
   if (!subscription_) return false;
   const WorkloadUpdatePtr now = subscription_->current();
   had_entries_ = had_entries_ || !now->entries.empty();
-  if (!due(*now)) return false;
+  if (!asked_ && now->version == seen_version_) return false;
   const SdsSelection chosen = select_sds(options_, *now, wanted_);
   if (hold_ != nullptr && !had_entries_ && !chosen.own_bundle_only) {
     if (wait_ == Wait::kNot) {

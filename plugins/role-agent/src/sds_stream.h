@@ -45,8 +45,6 @@ class SdsStream : public std::enable_shared_from_this<SdsStream> {
   // With the lock held, from here on.
   /// Takes a request. Errors   kInvalidArgument: it ends the call
   virtual Status read(std::string_view request) = 0;
-  /// Whether there may be something to send of this update.
-  virtual bool due(const WorkloadUpdate& now) const = 0;
   /// Sends what there is. Errors   they end the call
   virtual Status answer(const WorkloadUpdate& now, const SdsSelection& chosen) = 0;
 
@@ -62,7 +60,12 @@ class SdsStream : public std::enable_shared_from_this<SdsStream> {
   const Host host_;
   const std::shared_ptr<ServerCall> call_;
   SdsWanted wanted_;
+  bool first_ = true;   // no request was taken yet
+  bool asked_ = false;  // the next answer goes out even if nothing changed
   bool answered_ = false;
+  std::uint64_t seen_version_ = 0;  // of the update that was looked at last
+  std::uint64_t counter_ = 0;       // version_info of the last answer
+  std::string nonce_;               // of the last answer
 
  private:
   void take(std::string_view request);
@@ -96,18 +99,11 @@ class SdsStateStream final : public SdsStream {
 
  private:
   Status read(std::string_view request) override;
-  bool due(const WorkloadUpdate& now) const override {
-    return asked_ || now.version != seen_version_;
-  }
   Status answer(const WorkloadUpdate& now, const SdsSelection& chosen) override;
 
   const bool once_;
-  bool first_ = true;
-  bool asked_ = false;  // the next answer goes out even if nothing changed
-  std::uint64_t seen_version_ = 0, counted_version_ = 0;
-  std::uint64_t counter_ = 0;  // version_info of the last answer
-  std::string nonce_;          // of the last answer
-  std::string sent_;           // names and versions in it
+  std::uint64_t counted_version_ = 0;  // of the update that counter_ is about
+  std::string sent_;                   // names and versions in the last answer
 };
 
 }  // namespace signet::agent

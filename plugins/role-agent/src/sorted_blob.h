@@ -9,17 +9,20 @@
 namespace signet::agent {
 
 /// Map entries are in the order of their keys: the same bundles are the same bytes, which is how a
-/// stream knows that there is nothing new.
+/// stream knows that there is nothing new. size: the message's ByteSizeLong(), just asked for.
+template <typename Message>
+void write_sorted(const Message& message, std::size_t size, std::uint8_t* to) {
+  google::protobuf::io::ArrayOutputStream array(to, static_cast<int>(size));
+  google::protobuf::io::CodedOutputStream out(&array);
+  out.SetSerializationDeterministic(true);
+  message.SerializeWithCachedSizes(&out);
+}
+
 template <typename Message>
 Blob sorted_blob(const Host& host, const Message& message, bool secret = false) {
   const std::size_t size = message.ByteSizeLong();
-  const auto write = [&](std::uint8_t* data) {
-    google::protobuf::io::ArrayOutputStream array(data, static_cast<int>(size));
-    google::protobuf::io::CodedOutputStream out(&array);
-    out.SetSerializationDeterministic(true);
-    message.SerializeWithCachedSizes(&out);
-  };
-  return host.blob_filled(size, write, secret);
+  return host.blob_filled(
+      size, [&](std::uint8_t* to) { write_sorted(message, size, to); }, secret);
 }
 
 }  // namespace signet::agent
