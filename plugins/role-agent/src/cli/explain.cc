@@ -2,24 +2,16 @@
 #include "signet/explain/v1/explain.pb.h"
 #include "signet/selector.h"
 
-#include "cli/client.h"
-#include "cli/commands.h"
-#include "cli/flags.h"
-#include "cli/output.h"
+#include "cli/admin_command.h"
 #include "explain/text.h"
 
 namespace signet::agent::cli {
 namespace {
 
 using signet::cli::Client;
-using signet::cli::FlagSet;
-using signet::cli::Output;
 namespace api = ::signet::explain::v1;
 
-constexpr const char* kDefaultSocket = "/tmp/spire-agent/private/admin.sock";
-
 struct Flags {
-  std::string socket = kDefaultSocket;
   std::int64_t pid = 0;
   std::vector<std::string> selectors;
 };
@@ -42,13 +34,13 @@ Result<api::ExplainWorkloadRequest> request_of(const Flags& flags) {
 }
 
 // Nobody answers at the socket: that is an explanation, too.
-api::Explanation agent_away(const Flags& flags, const Status& why) {
+api::Explanation agent_away(const std::string& socket, const Flags& flags, const Status& why) {
   api::Explanation out;
   api::Finding& finding = *out.add_findings();
   finding.set_fault(api::AGENT_AWAY);
   finding.set_blocks(true);
   finding.set_decides(true);
-  finding.set_text("no agent answers at its admin socket, " + flags.socket + ": " + why.message());
+  finding.set_text("no agent answers at its admin socket, " + socket + ": " + why.message());
   finding.set_remedy(
       "see that the agent runs (an agent that is banned, or cannot attest, ends; its log says why) "
       "and that admin_socket_path is set");
@@ -58,46 +50,27 @@ api::Explanation agent_away(const Flags& flags, const Status& why) {
   return out;
 }
 
-Result<api::Explanation> ask(Context& context, const Flags& flags,
-                             const api::ExplainWorkloadRequest& request) {
-  SIGNET_TRY(const Client client, Client::open(context, flags.socket));
-  auto answer =
-      client.call<api::Explanation>("/signet.explain.v1.AgentExplain/ExplainWorkload", request);
-  if (!answer && answer.status().code() == Code::kUnavailable)
-    return agent_away(flags, answer.status());
-  return answer;
-}
-
-Status explain(Context& context, const Flags& flags, const Output& output, bool& identity) {
-  SIGNET_TRY(const api::ExplainWorkloadRequest request, request_of(flags));
-  SIGNET_TRY(const api::Explanation answer, ask(context, flags, request));
-  identity = answer.identity();
-  SIGNET_RETURN_IF_ERROR(output.print(context.io, answer, [&] {
-    context.io.out(signet::explain::text_of(answer));
-    return Status();
-  }));
-  if (context.io.failed()) return Status(Code::kUnknown, "cannot write to standard output");
-  return {};
-}
-
 }  // namespace
 
 // 0: an identity would be given; 1: none, or the command failed.
 int explain_workload(Context& context, const Args& args) {
-  FlagSet set("explain");
+  AdminCommand command(context, "explain");
   Flags flags;
-  Output output;
-  set.text("socketPath", &flags.socket, "path of the agent's admin socket");
-  set.integer("pid", &flags.pid, "the workload's process ID");
-  set.texts("selector", &flags.selectors,
-            "instead of a process: a type:value that the workload has; repeatable");
-  output.declare(set);
-  if (set.parse(args, context.io) != FlagSet::Outcome::kGo) return 1;
+  command.flags().integer("pid", &flags.pid, "the workload's process ID");
+  command.flags().texts("selector", &flags.selectors,
+                        "instead of a process: a type:value that the workload has; repeatable");
   bool identity = false;
-  const Status status = explain(context, flags, output, identity);
-  if (status.ok()) return identity ? 0 : 1;
-  context.io.err("Error: " + status.message() + "\n");
-  return 1;
+  const int code = command.run(args, [&](const Client& client) -> Status {
+    SIGNET_TRY(const api::ExplainWorkloadRequest request, request_of(flags));
+    auto answer =
+        client.call<api::Explanation>("/signet.explain.v1.AgentExplain/ExplainWorkload", request);
+    if (!answer && answer.status().code() == Code::kUnavailable)
+      answer = agent_away(command.socket(), flags, answer.status());
+    SIGNET_RETURN_IF_ERROR(answer.status());
+    identity = answer->identity();
+    return command.print(*answer, signet::explain::text_of(*answer));
+  });
+  return code == 0 && identity ? 0 : 1;
 }
 
 }  // namespace signet::agent::cli
