@@ -236,7 +236,12 @@ golden() {
   python_tests interop/api/coverage_test.py
 }
 
-long() { python3 scripts/lib/records.py run "$@" --summary "$SUMMARY"; }
+long() {
+  case " ${*:-containers} " in
+  *" containers "*) (install_packages scripts/lib/packages-containers.txt) || return 1 ;;
+  esac
+  python3 scripts/lib/records.py run "$@" --summary "$SUMMARY"
+}
 
 ci() {
   local tidy_scope=$1 fuzz_seconds=$2

@@ -44,6 +44,7 @@ REQUIRED = [
     "delivery",
     "connects",
     "clients",
+    "containers",
     "fuzz",
 ]
 CASES = {
@@ -79,6 +80,8 @@ CASES = {
                  ["tests/run.py", "tests/integration/scale/connects_test.py"]),
     "clients": ("tests/interop/workload/clients_test.py",
                 ["tests/run.py", "tests/interop/workload/clients_test.py"]),
+    "containers": ("tests/integration/agent/containers_test.py",
+                   ["tests/run.py", "tests/integration/agent/containers_test.py"]),
     "fuzz": ("scripts/lib/fuzz.sh", ["scripts/test.sh", "fuzz", "60"]),
 }
 

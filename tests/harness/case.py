@@ -67,9 +67,9 @@ class TestCase(unittest.TestCase):
         self.nodes.append(node)
         return node.start() if start else node
 
-    def agent(self, impl, server, over=None, name=None, path="/node", start=True):
+    def agent(self, impl, server, over=None, name=None, path="/node", start=True, machine=None):
         name = name or f"agent{len(self.nodes)}"
-        node = deploy.Agent(impl, self.folder / name, server, over, name=f"{impl}-{name}", path=path)
+        node = deploy.Agent(impl, self.folder / name, server, over, name=f"{impl}-{name}", path=path, machine=machine)
         self.nodes.append(node)
         return node.start() if start else node
 

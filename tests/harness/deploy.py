@@ -177,15 +177,16 @@ class Server:
 
 
 class Agent:
-    """An agent that joins `server` with a token on its first start."""
+    """An agent that joins `server` with a token on its first start. machine: where it runs, if not here."""
 
-    def __init__(self, impl, folder, server, over=None, name=None, path="/node"):
+    def __init__(self, impl, folder, server, over=None, name=None, path="/node", machine=None):
         self.impl = impl
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(mode=0o755, exist_ok=True)
         self.name = name or f"{impl}-agent"
         self.server = server
         self.over = over
+        self.machine = machine
         self.path = path  # the node alias its token gives it; entries name it as their parent
         self.socket = self.folder / "run" / "api.sock"
         self.log = self.folder / "agent.log"
@@ -219,7 +220,7 @@ class Agent:
         if not (self.folder / "bundle.pem").exists():
             (self.folder / "bundle.pem").write_text(self.server.bundle_file().read_text())
         self.config.write_text(hcl(self.settings(token)))
-        self.process = Process(self.name, argv(self.impl, "agent", "run", "-config", self.config),
+        self.process = Process(self.name, self._there(argv(self.impl, "agent", "run", "-config", self.config)),
                                self.log, env=env, cwd=self.folder)
         if wait:
             self.wait_healthy()
@@ -240,7 +241,10 @@ class Agent:
         words = [str(w) for w in words]
         n = next((i for i, w in enumerate(words) if w.startswith("-")), len(words))
         words = words[:n] + ["-socketPath", str(self.socket)] + words[n:]
-        return run(argv(impl or self.impl, "agent", *words), uid=uid, seconds=seconds)
+        return run(self._there(argv(impl or self.impl, "agent", *words)), uid=uid, seconds=seconds)
+
+    def _there(self, words):
+        return self.machine.argv(*words, network=False) if self.machine else words
 
     def stop(self):
         return self.process.terminate()

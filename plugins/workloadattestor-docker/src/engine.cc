@@ -28,8 +28,8 @@ Result<Engine> Engine::open(const std::string& path, std::optional<std::uint32_t
                             std::string version) {
   Fd socket(::open(path.c_str(), O_PATH | O_CLOEXEC | (owner ? O_NOFOLLOW : 0)));
   if (!socket) {
-    return Status::unavailable("cannot open " + path + ": " +
-                               std::generic_category().message(errno));
+    return Status(errno == EACCES ? Code::kPermissionDenied : Code::kUnavailable,
+                  "cannot open " + path + ": " + std::generic_category().message(errno));
   }
   struct stat info {};
   if (::fstat(socket.get(), &info) != 0 || !S_ISSOCK(info.st_mode))
@@ -38,8 +38,13 @@ Result<Engine> Engine::open(const std::string& path, std::optional<std::uint32_t
     return Status(Code::kPermissionDenied,
                   path + " is not a socket of the user with the number " + std::to_string(*owner));
   }
-  return Engine(std::move(socket), std::move(version));
+  Engine engine(path, std::move(socket), std::move(version));
+  if (::faccessat(AT_FDCWD, engine.held().c_str(), W_OK, AT_EACCESS) != 0 && errno == EACCES)
+    return Status(Code::kPermissionDenied, "no permission to connect to " + path);
+  return engine;
 }
+
+std::string Engine::held() const { return "/proc/self/fd/" + std::to_string(socket_.get()); }
 
 Result<std::string> Engine::inspect_container(const std::string& id,
                                               std::chrono::milliseconds timeout) const {
@@ -58,10 +63,12 @@ Result<std::string> Engine::get(const char* kind, const std::string& id,
   request.url = "http://localhost";
   if (!version_.empty()) request.url.append("/v").append(version_);
   request.url.append(kind).append(id).append("/json");
-  request.unix_socket = "/proc/self/fd/" + std::to_string(socket_.get());
+  request.unix_socket = held();
   request.max_bytes = kMaxAnswerBytes;
   request.timeout = timeout;
-  return http::get(request);
+  auto answer = http::get(request);
+  if (!answer) return answer.status().prefixed(path_);
+  return answer;
 }
 
 }  // namespace signet::docker

@@ -16,7 +16,8 @@ class Engine {
   /// Opens the socket's path, without connecting.
   /// owner   whose socket it must be, and no symbolic link; nothing: whosever it is
   /// version API version, "" for the engine's own
-  /// Errors  kUnavailable: there is none; kPermissionDenied: it is somebody else's
+  /// Errors  kUnavailable: there is none; kPermissionDenied: it is somebody else's, or this
+  ///         process may not connect to it
   static Result<Engine> open(const std::string& path, std::optional<std::uint32_t> owner,
                              std::string version);
 
@@ -27,11 +28,13 @@ class Engine {
   Result<std::string> inspect_image(const std::string& id, std::chrono::milliseconds timeout) const;
 
  private:
-  Engine(Fd socket, std::string version)
-      : socket_(std::move(socket)), version_(std::move(version)) {}
+  Engine(std::string path, Fd socket, std::string version)
+      : path_(std::move(path)), socket_(std::move(socket)), version_(std::move(version)) {}
+  std::string held() const;  // a path that leads to the socket that is held
   Result<std::string> get(const char* kind, const std::string& id,
                           std::chrono::milliseconds timeout) const;
 
+  std::string path_;
   Fd socket_;  // the path, held: nobody can put another socket there before it is connected to
   std::string version_;
 };

@@ -7,6 +7,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -135,6 +136,32 @@ TEST_F(EngineTest, TakesAUsersSocketFromThatUserOnly) {
   EXPECT_TRUE(Engine::open(link, {}, "").ok());
   EXPECT_FALSE(Engine::open(fake.path() + ".none", {}, "").ok());
   EXPECT_FALSE(Engine::open("/etc/passwd", {}, "").ok());
+}
+
+// An agent that started as root keeps no right to connect to what other users keep to themselves.
+TEST_F(EngineTest, SaysThatASocketIsNotForTheAgent) {
+  if (getuid() != 0) GTEST_SKIP() << "needs root, to make a socket of another user";
+  FakeEngine fake([](int fd, const std::string&) { FakeEngine::answer_with(fd, 200, "{}"); });
+  ASSERT_EQ(chown(fake.path().c_str(), 1, 1), 0);
+  ASSERT_EQ(chmod(fake.path().c_str(), 0600), 0);
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};  // this thread's
+  __user_cap_data_struct all[2] = {}, most[2] = {};
+  ASSERT_EQ(syscall(SYS_capget, &header, all), 0);
+  most[0] = all[0], most[1] = all[1];
+  most[0].effective &= ~(1u << CAP_DAC_OVERRIDE | 1u << CAP_DAC_READ_SEARCH);
+  ASSERT_EQ(syscall(SYS_capset, &header, most), 0);
+  const Status refused = inspect(fake, std::chrono::seconds(20)).status();
+  ASSERT_EQ(chmod(fake.path().c_str(), 0666), 0);
+  const auto open_to_all = inspect(fake, std::chrono::seconds(20));
+  const std::string folder = std::filesystem::path(fake.path()).parent_path();
+  ASSERT_EQ(chown(folder.c_str(), 1, 1), 0);
+  const Status hidden = inspect(fake, std::chrono::seconds(20)).status();
+  ASSERT_EQ(chown(folder.c_str(), 0, 0), 0);
+  ASSERT_EQ(syscall(SYS_capset, &header, all), 0);
+  EXPECT_EQ(refused.code(), Code::kPermissionDenied);
+  EXPECT_THAT(refused.message(), HasSubstr("no permission to connect to " + fake.path()));
+  EXPECT_TRUE(open_to_all.ok()) << open_to_all.status().to_string();
+  EXPECT_EQ(hidden.code(), Code::kPermissionDenied);
 }
 
 // ---- whole
