@@ -1,6 +1,7 @@
 // Attestors in C++: what node and workload attestor plugins implement, and how a role uses them.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@
 #include "signet/abi/workload_attestor.h"
 #include "signet/plugin.h"
 #include "signet/service.h"
+#include "signet/utf8.h"
 
 namespace signet {
 
@@ -24,14 +26,27 @@ class WorkloadAttestor {
                                                   int64_t deadline_ns) = 0;
 };
 
+/// Each of them once, in order.
+/// Errors   kInternal: one is empty, is not UTF-8 or holds a NUL, so no entry can name it
+inline Result<std::vector<std::string>> as_selectors(std::vector<std::string> values) {
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+  for (const std::string& value : values) {
+    if (value.empty() || !is_utf8(value) || value.find('\0') != std::string::npos)
+      return Status::internal("a selector is empty, not UTF-8 or holds a NUL");
+  }
+  return values;
+}
+
 template <typename T>
 const signet_workload_attestor* workload_attestor_table() {
   static const signet_workload_attestor kTable = {
       sizeof(signet_workload_attestor), 0,
       [](signet_instance* i, signet_call* c, const signet_workload_peer* peer) {
         return guarded(c, [&]() -> Status {
-          SIGNET_TRY(const std::vector<std::string> values,
+          SIGNET_TRY(std::vector<std::string> told,
                      plugin_cast<T>(i).attest(*peer, c->deadline_ns));
+          SIGNET_TRY(const std::vector<std::string> values, as_selectors(std::move(told)));
           std::vector<signet_str> spans;
           spans.reserve(values.size());
           for (const std::string& value : values) spans.push_back(to_abi(value));
@@ -43,7 +58,7 @@ const signet_workload_attestor* workload_attestor_table() {
   return &kTable;
 }
 
-/// Asks one attestor. The values, without a type.
+/// Asks one attestor. The values, without a type, as as_selectors() has them.
 inline Result<std::vector<std::string>> attest_workload(
     const ServiceHandle<signet_workload_attestor>& handle, const signet_workload_peer& peer,
     int64_t deadline_ns) {
@@ -59,7 +74,7 @@ inline Result<std::vector<std::string>> attest_workload(
       [&](const signet_workload_attestor& api, signet_instance* i, signet_call* c) {
         return api.attest(i, c, &peer);
       }));
-  return out;
+  return as_selectors(std::move(out));
 }
 
 // ---- Node attestation. A session is stepped by its role, one message at a time.

@@ -15,7 +15,8 @@ extern "C" {
 typedef struct signet_selectors {
   uint32_t struct_size;
   uint32_t reserved;
-  const signet_str *values; /* "uid:1000": the type is the plugin's name */
+  /* "uid:1000": the type is the plugin's name. None is empty or holds a NUL. */
+  const signet_str *values;
   size_t count;
 } signet_selectors;
 
@@ -32,8 +33,9 @@ typedef struct signet_workload_peer {
 typedef struct signet_workload_attestor {
   uint32_t struct_size;
   uint32_t reserved;
-  /* Emits SELECTORS; none is not an error. The caller checks before and after that the
-   * process is still the same one. */
+  /* Emits SELECTORS, each value once; none is not an error. The caller checks before and after
+   * that the process is still the same one. Of what the plugin itself reads by the pid, it shows
+   * that it is that process's, by pidfd or start_time: the number may have passed on. */
   signet_status (*attest)(signet_instance *, signet_call *, const signet_workload_peer *); /* [worker] */
 } signet_workload_attestor;
 
