@@ -160,6 +160,9 @@ Result<Container> DockerAttestor::inspect_once(const Config& config, const Proce
 
 Status DockerAttestor::show_in_container(const Config& config, const Process& process,
                                          const Place& place, const Container& container) const {
+  // Engines take names and beginnings of IDs as well. A component that a pattern found may be one.
+  if (process::is_container_id(place.container_id) && container.id != place.container_id)
+    return elsewhere(place.container_id);
   if (container.first_pid == 0) return Status::unavailable("the container is not running yet");
   const Result<Process> first = Process::open_now(kProc, container.first_pid);
   if (!first) return Status::unavailable("the container's first process has ended");

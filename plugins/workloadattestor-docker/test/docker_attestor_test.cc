@@ -64,8 +64,8 @@ class Child {
   bool prepared_ = false;
 };
 
-std::string container_json(pid_t first) {
-  return R"({"Id": ")" + kC + R"(", "Image": "sha256:aa", "State": {"Pid": )" +
+std::string container_json(pid_t first, const std::string& id = kC) {
+  return R"({"Id": ")" + id + R"(", "Image": "sha256:aa", "State": {"Pid": )" +
          std::to_string(first) +
          R"(}, "Config": {"Labels": {"app": "db"}, "Env": ["A=1"], "Image": "db:1"}})";
 }
@@ -301,6 +301,15 @@ TEST_F(Docker, BelievesNoFirstProcessThatIsYounger) {
   configure();
   EXPECT_TRUE(attest(young).ok());
   EXPECT_EQ(attest(old).status().code(), Code::kFailedPrecondition);
+}
+
+// Engines find containers by their names too, and a name may look like an ID.
+TEST_F(Docker, BelievesNoAnswerAboutAnotherContainer) {
+  const Child first;
+  SKIP_WITHOUT_CGROUPS(groups_.move(first.pid(), kScope));
+  container_ = [&](std::size_t) { return std::pair(200, container_json(first.pid(), kD)); };
+  configure();
+  EXPECT_EQ(attest(first).status().code(), Code::kFailedPrecondition);
 }
 
 // A mount of the container's cgroup in a namespace of the caller's own: its mount table names the

@@ -58,6 +58,10 @@ Result<std::vector<std::string>> UnixAttestor::attest(const signet_workload_peer
     if (const auto name = groups_.find(gid, now)) {
       selectors.push_back("supplementary_group:" + *name);
     }
+    // A user's subordinate numbers are groups enough to keep a directory server busy for long.
+    if (host().monotonic_ns() > deadline_ns) {
+      return Status::deadline_exceeded("looking up the names of groups took too long");
+    }
   }
   if (set->config.discover_workload_path) {
     SIGNET_TRY(const Fd program, process.hold_program());

@@ -30,7 +30,7 @@ class UnixAttestor final : public Plugin, public WorkloadAttestor {
   /// The environment's HOST_PROC, where set, is read in place of /proc.
   Status configure(Call& call, std::string_view config) override;
   /// Errors   kInternal: the process has ended or cannot be read, or its program is larger than
-  ///          workload_size_limit. kDeadlineExceeded: hashing took too long
+  ///          workload_size_limit. kDeadlineExceeded: hashing, or names of groups, took too long
   Result<std::vector<std::string>> attest(const signet_workload_peer& peer,
                                           std::int64_t deadline_ns) override;
 

@@ -172,6 +172,15 @@ TEST_F(Unix, StopsHashingAtTheDeadline) {
   EXPECT_EQ(plugin_.attest(peer_of(::getpid()), 0).status().code(), Code::kDeadlineExceeded);
 }
 
+// A user's subordinate numbers are groups enough to keep a directory server busy for long.
+TEST_F(Unix, StopsLookingGroupsUpAtTheDeadline) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to start a process with other groups";
+  configure("{}");
+  const Child child({4000000001, 4000000002}, 1, 1);
+  EXPECT_EQ(plugin_.attest(peer_of(child.pid(), child.pidfd()), 0).status().code(),
+            Code::kDeadlineExceeded);
+}
+
 TEST_F(Unix, RefusesAProcessThatHasEnded) {
   configure("{}");
   Child child;
