@@ -16,7 +16,8 @@ constexpr std::string_view kDescription = R"json({
             "DataStore": {"service": "signet.datastore/1"},
             "BundlePublisher": {"service": "signet.bundle_publisher/1"},
             "BundleSource": {"service": "signet.bundle_source/1"},
-            "BundleEndpoint": {"service": "signet.bundle_endpoint/1"}},
+            "BundleEndpoint": {"service": "signet.bundle_endpoint/1"},
+            "WorkloadAttestor": {"service": "signet.workload_attestor/1"}},
   "drain_seconds": 2,
   "valid_text": "valid", "invalid_text": "invalid:"})json";
 

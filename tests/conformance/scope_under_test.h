@@ -55,6 +55,15 @@ class ScopeUnderTest {
     }
     return Host();
   }
+  /// The plugin's; nullptr when the scope did not start.
+  std::shared_ptr<kernel::Instance> instance(std::string_view type) const {
+    for (const auto& scope : process_->scopes()) {
+      for (const auto& instance : scope->instances()) {
+        if (instance->type() == type) return instance;
+      }
+    }
+    return nullptr;
+  }
   /// Drains and stops, as the end of a process does.
   void stop() { supervisor_.stop_all(); }
   void remove_folder() { std::filesystem::remove_all(folder_); }
