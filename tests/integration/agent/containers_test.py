@@ -1,7 +1,7 @@
 """Real Docker and Podman, and real containers that call the Workload API; SPIRE's agent beside, for the same callers.
 
-Whole by `scripts/test.sh long containers`, which installs the engines; elsewhere it runs where they are. Each engine
-runs in a machine of its own within this one (harness/machine.py).
+By `scripts/test.sh long containers` alone, which installs the engines: it needs root and a kernel that gives a machine
+within this one (harness/machine.py) its namespaces and cgroups; each engine runs in one of its own.
 """
 
 import json
@@ -67,15 +67,12 @@ class Engine:
 @needs_signet
 class Containers(TestCase):
     def setUp(self):
-        why = missing()
-        if why and paths.long_run():
-            self.fail(why)
-        if why:
-            self.skipTest(why)
+        if not paths.long_run():
+            self.skipTest("by scripts/test.sh long containers")
+        self.assertIsNone(missing())
 
     def machine(self, version, systemd=False):
-        if not have_version(version):
-            (self.fail if paths.long_run() else self.skipTest)(f"no cgroups of version {version} here")
+        self.assertTrue(have_version(version), f"no cgroups of version {version} here")
         machine = Machine(self.folder / "machine", version, systemd)
         self.nodes.append(machine)
         return machine
@@ -126,8 +123,8 @@ After=dbus.socket
 Type=exec
 Delegate=true
 KillMode=process
-ExecStart={' '.join(map(str, words))} system service --time 0
-""".replace("ExecStart=env ", "Environment=").replace(" podman ", "\nExecStart=/usr/bin/podman ", 1))
+ExecStart=/usr/bin/{' '.join(map(str, words))} system service --time 0
+""")
         machine.log_in()
         machine.as_user("systemctl", "--user", "start", "podman.service")
         socket = f"/run/user/{USER}/podman/podman.sock"

@@ -59,6 +59,14 @@ class Explain(TestCase):
         agents = json.loads(server.must("agent", "list", "-output", "json").out)["agents"]
         return TD + agents[0]["id"]["path"]
 
+    def test_a_program_whose_path_is_not_utf_8(self):
+        server = self.server("signet")
+        self.agent_of(server)
+        program = str(self.folder / "program-") + "\udcff"  # the byte 0xff
+        shutil.copy(WORKLOAD, program)
+        pid = self.spawn("strange", [program, "600"]).pid
+        self.assert_faults(self.ask_agent("-pid", pid), "ATTESTOR_FAILED")
+
     def test_faults_of_an_entry(self):
         server = self.server("signet")
         self.agent_of(server)
