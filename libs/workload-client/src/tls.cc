@@ -189,6 +189,8 @@ Result<std::unique_ptr<TlsContext>> make_client_context(const X509BundleSource& 
 Result<SpiffeId> peer_id(SSL* ssl) {
   const Verdict* verdict = verdict_of(ssl);
   if (!verdict->peer) return verdict->status;
+  // Judged was a certificate. That the peer has its key shows only later in the handshake.
+  if (SSL_is_init_finished(ssl) == 0) return Status::unauthenticated("the handshake is not over");
   return *verdict->peer;
 }
 

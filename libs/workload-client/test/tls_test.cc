@@ -30,6 +30,40 @@ TEST(Tls, BothSidesLearnWhoTheOtherIs) {
   EXPECT_EQ(h.client_saw->to_string(), "spiffe://example.org/db");
 }
 
+// What has been judged by then is a certificate, which anybody can show; that the peer has its key
+// is found out later.
+TEST(Tls, NobodyIsThePeerOfAHandshakeThatIsNotOver) {
+  TestAuthority authority("example.org");
+  Peer web(authority.answer("/web"));
+  Peer db(authority.answer("/db"));
+  const auto server = make_server_context(db.source, authorize_any()).value();
+  const auto client = make_client_context(web.source, authorize_any()).value();
+  SSL* const s = SSL_new(server->get());
+  SSL* const c = SSL_new(client->get());
+  BIO* a = nullptr;
+  BIO* b = nullptr;
+  BIO_new_bio_pair(&a, 16, &b, 16);  // a few bytes at a time
+  SSL_set_bio(s, a, a);
+  SSL_set_bio(c, b, b);
+  SSL_set_accept_state(s);
+  SSL_set_connect_state(c);
+  int judged_before = 0;
+  for (int step = 0; step < 10'000 && SSL_is_init_finished(s) + SSL_is_init_finished(c) < 2;
+       ++step) {
+    for (SSL* const end : {c, s}) {
+      SSL_do_handshake(end);
+      if (SSL_is_init_finished(end)) continue;
+      EXPECT_EQ(peer_id(end).status().code(), Code::kUnauthenticated);
+      if (handshake_verdict(end).ok()) ++judged_before;
+    }
+  }
+  EXPECT_GT(judged_before, 0) << "no step between the certificate and the end was seen";
+  EXPECT_EQ(peer_id(s)->path(), "/web");
+  EXPECT_EQ(peer_id(c)->path(), "/db");
+  SSL_free(s);
+  SSL_free(c);
+}
+
 TEST(Tls, ARotationShowsInTheNextHandshakeOfTheSameContext) {
   TestAuthority authority("example.org");
   Peer web(authority.answer("/web"));

@@ -1,8 +1,9 @@
 // Mutual TLS by X509-SVIDs on OpenSSL: contexts that always use the source's current identity and
 // judge the peer by the SPIFFE rules.
 //
-//   auto server = make_server_context(source,
-//   authorize_member_of(*TrustDomain::parse("example.org"))); SSL* ssl = SSL_new((*server)->get());
+//   auto ours = authorize_member_of(*TrustDomain::parse("example.org"));
+//   auto server = make_server_context(source, ours);
+//   SSL* ssl = SSL_new((*server)->get());
 //   ... SSL_accept(ssl) ... peer_id(ssl)
 //
 // There is no way to leave verification out. Identity, bundles and time are those of the moment of
@@ -40,7 +41,8 @@ Result<std::unique_ptr<TlsContext>> make_client_context(const X509BundleSource& 
 
 /// Who the peer of a finished handshake is. Errors   kUnauthenticated
 Result<SpiffeId> peer_id(SSL* ssl);
-/// Why the last handshake on this connection was refused by us; ok if it was not.
+/// Why we refused the peer's certificates in the last handshake on this connection; ok if we did
+/// not, which is not to say that the handshake came to its end.
 Status handshake_verdict(SSL* ssl);
 
 }  // namespace signet::workload_client
