@@ -25,6 +25,7 @@ std::string to_string(const grpc::ByteBuffer& buffer) {
   std::vector<grpc::Slice> slices;
   std::string out;
   if (!buffer.Dump(&slices).ok()) return out;
+  out.reserve(buffer.Length());  // growing would leave copies behind, which nobody wipes
   for (const grpc::Slice& slice : slices) {
     out.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
   }

@@ -1,7 +1,13 @@
 #include "workload_client/grpc_transport.h"
 
+#include <algorithm>
+#include <atomic>
 #include <condition_variable>
+#include <cstdlib>
+#include <malloc.h>
 #include <mutex>
+#include <new>
+#include <string_view>
 
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/grpcpp.h>
@@ -9,14 +15,38 @@
 
 #include "workload_client/limits.h"
 
+namespace {
+
+// What a private key looks like here, and in how much memory one was left when it was given back.
+constexpr std::string_view kKey = "<private key>";
+std::atomic<bool> watching = false;
+std::atomic<int> left_behind = 0;
+
+void give_back(void* memory) noexcept {
+  if (memory != nullptr && watching) {
+    const std::string_view content(static_cast<char*>(memory), malloc_usable_size(memory));
+    if (content.find(kKey) != std::string_view::npos) ++left_behind;
+  }
+  std::free(memory);
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  if (void* memory = std::calloc(1, size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { give_back(memory); }
+void operator delete(void* memory, std::size_t) noexcept { give_back(memory); }
+
 namespace signet::workload_client {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// An agent that answers "/x/Echo" with what it was asked, "/x/Large" with too much, and leaves the
-// streams of all others open after it.
+// An agent that answers "/x/Echo" with what it was asked, "/x/Large" with too much, "/x/Keys" with
+// many keys, and leaves the streams of all others open after it.
 class FakeAgent final : public grpc::CallbackGenericService {
  public:
   grpc::ServerGenericBidiReactor* CreateReactor(
@@ -42,10 +72,16 @@ class FakeAgent final : public grpc::CallbackGenericService {
         const grpc::Slice slice(std::string(kMaxAnswerBytes + 1, 'x'));
         message_ = grpc::ByteBuffer(&slice, 1);
       }
+      if (method_ == "/x/Keys") {  // in memory that operator delete does not see
+        const grpc::Slice slice(grpc_slice_malloc(kKey.size() * 10'000), grpc::Slice::STEAL_REF);
+        auto* to = const_cast<std::uint8_t*>(slice.begin());
+        for (int i = 0; i < 10'000; ++i) to = std::copy(kKey.begin(), kKey.end(), to);
+        message_ = grpc::ByteBuffer(&slice, 1);
+      }
       StartWrite(&message_);
     }
     void OnWriteDone(bool) override {
-      if (method_ == "/x/Echo" || method_ == "/x/Large") Finish(grpc::Status::OK);
+      if (method_ != "/x/Open") Finish(grpc::Status::OK);
     }
     void OnCancel() override {
       if (method_ == "/x/Open") Finish(grpc::Status::CANCELLED);
@@ -124,6 +160,17 @@ TEST_F(GrpcTransportTest, TooLargeAnAnswerIsNotTaken) {
   ASSERT_TRUE(wait_for([&] { return !ends.empty(); }));
   EXPECT_EQ(ends[0].code(), Code::kResourceExhausted);
   EXPECT_TRUE(messages.empty());
+}
+
+TEST_F(GrpcTransportTest, NoKeyIsLeftInMemoryThatIsGivenBack) {
+  std::size_t size = 0;
+  watching = true;
+  const auto stream = transport->stream(
+      "/x/Keys", "", [&](std::string_view bytes) { size = bytes.size(); }, on_end);
+  ASSERT_TRUE(wait_for([&] { return !ends.empty(); }));
+  watching = false;
+  EXPECT_EQ(size, kKey.size() * 10'000);
+  EXPECT_EQ(left_behind, 0);
 }
 
 TEST_F(GrpcTransportTest, AnAgentThatIsNotThereIsUnavailable) {
