@@ -63,7 +63,7 @@ Result<ValidatedJwt> validate_jwt_svid(Transport& transport, const std::string& 
   SIGNET_TRY(const std::string bytes, transport.call("/SpiffeWorkloadAPI/ValidateJWTSVID",
                                                      request.SerializeAsString(), timeout));
   ::ValidateJWTSVIDResponse response;
-  if (!response.ParseFromString(bytes))
+  if (bytes.size() > kMaxAnswerBytes || !response.ParseFromString(bytes))
     return Status::internal("the answer is no ValidateJWTSVIDResponse");
   auto id = SpiffeId::parse(response.spiffe_id());
   if (!id) return id.status().with_code(Code::kInternal);
