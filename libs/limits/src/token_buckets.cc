@@ -42,7 +42,7 @@ std::optional<std::int64_t> TokenBuckets::take(std::string_view key, std::uint32
   if (tokens < 0) wait = static_cast<std::int64_t>(-tokens / rate * kSecond);
   if (wait > 0 && wait > max_wait_ns) return std::nullopt;
   b.tokens = tokens;
-  b.updated_ns = now_ns;
+  b.updated_ns = std::max(b.updated_ns, now_ns);
   return wait;
 }
 

@@ -24,6 +24,14 @@ TEST(TokenBuckets, WhoMayWaitIsToldForHowLong) {
   EXPECT_EQ(buckets.take("a", 1, 1, kSecond, kSecond), std::nullopt);
 }
 
+// Callers look at the clock before they are let in, so a later one may come with an earlier time.
+TEST(TokenBuckets, TimeIsGainedOnceWhateverTheOrderOfTheCallers) {
+  TokenBuckets buckets(10);
+  EXPECT_EQ(buckets.take("a", 1, 1, 10 * kSecond, 0), 0);
+  EXPECT_EQ(buckets.take("a", 1, 1, 9 * kSecond, INT64_MAX), kSecond);
+  EXPECT_EQ(buckets.take("a", 1, 1, 10 * kSecond, INT64_MAX), 2 * kSecond);
+}
+
 TEST(TokenBuckets, ACostBeyondTheBucketIsNeverMet) {
   TokenBuckets buckets(10);
   EXPECT_EQ(buckets.take("a", 2, 3, kSecond, INT64_MAX), std::nullopt);
