@@ -85,7 +85,7 @@ constexpr auto kSchemaText = schema_text(R"json({
           "type": "object", "additionalProperties": false, "x-signet-unknown": "warn",
           "properties": {
             "agent_spiffe_id_as_selector": {"type": "boolean", "default": false, "description": "an attested agent gets the node selector spiffe_id:<its ID>"},
-            "auth_opa_policy_engine": {"type": "object", "x-signet-refuse": "Rego policies are not evaluated; a policy plugin with Lua takes their place"},
+            "auth_opa_policy_engine": {"type": "object", "x-signet-refuse": "Rego policies are not evaluated, and the policy plugin (Lua) that is to take their place does not exist yet; without this block the built-in rules (admin_ids and the like) alone say who may call what"},
             "cache_reload_interval": {"type": "string", "format": "duration", "description": "accepted; entries follow the datastore's change log"},
             "full_cache_reload_interval": {"type": "string", "format": "duration", "description": "accepted; entries follow the datastore's change log"},
             "events_based_cache": {"type": "boolean", "description": "accepted; entries always follow the datastore's change log"},

@@ -128,7 +128,7 @@ class Files(TestCase):
         tls = {"telemetry": {"Prometheus": {"port": 9988, "tls": {"cert_file": "x"}}}}
         acme = {"server": {"federation": {"bundle_endpoint": {"profile https_web": {"acme": {
             "domain_name": "example.org", "email": "a@example.org"}}}}}}
-        for change, words in ((cidrs, ["proxy_protocol_trusted_cidrs"]), (opa, ["auth_opa_policy_engine", "Lua"]),
+        for change, words in ((cidrs, ["proxy_protocol_trusted_cidrs"]), (opa, ["auth_opa_policy_engine", "Lua", "does not exist yet"]),
                               ({"server": {"experimental": {"require_pq_kem": True}}}, ["require_pq_kem"]),
                               (tls, ["tls"]), (acme, ["acme"])):
             _, settings = self.server_settings()
