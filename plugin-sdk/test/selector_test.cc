@@ -44,5 +44,11 @@ TEST(Selector, OrdersByTypeThenValue) {
   EXPECT_EQ((Selector{"a", "a"}), (Selector{"a", "a"}));
 }
 
+TEST(SelectorSet, IsTheSameInWhateverOrderItWasTold) {
+  SelectorSet set = {{"b", "1"}, {"a", "2"}, {"b", "1"}, {"a", "1"}, {"a", "2"}};
+  normalise(set);
+  EXPECT_EQ(set, (SelectorSet{{"a", "1"}, {"a", "2"}, {"b", "1"}}));
+}
+
 }  // namespace
 }  // namespace signet

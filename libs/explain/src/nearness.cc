@@ -65,11 +65,6 @@ Kin kin_of(const Selector& wanted, const SelectorSet& caller) {
 
 }  // namespace
 
-void normalise(SelectorSet& set) {
-  std::sort(set.begin(), set.end());
-  set.erase(std::unique(set.begin(), set.end()), set.end());
-}
-
 std::string kind_of(const Selector& selector) {
   const std::size_t colon = selector.value.find(':');
   if (colon == std::string::npos) return selector.type;

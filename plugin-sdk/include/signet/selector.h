@@ -1,9 +1,11 @@
 // Selector: one property of a node or workload, "type:value", for example "unix:uid:1000".
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "signet/status.h"
 
@@ -38,5 +40,14 @@ struct Selector {
   std::string to_string() const { return type + ":" + value; }
   auto operator<=>(const Selector&) const = default;
 };
+
+// Those of an entry or a caller: sorted, without duplicates, so that equal sets compare equal.
+using SelectorSet = std::vector<Selector>;
+
+/// Makes a SelectorSet of selectors in any order.
+inline void normalise(SelectorSet& set) {
+  std::sort(set.begin(), set.end());
+  set.erase(std::unique(set.begin(), set.end()), set.end());
+}
 
 }  // namespace signet

@@ -82,8 +82,7 @@ Result<SelectorsPtr> CallerAttestor::Shared::outcome(const Flight& flight, Selec
     host.warn("Caller changed while it was attested", {{"pid", flight.caller->peer().pid}});
     return failed();
   }
-  std::sort(selectors.begin(), selectors.end());
-  selectors.erase(std::unique(selectors.begin(), selectors.end()), selectors.end());
+  normalise(selectors);
   return std::make_shared<const SelectorSet>(std::move(selectors));
 }
 

@@ -1,7 +1,5 @@
 #include "delegated_answer.h"
 
-#include <algorithm>
-
 #include "crypto/bytes.h"
 #include "no_identity.h"
 #include "sorted_blob.h"
@@ -68,8 +66,7 @@ Result<SelectorSet> read_delegated_selectors(
     }
     set.push_back(std::move(selector));
   }
-  std::sort(set.begin(), set.end());
-  set.erase(std::unique(set.begin(), set.end()), set.end());
+  normalise(set);
   return set;
 }
 

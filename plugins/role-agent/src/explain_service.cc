@@ -41,7 +41,7 @@ EntryFacts facts_of(const api::KnownEntry& known) {
   out.spiffe_id = known.spiffe_id();
   out.parent_id = known.parent_id();
   for (const auto& s : known.selectors()) out.selectors.push_back({s.type(), s.value()});
-  explain::normalise(out.selectors);
+  normalise(out.selectors);
   out.federates_with.assign(known.federates_with().begin(), known.federates_with().end());
   out.expires_at = known.expires_at();
   out.expired = known.expired();
@@ -76,7 +76,7 @@ Result<api::Explanation> ExplainService::explain(const api::ExplainWorkloadReque
       SIGNET_RETURN_IF_ERROR(selector.check());
       selectors.push_back(std::move(selector));
     }
-    explain::normalise(selectors);
+    normalise(selectors);
     facts.asked = "the caller";
     facts.selectors = std::move(selectors);
   }
@@ -106,7 +106,7 @@ Status ExplainService::attest(std::int32_t pid, Facts& facts) {
     facts.attestors->push_back(
         {std::move(report.name), report.took, report.status, std::move(report.values)});
   }
-  explain::normalise(*facts.selectors);
+  normalise(*facts.selectors);
   return {};
 }
 

@@ -24,9 +24,6 @@
 
 namespace signet::agent {
 
-// Sorted, without duplicates: equal sets compare equal.
-using SelectorSet = std::vector<Selector>;
-
 // A registration entry as the server told it.
 struct Entry {
   std::string id;

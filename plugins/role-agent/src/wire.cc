@@ -17,12 +17,6 @@ void add_keys(std::vector<x509::JwtAuthority>& out, const List& keys) {
   }
 }
 
-template <typename T>
-void sort_unique(std::vector<T>& items) {
-  std::sort(items.begin(), items.end());
-  items.erase(std::unique(items.begin(), items.end()), items.end());
-}
-
 }  // namespace
 
 Result<EntryPtr> entry_from_wire(const types::Entry& wire) {
@@ -39,13 +33,15 @@ Result<EntryPtr> entry_from_wire(const types::Entry& wire) {
     SIGNET_RETURN_IF_ERROR(s.check());
     entry->selectors.push_back(std::move(s));
   }
-  sort_unique(entry->selectors);
+  normalise(entry->selectors);
   for (const std::string& name : wire.federates_with()) {
     const Result<TrustDomain> other = TrustDomain::parse_name_or_id(name);
     if (!other) return other.status().prefixed("malformed federated trust domain");
     entry->federates_with.push_back(other->name());
   }
-  sort_unique(entry->federates_with);
+  std::vector<std::string>& others = entry->federates_with;
+  std::sort(others.begin(), others.end());
+  others.erase(std::unique(others.begin(), others.end()), others.end());
   entry->revision_number = wire.revision_number();
   entry->created_at = wire.created_at();
   entry->expires_at = wire.expires_at();

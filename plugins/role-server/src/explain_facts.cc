@@ -16,7 +16,6 @@ namespace {
 using explain::AgentFacts;
 using explain::EntryFacts;
 using explain::Facts;
-using explain::SelectorSet;
 
 constexpr std::string_view kServerPath = "/spire/server";
 constexpr std::string_view kAgentPaths = "/spire/agent/";
@@ -35,14 +34,14 @@ Result<SelectorSet> selectors_of(const Selectors& wire) {
     SIGNET_RETURN_IF_ERROR(selector.check());
     out.push_back(std::move(selector));
   }
-  explain::normalise(out);
+  normalise(out);
   return out;
 }
 
 SelectorSet selectors_of(const spire::api::types::Entry& entry) {
   SelectorSet out;
   for (const auto& s : entry.selectors()) out.push_back({s.type(), s.value()});
-  explain::normalise(out);
+  normalise(out);
   return out;
 }
 

@@ -27,9 +27,8 @@ class ExplainFacts {
   using Entry = spire::api::types::Entry;
   Result<std::vector<Entry>> query(const Query& query) const;
   Result<std::vector<Entry>> meant(const explain::v1::ExplainEntryRequest& request) const;
-  Result<std::vector<Entry>> near(const explain::SelectorSet& selectors) const;
-  Result<bool> matches_elsewhere(const std::string& agent_id,
-                                 const explain::SelectorSet& selectors) const;
+  Result<std::vector<Entry>> near(const SelectorSet& selectors) const;
+  Result<bool> matches_elsewhere(const std::string& agent_id, const SelectorSet& selectors) const;
   struct AgentsAbove {
     std::vector<AgentPtr> known;
     std::string unknown;  // the ID of one that there is no record of; "": there is no such one

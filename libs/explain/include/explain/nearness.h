@@ -11,10 +11,6 @@
 
 namespace signet::explain {
 
-using SelectorSet = std::vector<Selector>;  // sorted, without duplicates
-
-void normalise(SelectorSet& set);
-
 /// "unix:uid" of unix:uid:1000, "k8s:pod-label" of k8s:pod-label:app:web: what kind of property.
 std::string kind_of(const Selector& selector);
 
