@@ -4,6 +4,8 @@
 #include <condition_variable>
 #include <utility>
 
+#include "refusals.h"
+
 namespace signet::agent {
 namespace {
 
@@ -12,10 +14,6 @@ using std::chrono::nanoseconds;
 constexpr std::chrono::hours kIdle{1};
 // How late a caller may be told that a straggler is not waited for any longer.
 constexpr std::chrono::milliseconds kLook{100};
-
-Status failed() { return Status::unavailable("workload attestation failed"); }
-Status overloaded() { return Status::unavailable("the agent is overloaded"); }
-Status ending() { return Status::unavailable("the agent is shutting down"); }
 
 }  // namespace
 
@@ -76,11 +74,11 @@ Result<SelectorsPtr> CallerAttestor::Shared::outcome(const Flight& flight, Selec
                                                      std::size_t succeeded,
                                                      std::size_t refused) const {
   if (refused == attestors.size()) return overloaded();
-  if (succeeded == 0) return failed();
+  if (succeeded == 0) return attestation_failed();
   const Result<ProcessFingerprint> now = flight.caller->fingerprint();
   if (!flight.caller->alive() || !now || *now != flight.fingerprint) {
     host.warn("Caller changed while it was attested", {{"pid", flight.caller->peer().pid}});
-    return failed();
+    return attestation_failed();
   }
   normalise(selectors);
   return std::make_shared<const SelectorSet>(std::move(selectors));
@@ -201,7 +199,7 @@ void CallerAttestor::stop() {
     }
     shared_->flights.clear();
   }
-  for (const Flight::Waiter& waiter : waiters) waiter.done(ending());
+  for (const Flight::Waiter& waiter : waiters) waiter.done(shutting_down());
   std::unique_lock lock(shared_->mutex);
   shared_->told.wait(lock, [this] { return shared_->telling == 0; });
 }
@@ -214,7 +212,7 @@ void CallerAttestor::attest(const std::shared_ptr<const CallerProcess>& caller,
                             std::int64_t deadline_ns, Done done) {
   Shared& shared = *shared_;
   const Result<ProcessFingerprint> fingerprint = caller->fingerprint();
-  if (!fingerprint) return done(failed());
+  if (!fingerprint) return done(attestation_failed());
   const std::size_t count = shared.attestors.size();
   const std::int64_t now = shared.host.monotonic_ns();
   const std::int64_t patience = nanoseconds(count == 1 ? kPatienceWithOne : kPatience).count();
@@ -226,7 +224,7 @@ void CallerAttestor::attest(const std::shared_ptr<const CallerProcess>& caller,
     std::unique_lock lock(shared.mutex);
     if (shared.stopped) {
       lock.unlock();
-      return waiter.done(ending());
+      return waiter.done(shutting_down());
     }
     const auto [first, last] =
         shared.flights.equal_range({caller->peer().pid, caller->peer().start_time});
@@ -263,7 +261,7 @@ void CallerAttestor::attest_caller(const std::shared_ptr<ServerCall>& call, Done
   Result<std::shared_ptr<const CallerProcess>> caller = CallerProcess::pin(call->peer());
   if (!caller) {
     shared_->host.log_status(LogLevel::kError, "Failed to attest the workload", caller.status());
-    return done(failed());
+    return done(attestation_failed());
   }
   attest(*caller, call->deadline_ns(), std::move(done));
 }

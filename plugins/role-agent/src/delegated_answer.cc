@@ -1,7 +1,8 @@
 #include "delegated_answer.h"
 
 #include "crypto/bytes.h"
-#include "no_identity.h"
+#include "message_keys.h"
+#include "refusals.h"
 #include "sorted_blob.h"
 #include "spire/api/agent/delegatedidentity/v1/delegatedidentity.pb.h"
 #include "x509/certificate.h"

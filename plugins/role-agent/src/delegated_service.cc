@@ -1,7 +1,7 @@
 #include "delegated_service.h"
 
 #include "delegated_answer.h"
-#include "no_identity.h"
+#include "refusals.h"
 #include "spire/api/agent/delegatedidentity/v1/delegatedidentity.pb.h"
 
 namespace signet::agent {
@@ -12,8 +12,6 @@ namespace api = ::spire::api::agent::delegatedidentity::v1;
 std::string full_name(const char* method) {
   return std::string("/spire.api.agent.delegatedidentity.v1.DelegatedIdentity/") + method;
 }
-
-Status overloaded() { return Status::unavailable("the agent is overloaded"); }
 
 }  // namespace
 
@@ -46,7 +44,7 @@ void DelegatedService::end_streams() {
 
 void DelegatedService::authorize(const std::shared_ptr<ServerCall>& call, Authorized serve) {
   if (!ready_()) {
-    call->finish(Status::unavailable("the agent does not know yet whether there is an identity"));
+    call->finish(not_ready());
     return;
   }
   attestor_.attest_caller(
@@ -106,7 +104,7 @@ void DelegatedService::attest_process(const std::shared_ptr<ServerCall>& call, s
   Result<std::shared_ptr<const CallerProcess>> process = CallerProcess::open(pid);
   if (!process) {
     host_.log_status(LogLevel::kError, "Failed to attest the workload", process.status());
-    return call->finish(Status::unavailable("workload attestation failed"));
+    return call->finish(attestation_failed());
   }
   pinned->process = std::move(*process);
   attestor_.attest(
@@ -162,7 +160,7 @@ Status DelegatedService::register_jwt(RpcListener& listener) {
       full_name("FetchJWTSVIDs"),
       [this](const std::shared_ptr<ServerCall>& call, const api::FetchJWTSVIDsRequest& request) {
         if (request.audience().empty()) {
-          call->finish(Status::invalid_argument("audience must be specified"));
+          call->finish(no_audience());
           return;
         }
         authorize(call, [this, call, request](const SelectorsPtr&) {
@@ -171,13 +169,13 @@ Status DelegatedService::register_jwt(RpcListener& listener) {
                                                     request.audience().end());
             const auto fetch = [this, call, audience, target] {
               if (call->over()) return;
-              if (ending_) return call->finish(Status::unavailable("the agent is shutting down"));
+              if (ending_) return call->finish(shutting_down());
               const Result<Blob> tokens = delegated_jwt_answer(
                   host_, *table_.lookup(*target.selectors), audience, jwt_, call->deadline_ns());
               if (!tokens) return call->finish(tokens.status());
               // The server was asked meanwhile.
               if (target.process && !target.process->alive()) {
-                return call->finish(Status::unavailable("workload attestation failed"));
+                return call->finish(attestation_failed());
               }
               call->finish_with(*tokens);
             };

@@ -1,6 +1,7 @@
 #include "delegated_stream.h"
 
 #include "delegated_answer.h"
+#include "refusals.h"
 
 namespace signet::agent {
 
@@ -47,7 +48,7 @@ void DelegatedStream::update() {
     return;
   }
   if (process_ && !process_->alive()) {
-    call_->finish(Status::unavailable("workload attestation failed"));
+    call_->finish(attestation_failed());
     return;
   }
   const WorkloadUpdatePtr now = subscriptions_.second->current();
@@ -71,8 +72,7 @@ bool DelegatedStream::presentable(const WorkloadUpdate& now) {
   if (now.identities.empty() || (!sent_any_ && !now.complete)) return false;
   if (first_expiry(now) > host_.unix_seconds()) return true;
   // Nothing expired is sent: a new caller may try again, an open stream stays silent.
-  if (!sent_any_)
-    call_->finish(Status::unavailable("the identity has expired and could not be renewed"));
+  if (!sent_any_) call_->finish(identity_expired());
   return false;
 }
 

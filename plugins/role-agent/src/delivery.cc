@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include "refusals.h"
 #include "wire.h"
 
 namespace signet::agent {
@@ -75,7 +76,7 @@ Status Delivery::follow(bool& lived) {
   SIGNET_TRY(const auto stream, server_.follow(first));
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_) return Status::cancelled("the agent is shutting down");
+    if (stopping_) return cancelled_at_the_end();
     stream_ = stream.get();
   }
   const auto read_all = [&]() -> Status {

@@ -1,5 +1,7 @@
 #include "held_call.h"
 
+#include "refusals.h"
+
 namespace signet::agent {
 namespace {
 
@@ -8,12 +10,12 @@ class Waiting : public std::enable_shared_from_this<Waiting> {
   Waiting(Hold& hold, HeldCall held) : hold_(hold), held_(std::move(held)) {}
 
   void begin(IdentityTable& table) {
-    const auto number =
-        hold_.take({.uid = held_.uid,
-                    .deadline_ns = held_.call->deadline_ns(),
-                    .gone = [self = shared_from_this()] { return self->gone(); },
-                    .over = [self = shared_from_this()](
-                                bool confirmed) { self->end(confirmed ? Status() : not_sure()); }});
+    const auto number = hold_.take(
+        {.uid = held_.uid,
+         .deadline_ns = held_.call->deadline_ns(),
+         .gone = [self = shared_from_this()] { return self->gone(); },
+         .over = [self = shared_from_this()](
+                     bool confirmed) { self->end(confirmed ? Status() : not_ready()); }});
     if (!number) return end({});
     auto subscription = table.subscribe(held_.selectors, [weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->look();
@@ -27,9 +29,6 @@ class Waiting : public std::enable_shared_from_this<Waiting> {
   }
 
  private:
-  static Status not_sure() {
-    return Status::unavailable("the agent does not know yet whether there is an identity");
-  }
   bool gone() const { return held_.call->over(); }
 
   void look() {

@@ -4,6 +4,7 @@
 #include <google/protobuf/util/json_util.h>
 
 #include "jwt/svid.h"
+#include "refusals.h"
 #include "spiffe/workload/workload.pb.h"
 #include "workload_answer.h"
 
@@ -31,7 +32,7 @@ Status check_requested_id(const std::string& spiffe_id) {
 }
 
 Status read_jwt_request(const ::JWTSVIDRequest& request, JwtRequest& out) {
-  if (request.audience().empty()) return Status::invalid_argument("audience must be specified");
+  if (request.audience().empty()) return no_audience();
   SIGNET_RETURN_IF_ERROR(check_requested_id(request.spiffe_id()));
   out.audience.assign(request.audience().begin(), request.audience().end());
   out.spiffe_id = request.spiffe_id();

@@ -1,4 +1,4 @@
-// A caller without an identity: what it is answered, and what the log says of it.
+// A caller without an identity: what the log says of it.
 #pragma once
 
 #include <string>
@@ -7,8 +7,6 @@
 #include "identity_table.h"
 
 namespace signet::agent {
-
-inline Status no_identity() { return Status::permission_denied("no identity issued"); }
 
 /// The caller's selectors that log_selectors names, sorted: "k8s:ns:shop,unix:uid:0". A prefix
 /// names the selector that is equal to it and those that go on with a colon.

@@ -8,6 +8,8 @@
 
 #include "signet/rpc/server_call.h"
 
+#include "refusals.h"
+
 namespace signet::agent {
 
 // Safe from any thread.
@@ -39,9 +41,7 @@ class OpenCalls {
   }
 
  private:
-  static void end(ServerCall& call) {
-    call.finish(Status::unavailable("the agent is shutting down"));
-  }
+  static void end(ServerCall& call) { call.finish(shutting_down()); }
 
   std::mutex mutex_;
   std::vector<std::weak_ptr<ServerCall>> calls_;

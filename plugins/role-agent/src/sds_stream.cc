@@ -6,6 +6,7 @@
 #include "crypto/random.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
 #include "held_call.h"
+#include "refusals.h"
 #include "workload_answer.h"
 
 namespace signet::agent {
@@ -115,14 +116,13 @@ bool SdsStream::look() {
     }
   }
   if (!now->bundle) {
-    call_->finish(Status::unavailable("could not serialize response: bundle not available"));
+    call_->finish(no_bundle());
     return false;
   }
   if (must_wait(*now, chosen)) return false;
   if (chosen.first_expiry <= host_.unix_seconds()) {
     // Nothing expired is sent: a new caller may try again, an open stream stays silent.
-    if (!answered_)
-      call_->finish(Status::unavailable("the identity has expired and could not be renewed"));
+    if (!answered_) call_->finish(identity_expired());
     return false;
   }
   if (Status failed = answer(*now, chosen); !failed.ok()) {

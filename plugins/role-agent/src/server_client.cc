@@ -1,5 +1,6 @@
 #include "server_client.h"
 
+#include "refusals.h"
 #include "spire/api/server/agent/v1/agent.pb.h"
 #include "spire/api/server/bundle/v1/bundle.pb.h"
 #include "verdict.h"
@@ -139,7 +140,7 @@ void ServerClient::close() {
 Result<ServerClient::Line> ServerClient::line() {
   Line old;
   const std::lock_guard lock(mutex_);
-  if (closed_) return Status::cancelled("the agent is shutting down");
+  if (closed_) return cancelled_at_the_end();
   if (host_.monotonic_ns() >= line_.until_ns) old = std::exchange(line_, Line());
   if (!line_.connection) {
     SIGNET_TRY(line_.connection, RpcConnection::create(host_, uri_, kTls, with_svid_.get()));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "refusals.h"
 #include "wire.h"
 
 namespace signet::agent {
@@ -96,7 +97,7 @@ void Synchroniser::stop() {
     stopping_ = true;
     told.swap(told_);
   }
-  if (told) told->taken(Status::cancelled("the agent is shutting down"));
+  if (told) told->taken(cancelled_at_the_end());
   sync_loop_.stop();
   mint_loop_.stop();
 }
@@ -125,7 +126,7 @@ void Synchroniser::take(delivery_v1::FollowResponse told, Taken taken) {
     const std::lock_guard lock(told_mutex_);
     if (!stopping_) told_ = Told{std::move(told), std::exchange(taken, nullptr)};
   }
-  if (taken) return taken(Status::cancelled("the agent is shutting down"));
+  if (taken) return taken(cancelled_at_the_end());
   sync_loop_.kick();
 }
 

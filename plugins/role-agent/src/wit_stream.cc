@@ -4,6 +4,7 @@
 
 #include "no_identity.h"
 #include "rotation.h"
+#include "refusals.h"
 #include "spiffe/workload/workload.pb.h"
 #include "workload_answer.h"
 
@@ -77,7 +78,7 @@ nanoseconds WitStream::round() {
   });
   if (!begun.ok()) {
     working_ = false;
-    if (!sent_any_) call_->finish(Status::unavailable("the agent is overloaded"));
+    if (!sent_any_) call_->finish(overloaded());
   }
   return kShortestCheck;
 }

@@ -4,6 +4,7 @@
 #include "held_call.h"
 #include "jwt_calls.h"
 #include "no_identity.h"
+#include "refusals.h"
 #include "spiffe/workload/workload.pb.h"
 #include "wit_stream.h"
 #include "workload_stream.h"
@@ -22,7 +23,7 @@ Status WorkloadService::register_methods(RpcListener& listener) {
 }
 
 void WorkloadService::on_worker(const std::shared_ptr<ServerCall>& call, std::function<void()> fn) {
-  if (!host_.post(std::move(fn)).ok()) call->finish(Status::unavailable("the agent is overloaded"));
+  if (!host_.post(std::move(fn)).ok()) call->finish(overloaded());
 }
 
 void WorkloadService::with_selectors(const std::shared_ptr<ServerCall>& call, Serve serve) {
@@ -143,8 +144,7 @@ Status WorkloadService::register_jwt(RpcListener& listener) {
               } else {
                 const Status begun = token_fetches_.run([this, call, entries, wanted] {
                   if (call->over()) return;
-                  if (ending_)
-                    return call->finish(Status::unavailable("the agent is shutting down"));
+                  if (ending_) return call->finish(shutting_down());
                   Result<Blob> fetched =
                       fetch_jwt_answer(host_, entries, wanted->audience, jwt_, call->deadline_ns());
                   if (fetched) {
@@ -153,7 +153,7 @@ Status WorkloadService::register_jwt(RpcListener& listener) {
                     call->finish(fetched.status());
                   }
                 });
-                if (!begun.ok()) call->finish(Status::unavailable("the agent is overloaded"));
+                if (!begun.ok()) call->finish(overloaded());
               }
             });
       },
@@ -162,7 +162,7 @@ Status WorkloadService::register_jwt(RpcListener& listener) {
       "/SpiffeWorkloadAPI/ValidateJWTSVID",
       [this](const std::shared_ptr<ServerCall>& call, const ::ValidateJWTSVIDRequest& request) {
         if (request.audience().empty()) {
-          call->finish(Status::invalid_argument("audience must be specified"));
+          call->finish(no_audience());
           return;
         }
         if (request.svid().empty()) {

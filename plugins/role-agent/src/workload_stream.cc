@@ -1,6 +1,7 @@
 #include "workload_stream.h"
 
 #include "no_identity.h"
+#include "refusals.h"
 
 namespace signet::agent {
 
@@ -46,13 +47,12 @@ void WorkloadStream::update() {
     if (now->identities.empty()) return;  // being minted
     if (first_expiry(*now) <= host_.unix_seconds()) {
       // Nothing expired is sent: a new caller may try again, an open stream stays silent.
-      if (!sent_any_)
-        call_->finish(Status::unavailable("the identity has expired and could not be renewed"));
+      if (!sent_any_) call_->finish(identity_expired());
       return;
     }
   }
   if (!now->bundle) {
-    call_->finish(Status::unavailable("could not serialize response: bundle not available"));
+    call_->finish(no_bundle());
     return;
   }
   Blob answer = now->encoded(kind_, [this](const WorkloadUpdate& u) {
