@@ -32,7 +32,8 @@ void fill_bundles(const WorkloadUpdate& all, std::string BundleData::*form, Map&
   }
 }
 
-Status add_svid(const Identity& identity, api::SubscribeToX509SVIDsResponse& response) {
+Status add_svid(const Identity& identity, api::SubscribeToX509SVIDsResponse& response,
+                MessageKeys& keys) {
   SIGNET_TRY(const auto chain,
              x509::Certificate::parse_concatenated(crypto::as_bytes(identity.svid->chain)));
   api::X509SVIDWithKey* out = response.add_x509_svids();
@@ -41,9 +42,8 @@ Status add_svid(const Identity& identity, api::SubscribeToX509SVIDsResponse& res
   for (const auto& certificate : chain) svid->add_cert_chain(crypto::to_string(certificate.der()));
   svid->set_expires_at(identity.svid->not_after);
   svid->set_hint(identity.entry->hint);
-  // Not by the setter, which copies through a string of its own that nobody wipes.
-  std::string& place = *out->mutable_x509_svid_key();
-  identity.svid->key.open([&](std::string_view key) { place.assign(key); });
+  identity.svid->key.open(
+      [&](std::string_view key) { keys.put(*out->mutable_x509_svid_key(), key); });
   return {};
 }
 
@@ -73,21 +73,16 @@ Result<SelectorSet> read_delegated_selectors(
 
 Result<Blob> delegated_x509_svid_answer(const Host& host, const WorkloadUpdate& update) {
   api::SubscribeToX509SVIDsResponse response;
+  MessageKeys keys;
   for (const auto& [name, bundle] : update.federated) {  // in the order of their names
     response.add_federates_with(bundle->trust_domain.id_string());
   }
   Status status;
   for (const Identity& identity : update.identities) {
-    if (!withheld(*identity.entry)) status = add_svid(identity, response);
+    if (!withheld(*identity.entry)) status = add_svid(identity, response, keys);
     if (!status.ok()) break;
   }
-  Blob blob;
-  if (status.ok()) blob = sorted_blob(host, response, true);
-  for (auto& svid : *response.mutable_x509_svids()) {
-    std::string& key = *svid.mutable_x509_svid_key();
-    explicit_bzero(key.data(), key.size());
-  }
-  if (status.ok()) return blob;
+  if (status.ok()) return sorted_blob(host, response, true);
   host.log_status(LogLevel::kError, "Could not serialize X.509 SVID response", status);
   return Status::internal("could not serialize response");
 }

@@ -10,6 +10,7 @@
 #include "crypto/hash.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.pb.h"
+#include "message_keys.h"
 #include "sorted_blob.h"
 #include "x509/pem.h"
 
@@ -93,18 +94,16 @@ Blob encode(const Host& host, const tls::Secret& secret, const std::string& vers
 
 Blob encode_svid(const Host& host, const std::string& name, const X509SvidData& svid) {
   tls::Secret secret;
+  MessageKeys keys;
   secret.set_name(name);
   tls::TlsCertificate& certificate = *secret.mutable_tls_certificate();
   certificate.mutable_certificate_chain()->set_inline_bytes(pem(svid.chain));
-  // Not by the setter, which copies through a string of its own that nobody wipes.
-  std::string& place = *certificate.mutable_private_key()->mutable_inline_bytes();
   svid.key.open([&](std::string_view der) {
-    place.assign(crypto::write_secret_pem("PRIVATE KEY", crypto::as_bytes(der)).text());
+    keys.put(*certificate.mutable_private_key()->mutable_inline_bytes(),
+             crypto::write_secret_pem("PRIVATE KEY", crypto::as_bytes(der)).text());
   });
   // The chain has the public key, so a version tells nothing of the private one.
-  Blob blob = encode(host, secret, version_of(name + '\n' + svid.chain), true);
-  explicit_bzero(place.data(), place.size());
-  return blob;
+  return encode(host, secret, version_of(name + '\n' + svid.chain), true);
 }
 
 void add_trust_domain(tls::SPIFFECertValidatorConfig& config, const BundleData& bundle) {

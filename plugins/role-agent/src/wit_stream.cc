@@ -2,9 +2,10 @@
 
 #include <algorithm>
 
+#include "message_keys.h"
 #include "no_identity.h"
-#include "rotation.h"
 #include "refusals.h"
+#include "rotation.h"
 #include "spiffe/workload/workload.pb.h"
 #include "workload_answer.h"
 
@@ -144,23 +145,17 @@ Status WitStream::renew(const std::vector<EntryPtr>& entries) {
 
 void WitStream::send(const std::vector<EntryPtr>& entries) {
   ::WITSVIDResponse response;
+  MessageKeys keys;
   for (const EntryPtr& entry : entries) {
     const WitSvidData& data = *held_.at(entry->id).svid;
     ::WITSVID* svid = response.add_svids();
     svid->set_spiffe_id(entry->spiffe_id.to_string());
     svid->set_wit_svid(data.token);
-    // Not by the setter, which copies through a string of its own that nobody wipes.
-    std::string& place = *svid->mutable_wit_svid_key();
-    data.key.open([&](std::string_view key) { place.assign(key); });
+    data.key.open([&](std::string_view key) { keys.put(*svid->mutable_wit_svid_key(), key); });
     svid->set_hint(entry->hint);
   }
-  const Blob blob = host_.blob_of(response, true);
-  for (::WITSVID& svid : *response.mutable_svids()) {
-    std::string& key = *svid.mutable_wit_svid_key();
-    explicit_bzero(key.data(), key.size());
-  }
   // A reader that lags: on_writable brings us back to whatever is current then.
-  sent_ = call_->send(blob).ok();
+  sent_ = call_->send(host_.blob_of(response, true)).ok();
   sent_any_ = sent_any_ || sent_;
 }
 

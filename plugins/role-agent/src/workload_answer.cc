@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "message_keys.h"
 #include "sorted_blob.h"
 #include "spiffe/workload/workload.pb.h"
 
@@ -55,6 +56,7 @@ Blob x509_svid_answer(const Host& host, const WorkloadUpdate& update) {
   for (const Identity& identity : update.identities) entries.push_back(identity.entry);
   entries = filter_hints(entries);
   ::X509SVIDResponse response;
+  MessageKeys keys;
   std::size_t next = 0;  // both lists are in the same order
   for (const Identity& identity : update.identities) {
     if (next == entries.size() || entries[next] != identity.entry) continue;
@@ -62,21 +64,15 @@ Blob x509_svid_answer(const Host& host, const WorkloadUpdate& update) {
     ::X509SVID* svid = response.add_svids();
     svid->set_spiffe_id(identity.entry->spiffe_id.to_string());
     svid->set_x509_svid(identity.svid->chain);
-    // Not by the setter, which copies through a string of its own that nobody wipes.
-    std::string& place = *svid->mutable_x509_svid_key();
-    identity.svid->key.open([&](std::string_view key) { place.assign(key); });
+    identity.svid->key.open(
+        [&](std::string_view key) { keys.put(*svid->mutable_x509_svid_key(), key); });
     svid->set_bundle(update.bundle->x509_der);
     svid->set_hint(identity.entry->hint);
   }
   for (const auto& [name, bundle] : update.federated) {
     (*response.mutable_federated_bundles())[id_of(name)] = bundle->x509_der;
   }
-  Blob blob = sorted_blob(host, response, true);
-  for (::X509SVID& svid : *response.mutable_svids()) {
-    std::string& key = *svid.mutable_x509_svid_key();
-    explicit_bzero(key.data(), key.size());
-  }
-  return blob;
+  return sorted_blob(host, response, true);
 }
 
 Blob x509_bundles_answer(const Host& host, const WorkloadUpdate& update) {
