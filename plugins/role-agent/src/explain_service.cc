@@ -52,15 +52,9 @@ EntryFacts facts_of(const api::KnownEntry& known) {
 }  // namespace
 
 Status ExplainService::register_methods(RpcListener& listener) {
-  return listener.handle(
-      kExplain, [this](const std::shared_ptr<ServerCall>& call, std::string_view first) {
-        api::ExplainWorkloadRequest request;
-        if (!request.ParseFromArray(first.data(), static_cast<int>(first.size())))
-          return call->finish(Status::invalid_argument("malformed request"));
-        auto answer = explain(request);
-        if (!answer) return call->finish(answer.status());
-        call->finish_with(host_.blob_of(*answer));
-      });
+  return listener.unary<api::ExplainWorkloadRequest, api::Explanation>(
+      kExplain,
+      [this](ServerCall&, const api::ExplainWorkloadRequest& request) { return explain(request); });
 }
 
 Result<api::Explanation> ExplainService::explain(const api::ExplainWorkloadRequest& request) {
