@@ -19,17 +19,17 @@ constexpr std::chrono::hours kRebootstrapBudget{24};
 constexpr std::chrono::hours kNever{24 * 365};
 
 WorkloadOptions workload_options(const AgentConfig& config, WitMinter& wit) {
-  return {config.trust_domain,
-          config.socket_path,
-          config.allow_unauthenticated_verifiers,
-          config.allowed_foreign_jwt_claims,
-          config.disable_workload_api,
-          getpid(),
-          config.call_rates,
-          config.log_selectors,
-          config.disable_sds_api,
-          config.sds,
-          config.wit_svids ? &wit : nullptr};
+  return {.trust_domain = config.trust_domain,
+          .socket_path = config.socket_path,
+          .allow_unauthenticated_verifiers = config.allow_unauthenticated_verifiers,
+          .allowed_foreign_jwt_claims = config.allowed_foreign_jwt_claims,
+          .disabled = config.disable_workload_api,
+          .own_pid = getpid(),
+          .call_rates = config.call_rates,
+          .log_selectors = config.log_selectors,
+          .sds_disabled = config.disable_sds_api,
+          .sds = config.sds,
+          .wit = config.wit_svids ? &wit : nullptr};
 }
 
 }  // namespace

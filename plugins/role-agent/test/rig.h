@@ -43,9 +43,17 @@ struct Rig {
     EXPECT_TRUE(sync->first_sync().ok());
     endpoint = std::make_unique<WorkloadEndpoint>(
         h,
-        WorkloadOptions{domain(), "/run/test.sock", verifiers_, config.allowed_foreign_jwt_claims,
-                        disabled_, own_pid, config.call_rates, config.log_selectors,
-                        config.disable_sds_api, config.sds, config.wit_svids ? &wit : nullptr},
+        WorkloadOptions{.trust_domain = domain(),
+                        .socket_path = "/run/test.sock",
+                        .allow_unauthenticated_verifiers = verifiers_,
+                        .allowed_foreign_jwt_claims = config.allowed_foreign_jwt_claims,
+                        .disabled = disabled_,
+                        .own_pid = own_pid,
+                        .call_rates = config.call_rates,
+                        .log_selectors = config.log_selectors,
+                        .sds_disabled = config.disable_sds_api,
+                        .sds = config.sds,
+                        .wit = config.wit_svids ? &wit : nullptr},
         *store, *jwt, *hold, [this] { return ready; });
     EXPECT_TRUE(endpoint->start().ok());
     sync->start();
