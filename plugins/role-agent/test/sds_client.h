@@ -1,5 +1,7 @@
-// SdsClient: an Envoy's side of one SDS stream, for tests.
+// SdsClient: an Envoy's side of one SDS stream, for tests; SdsTest: an agent that it talks to.
 #pragma once
+
+#include <gtest/gtest.h>
 
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.pb.h"
@@ -46,6 +48,23 @@ Names names_in(const M& response) {
   }
   return names;
 }
+
+// An agent whose caller, the test, has two identities.
+struct SdsTest : ::testing::Test {
+  SdsTest() {
+    rig.server.add(entry("1", "/web", {"unix:uid:0"}));
+    rig.server.add(entry("2", "/api", {"unix:uid:0"}));
+    rig.start();
+  }
+  /// The first entry gets a new SVID.
+  void reissue() {
+    types::Entry& e = rig.server.entries["1"];
+    e.set_revision_number(e.revision_number() + 1);
+    e.set_hint("h" + std::to_string(e.revision_number()));
+    rig.tick();
+  }
+  Rig rig;
+};
 
 class SdsClient {
  public:

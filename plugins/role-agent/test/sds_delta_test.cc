@@ -8,20 +8,7 @@ namespace {
 
 using std::chrono::seconds;
 
-struct SdsDelta : ::testing::Test {
-  SdsDelta() {
-    rig.server.add(entry("1", "/web", {"unix:uid:0"}));
-    rig.server.add(entry("2", "/api", {"unix:uid:0"}));
-    rig.start();
-  }
-  void reissue() {
-    types::Entry& e = rig.server.entries["1"];
-    e.set_revision_number(e.revision_number() + 1);
-    e.set_hint("h" + std::to_string(e.revision_number()));
-    rig.tick();
-  }
-  Rig rig;
-};
+using SdsDelta = SdsTest;
 
 TEST_F(SdsDelta, WhatIsSubscribedIsSent) {
   DeltaClient envoy(rig, {"default", "ROOTCA"});

@@ -10,21 +10,7 @@ using std::chrono::seconds;
 
 void held(AgentConfig& config) { config.hold = seconds(5); }
 
-struct SdsState : ::testing::Test {
-  SdsState() {
-    rig.server.add(entry("1", "/web", {"unix:uid:0"}));
-    rig.server.add(entry("2", "/api", {"unix:uid:0"}));
-    rig.start();
-  }
-  /// The first entry gets a new SVID.
-  void reissue() {
-    types::Entry& e = rig.server.entries["1"];
-    e.set_revision_number(e.revision_number() + 1);
-    e.set_hint("h" + std::to_string(e.revision_number()));
-    rig.tick();
-  }
-  Rig rig;
-};
+using SdsState = SdsTest;
 
 TEST_F(SdsState, TheFirstRequestIsAnswered) {
   SdsClient envoy(rig, {"default"});
