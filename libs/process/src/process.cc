@@ -12,7 +12,6 @@
 #include <utility>
 
 #include <linux/limits.h>
-#include <sys/stat.h>
 
 namespace signet::process {
 namespace {
@@ -137,10 +136,16 @@ Result<std::uint64_t> Process::start_time() const {
   return parse_start_time(stat);
 }
 
-Result<std::pair<dev_t, ino_t>> Process::identity_of(const char* name) const {
+Result<struct stat> Process::look_at(const char* name) const {
   struct stat info {};
-  if (::fstatat(folder_.get(), name, &info, 0) != 0)
-    return system_error(std::string("cannot look at ") + name, peer_);
+  if (::fstatat(folder_.get(), name, &info, *name == '\0' ? AT_EMPTY_PATH : 0) != 0)
+    return system_error(std::string("cannot look at ") + (*name == '\0' ? "the folder" : name),
+                        peer_);
+  return info;
+}
+
+Result<std::pair<dev_t, ino_t>> Process::identity_of(const char* name) const {
+  SIGNET_TRY(const struct stat info, look_at(name));
   return std::pair(info.st_dev, info.st_ino);
 }
 

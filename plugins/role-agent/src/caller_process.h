@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <sys/types.h>
 
@@ -16,6 +17,8 @@
 #include "signet/fd.h"
 #include "signet/rpc/peer.h"
 #include "signet/status.h"
+
+#include "process/process.h"
 
 namespace signet::agent {
 
@@ -50,10 +53,12 @@ class CallerProcess {
   const signet_workload_peer& peer() const { return peer_; }
 
  private:
-  CallerProcess() = default;
-  signet_workload_peer peer_{};
-  Fd pidfd_;  // peer_'s
-  Fd proc_;   // directory /proc/PID
+  CallerProcess(const signet_workload_peer& peer, Fd pidfd, process::Process process)
+      : peer_(peer), pidfd_(std::move(pidfd)), process_(std::move(process)) {}
+
+  const signet_workload_peer peer_;
+  const Fd pidfd_;  // peer_'s
+  const process::Process process_;
 };
 
 }  // namespace signet::agent

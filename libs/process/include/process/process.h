@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "signet/abi/workload_attestor.h"
@@ -56,6 +57,8 @@ class Process {
   /// A file of the folder, such as "cgroup". Errors   kInternal, also when it has more than
   /// `max_size` bytes
   Result<std::string> read(const char* name, std::size_t max_size) const;
+  /// What stat() tells of `name`, such as "exe", that is, of what it leads to; "": of the folder.
+  Result<struct stat> look_at(const char* name) const;
   /// What `name`, such as "ns/mnt", leads to: two processes that share it have the same here.
   Result<std::pair<dev_t, ino_t>> identity_of(const char* name) const;
   /// Field 22 of its stat, in ticks since the boot.
