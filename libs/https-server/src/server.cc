@@ -1,9 +1,12 @@
 // The server on Boost.Beast: one thread, an object per connection that its callbacks keep alive.
 #include "https_server/server.h"
 
+#include <algorithm>
+#include <list>
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
@@ -88,24 +91,35 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
  private:
   template <typename Stream>
   class Connection;
-  // Counts a connection for as long as it lives.
+  // Counts a connection until it has ended or made room for another one.
   class Place {
    public:
     Place(Impl& server, std::string ip) : server_(server), ip_(std::move(ip)) {
-      ++server_.connections_;
       ++server_.of_ip_[ip_];
+      at_ = server_.places_.insert(server_.places_.end(), this);
     }
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
-    ~Place() {
-      --server_.connections_;
-      const auto at = server_.of_ip_.find(ip_);
-      if (--at->second == 0) server_.of_ip_.erase(at);
+    virtual ~Place() { leave(); }
+
+    const std::string& ip() const { return ip_; }
+    void make_room() {
+      leave();
+      end();
     }
 
    private:
+    virtual void end() = 0;
+    void leave() {
+      if (at_ == server_.places_.end()) return;
+      server_.places_.erase(std::exchange(at_, server_.places_.end()));
+      const auto of_ip = server_.of_ip_.find(ip_);
+      if (--of_ip->second == 0) server_.of_ip_.erase(of_ip);
+    }
+
     Impl& server_;
     const std::string ip_;
+    std::list<Place*>::iterator at_;
   };
 
   TlsContext context() {  // null: no TLS
@@ -114,6 +128,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   }
   void accept();
   void begin(tcp::socket socket);
+  bool room_for(const std::string& ip);
 
   const Options options_;
   const Handler handler_;
@@ -121,7 +136,7 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   TlsContext context_;
   std::uint16_t port_ = 0;
   // Of the thread alone. Connections that never ended die with io_, and count themselves off.
-  unsigned connections_ = 0;
+  std::list<Place*> places_;  // who came first is in front
   std::map<std::string, unsigned> of_ip_;
   asio::io_context io_{1};
   tcp::acceptor acceptor_;
@@ -131,11 +146,12 @@ class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
 
 // Stream   of beast's, with TLS or without
 template <typename Stream>
-class Server::Impl::Connection : public std::enable_shared_from_this<Connection<Stream>> {
+class Server::Impl::Connection final : public std::enable_shared_from_this<Connection<Stream>>,
+                                       private Place {
  public:
   template <typename... Args>
   Connection(Impl& server, std::string ip, Args&&... stream)
-      : server_(server), place_(server, std::move(ip)), stream_(std::forward<Args>(stream)...) {
+      : Place(server, std::move(ip)), server_(server), stream_(std::forward<Args>(stream)...) {
     parser_.header_limit(static_cast<std::uint32_t>(server.options_.max_head_bytes));
   }
 
@@ -199,8 +215,9 @@ class Server::Impl::Connection : public std::enable_shared_from_this<Connection<
     }
   }
 
+  void end() override { beast::get_lowest_layer(stream_).close(); }
+
   Impl& server_;
-  const Place place_;
   Stream stream_;
   beast::flat_buffer buffer_{64 * 1024};
   http::request_parser<http::empty_body> parser_;
@@ -223,15 +240,24 @@ void Server::Impl::accept() {
   });
 }
 
+// Whoever asks is answered in a moment, so the one who came first is the one who does not ask, or
+// does not read: it makes room. Of an address that has all of its places, one of its own.
+bool Server::Impl::room_for(const std::string& ip) {
+  const auto known = of_ip_.find(ip);
+  const bool all_of_ip = known != of_ip_.end() && known->second >= options_.max_connections_per_ip;
+  if (!all_of_ip && places_.size() < options_.max_connections) return true;
+  const auto oldest = std::find_if(places_.begin(), places_.end(), [&](const Place* place) {
+    return !all_of_ip || place->ip() == ip;
+  });
+  if (oldest == places_.end()) return false;
+  (*oldest)->make_room();
+  return true;
+}
+
 void Server::Impl::begin(tcp::socket socket) {
   Error error;
   const std::string ip = socket.remote_endpoint(error).address().to_string();
-  const auto known = of_ip_.find(ip);
-  const unsigned of_this = known == of_ip_.end() ? 0 : known->second;
-  if (error || connections_ >= options_.max_connections ||
-      of_this >= options_.max_connections_per_ip) {
-    return;  // the socket closes
-  }
+  if (error || !room_for(ip)) return;  // the socket closes
   beast::tcp_stream stream(std::move(socket));
   const TlsContext context = this->context();
   if (!context) {

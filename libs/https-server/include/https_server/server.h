@@ -32,7 +32,7 @@ using Handler = std::function<Answer(const Request&)>;
 struct Options {
   std::string address;  // an IP address
   std::uint16_t port = 0;
-  unsigned max_connections = 512;         // one more is closed at once
+  unsigned max_connections = 512;         // one more ends the oldest
   unsigned max_connections_per_ip = 256;  // many callers may come through one balancer
   std::size_t max_head_bytes = 16 * 1024;
   std::chrono::milliseconds handshake_time{10'000};
