@@ -9,7 +9,7 @@ import time
 import unittest
 import unittest.mock
 
-from harness import h2, paths
+from harness import h2, levels, paths
 from harness.case import OUR_UID, TestCase
 from harness.process import wait_until
 
@@ -33,32 +33,10 @@ class BadInput(TestCase):
         self.doors = [(self.s, self.s.socket), (self.s, self.s.port), (self.a, self.a.socket)]
 
     def settle(self, nodes, before):
-        """Healthy within 1 s; then memory and descriptors as before, once connections are closed."""
-        for node in nodes:
-            began = time.monotonic()
-            result = node.cli("healthcheck")
-            self.assertEqual(result.code, 0, result)
-            self.assertLess(time.monotonic() - began, 1.0 * paths.slow())
-        for node in nodes:
-            rss, fds = before[node.name]
-            wait_until(f"{node.name}'s descriptors to be {fds} again, not {node.process.fds()}",
-                       lambda: node.process.fds() == fds, 30)
-            # Go frees memory late; the bound is Signet's. Of a small process's 10 % a single arena of the
-            # allocator is half, hence the MiB.
-            if node.impl == "signet":
-                wait_until(f"{node.name}'s memory ({node.process.rss_kib()} KiB) to be back near {rss}",
-                           lambda: node.process.rss_kib() <= rss * 1.10 + 1024, 15)
+        levels.settle(self, nodes, before)
 
     def measure(self, warm):
-        """Memory and descriptors after one round, which pays for what is allocated once."""
-        warm()
-        nodes, seen = [self.s, self.a], []
-
-        def level():  # a caller is remembered for a second, with two descriptors
-            seen.append([n.process.fds() for n in nodes])
-            return len(seen) > 15 and all(fds == seen[-1] for fds in seen[-15:])
-        wait_until("the descriptors to stay the same for 1.5 s", level, 30, 0.1)
-        return {n.name: (n.process.rss_kib(), n.process.fds()) for n in nodes}
+        return levels.measure([self.s, self.a], warm)
 
     def rounds(self, once, count):
         """once(target) for each door, `count` times, after a tenth of that as warm-up."""
