@@ -10,6 +10,20 @@
 #include "workload_stream.h"
 
 namespace signet::agent {
+namespace {
+
+// A method of a service that is offered, which is not.
+// kind   0 or SIGNET_RPC_SERVER_STREAM
+Status refuse(RpcListener& listener, std::string method, const char* words, std::uint32_t kind) {
+  return listener.handle(
+      std::move(method),
+      [words](const std::shared_ptr<ServerCall>& call, std::string_view) {
+        call->finish(Status::unimplemented(words));
+      },
+      kind | SIGNET_RPC_INLINE);
+}
+
+}  // namespace
 
 Status WorkloadService::register_methods(RpcListener& listener) {
   SIGNET_RETURN_IF_ERROR(
@@ -68,6 +82,10 @@ void WorkloadService::with_entries(const std::shared_ptr<ServerCall>& call, Enou
 // been level with its server yet, and attestation that fails.
 Status WorkloadService::register_health(RpcListener& listener) {
   namespace health = ::grpc::health::v1;
+  SIGNET_RETURN_IF_ERROR(
+      refuse(listener, "/grpc.health.v1.Health/List", "method List not implemented", 0));
+  SIGNET_RETURN_IF_ERROR(refuse(listener, "/grpc.health.v1.Health/Watch",
+                                "method Watch not implemented", SIGNET_RPC_SERVER_STREAM));
   return listener.stream<health::HealthCheckRequest>(
       "/grpc.health.v1.Health/Check",
       [this](const std::shared_ptr<ServerCall>& call, const health::HealthCheckRequest& request) {
@@ -204,17 +222,10 @@ Status WorkloadService::register_wit(RpcListener& listener) {
         },
         SIGNET_RPC_SERVER_STREAM | SIGNET_RPC_INLINE | SIGNET_RPC_LATEST);
   }
-  const auto refuse = [](const char* text) {
-    return [text](const std::shared_ptr<ServerCall>& call, std::string_view) {
-      call->finish(Status::unimplemented(text));
-    };
-  };
-  SIGNET_RETURN_IF_ERROR(listener.handle("/SpiffeWorkloadAPI/FetchWITSVID",
-                                         refuse("fetching WIT-SVIDs is not implemented"),
-                                         SIGNET_RPC_SERVER_STREAM | SIGNET_RPC_INLINE));
-  return listener.handle("/SpiffeWorkloadAPI/FetchWITBundles",
-                         refuse("fetching WIT bundles is not implemented"),
-                         SIGNET_RPC_SERVER_STREAM | SIGNET_RPC_INLINE);
+  SIGNET_RETURN_IF_ERROR(refuse(listener, "/SpiffeWorkloadAPI/FetchWITSVID",
+                                "fetching WIT-SVIDs is not implemented", SIGNET_RPC_SERVER_STREAM));
+  return refuse(listener, "/SpiffeWorkloadAPI/FetchWITBundles",
+                "fetching WIT bundles is not implemented", SIGNET_RPC_SERVER_STREAM);
 }
 
 void WorkloadService::open_wit_stream(const std::shared_ptr<ServerCall>& call,

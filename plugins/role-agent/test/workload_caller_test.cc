@@ -55,6 +55,16 @@ TEST(WorkloadCaller, IsHealthyWhileCallersCanBeAttested) {
   EXPECT_EQ(status(), health::HealthCheckResponse::SERVING);
 }
 
+TEST(WorkloadCaller, WhatHealthHasBesidesCheckIsRefusedInSpiresWords) {
+  Rig rig;
+  rig.start();
+  for (const std::string method : {"List", "Watch"}) {
+    const auto call = rig.call("/grpc.health.v1.Health/" + method, "", {});
+    EXPECT_EQ(call->code(), Code::kUnimplemented);
+    EXPECT_EQ(call->words(), "method " + method + " not implemented");
+  }
+}
+
 TEST(WorkloadCaller, ARequestIsLookedAtBeforeTheCaller) {
   Rig rig;
   rig.start();
