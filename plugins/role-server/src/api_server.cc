@@ -177,11 +177,19 @@ Status ApiServer::authorize(ServerCall& call, bool local) const {
   return {};
 }
 
+// Our agents that are told of a change ask for its SVIDs at once: many of them behind one address
+// must not wait for one another.
+std::string_view ApiServer::limited_as(const MethodRule& rule, const Caller& caller) {
+  const bool is_agent = rule.limit == Limit::kCsr && caller.agent && caller.identity;
+  return is_agent ? std::string_view(caller.identity->spiffe_id.to_string()) : caller.ip();
+}
+
 Result<std::int64_t> ApiServer::reserve(const MethodRule& rule, const Caller& caller,
-                                        std::uint32_t cost, const ServerCall& call) {
+                                        std::string_view who, std::uint32_t cost,
+                                        const ServerCall& call) {
   if (caller.local || !limit_enabled(*context_.config, rule.limit)) return std::int64_t{0};
-  auto wait = limiter_.take(rule.limit, caller.ip(), cost, context_.host.monotonic_ns(),
-                            call.deadline_ns());
+  auto wait =
+      limiter_.take(rule.limit, who, cost, context_.host.monotonic_ns(), call.deadline_ns());
   if (wait) return wait;
   std::string text = "rejecting request due to ";
   text.append(rule.limit_name);
@@ -218,17 +226,18 @@ void ApiServer::dispatch(const MethodRegistry::Method& method,
     if (!task) return context->finish(Status::internal("grpc: error unmarshalling request"));
     cost = task->cost();
   }
-  const auto wait = reserve(*method.rule, *caller, cost, *call);
+  const std::string_view who = limited_as(*method.rule, *caller);
+  const auto wait = reserve(*method.rule, *caller, who, cost, *call);
   if (!wait) return context->finish(wait.status());
   if (*wait == 0) return run(method, context, std::move(task), first);
 
-  wait_for_turn(method, context, std::move(task), first, cost, *wait);
+  wait_for_turn(method, context, std::move(task), first, {std::string(who), cost, *wait});
 }
 
 void ApiServer::wait_for_turn(const MethodRegistry::Method& method,
                               const std::shared_ptr<CallContext>& context,
                               std::unique_ptr<UnaryTask> task, std::string_view first,
-                              std::uint32_t cost, std::int64_t wait_ns) {
+                              Reserved reserved) {
   const std::size_t size = first.size();
   if (waiting_bytes_.fetch_add(size) + size > kMaxWaitingBytes) {
     waiting_bytes_ -= size;
@@ -243,26 +252,27 @@ void ApiServer::wait_for_turn(const MethodRegistry::Method& method,
   };
   auto turn = std::make_shared<Turn>();
   auto held = std::make_shared<std::unique_ptr<UnaryTask>>(std::move(task));
-  const auto delayed = delayed_.run_after(wait_ns, [this, &method, context, turn, held, size,
-                                                    bytes = std::string(held->get() ? "" : first)] {
-    const std::lock_guard lock(turn->mutex);
-    if (std::exchange(turn->over, true)) return;
-    waiting_bytes_ -= size;
-    run(method, context, std::move(*held), bytes);
-  });
+  const auto delayed = delayed_.run_after(
+      reserved.wait_ns,
+      [this, &method, context, turn, held, size, bytes = std::string(held->get() ? "" : first)] {
+        const std::lock_guard lock(turn->mutex);
+        if (std::exchange(turn->over, true)) return;
+        waiting_bytes_ -= size;
+        run(method, context, std::move(*held), bytes);
+      });
   if (!delayed) {
     waiting_bytes_ -= size;
     return context->finish(delayed.status());
   }
   turn->number = *delayed;
-  context->call().on_done = [this, turn, limit = method.rule->limit, cost, size,
-                             ip = std::string(context->caller().ip())] {
+  context->call().on_done = [this, turn, limit = method.rule->limit, size,
+                             reserved = std::move(reserved)] {
     {
       const std::lock_guard lock(turn->mutex);
       if (std::exchange(turn->over, true)) return;
     }
     waiting_bytes_ -= size;
-    limiter_.give_back(limit, ip, cost, context_.host.monotonic_ns());
+    limiter_.give_back(limit, reserved.who, reserved.cost, context_.host.monotonic_ns());
     delayed_.drop(turn->number);
   };
 }

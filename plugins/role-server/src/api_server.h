@@ -48,13 +48,20 @@ class ApiServer {
                 std::string_view first);
   void run(const MethodRegistry::Method& method, const std::shared_ptr<CallContext>& context,
            std::unique_ptr<UnaryTask> task, std::string_view first);
-  /// Runs it after `wait_ns`, without a worker meanwhile; a caller that leaves takes back what it
-  /// had reserved.
+  struct Reserved {
+    std::string who;  // as limited_as() said
+    std::uint32_t cost;
+    std::int64_t wait_ns;  // until its turn
+  };
+  /// Runs it when it is its turn, without a worker meanwhile; a caller that leaves takes back what
+  /// it had reserved.
   void wait_for_turn(const MethodRegistry::Method& method,
                      const std::shared_ptr<CallContext>& context, std::unique_ptr<UnaryTask> task,
-                     std::string_view first, std::uint32_t cost, std::int64_t wait_ns);
-  Result<std::int64_t> reserve(const MethodRule& rule, const Caller& caller, std::uint32_t cost,
-                               const ServerCall& call);
+                     std::string_view first, Reserved reserved);
+  /// Whom a limit counts the call for: an address, or an agent. As long as the caller is there.
+  static std::string_view limited_as(const MethodRule& rule, const Caller& caller);
+  Result<std::int64_t> reserve(const MethodRule& rule, const Caller& caller, std::string_view who,
+                               std::uint32_t cost, const ServerCall& call);
 
   ServiceContext& context_;
   const MethodRegistry& methods_;

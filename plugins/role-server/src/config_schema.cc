@@ -58,7 +58,7 @@ constexpr auto kSchemaText = schema_text(R"json({
           "type": "object", "additionalProperties": false,
           "properties": {
             "attestation": {"type": "boolean", "default": true, "description": "at most one attestation a second and address"},
-            "signing": {"type": "boolean", "default": true, "description": "at most 500 signatures a second and address"}
+            "signing": {"type": "boolean", "default": true, "description": "at most 500 signatures a second and agent, or address of who is none"}
           }
         },
         "audit_log_enabled": {"type": "boolean", "default": false, "description": "one log line of type=audit per item of every call"},

@@ -3,14 +3,14 @@
 namespace signet::server {
 namespace {
 
-std::string key_of(Limit limit, std::string_view ip) {
+std::string key_of(Limit limit, std::string_view who) {
   std::string key(1, static_cast<char>(limit));
-  return key.append(ip);
+  return key.append(who);
 }
 
 }  // namespace
 
-Result<std::int64_t> RateLimiter::take(Limit limit, std::string_view ip, std::uint32_t cost,
+Result<std::int64_t> RateLimiter::take(Limit limit, std::string_view who, std::uint32_t cost,
                                        std::int64_t now_ns, std::int64_t deadline_ns) {
   const std::uint32_t rate = rate_of(limit);  // also the burst
   if (cost > rate) {
@@ -18,7 +18,7 @@ Result<std::int64_t> RateLimiter::take(Limit limit, std::string_view ip, std::ui
                                       std::to_string(rate) + ")");
   }
   const std::int64_t longest = deadline_ns == INT64_MAX ? INT64_MAX : deadline_ns - now_ns;
-  const auto wait = buckets_.take(key_of(limit, ip), rate, cost, now_ns, longest);
+  const auto wait = buckets_.take(key_of(limit, who), rate, cost, now_ns, longest);
   if (!wait) {
     return Status::resource_exhausted("rate: Wait(n=" + std::to_string(cost) +
                                       ") would exceed context deadline");
@@ -26,9 +26,9 @@ Result<std::int64_t> RateLimiter::take(Limit limit, std::string_view ip, std::ui
   return *wait;
 }
 
-void RateLimiter::give_back(Limit limit, std::string_view ip, std::uint32_t cost,
+void RateLimiter::give_back(Limit limit, std::string_view who, std::uint32_t cost,
                             std::int64_t now_ns) {
-  buckets_.give_back(key_of(limit, ip), rate_of(limit), cost, now_ns);
+  buckets_.give_back(key_of(limit, who), rate_of(limit), cost, now_ns);
 }
 
 Result<std::uint64_t> DelayedWork::run_after(std::int64_t delay_ns, std::function<void()> work) {

@@ -1,5 +1,5 @@
-// RateLimiter: SPIRE's limits on what one address may ask for. A request over the limit waits
-// for its turn; one that can never have it fails.
+// RateLimiter: SPIRE's limits on what one address, or one agent, may ask for. A request
+// over the limit waits for its turn; one that can never have it fails.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +19,15 @@ namespace signet::server {
 
 class RateLimiter {
  public:
-  /// Takes `cost` tokens from the bucket of (limit, ip) at `now_ns` (monotonic).
+  /// Takes `cost` tokens from the bucket of (limit, who) at `now_ns` (monotonic).
+  /// who  an address, or an agent's SPIFFE ID
   /// Returns   how long to wait first, in nanoseconds; 0: go on
   /// Errors    kResourceExhausted: the cost exceeds the bucket, or the wait would pass
   ///           `deadline_ns`; nothing was taken then
-  Result<std::int64_t> take(Limit limit, std::string_view ip, std::uint32_t cost,
+  Result<std::int64_t> take(Limit limit, std::string_view who, std::uint32_t cost,
                             std::int64_t now_ns, std::int64_t deadline_ns);
   /// What a caller took and did not wait for.
-  void give_back(Limit limit, std::string_view ip, std::uint32_t cost, std::int64_t now_ns);
+  void give_back(Limit limit, std::string_view who, std::uint32_t cost, std::int64_t now_ns);
 
  private:
   // More addresses than that within a minute are treated as one.
