@@ -64,5 +64,26 @@ class AtSignet(ManyEntries, TestCase):
     server_impl = "signet"
 
 
+@needs_root
+@needs_signet
+class LargeEntries(TestCase):
+    """Few entries that together are larger than what SPIRE's agent takes in one message, 4 MiB."""
+
+    def test_they_come_in_several_answers(self):
+        server = self.server("signet")
+        for n in range(8):
+            answers, end = self.call(server, CREATE, {"output_mask": {}, "entries": [{
+                "spiffe_id": {"trust_domain": "example.org", "path": f"/large/{n}"},
+                "parent_id": {"trust_domain": "example.org", "path": "/node"},
+                "selectors": [{"type": "k8s", "value": f"pod-label:{i:05}:{'x' * 100}"} for i in range(6_000)]}]})
+            self.assertEqual(answers[0]["results"][0]["status"].get("code", 0), 0, end)
+        server.create_entry("/me", "/node", [f"unix:uid:{UID_A}"])
+        for impl in ("spire", "signet"):
+            with self.subTest(agent=impl):
+                agent = self.agent(impl, server, {"agent": {"experimental": {"sync_interval": "1s"}}})
+                self.wait_ids(agent, [f"{TD}/me"], uid=UID_A)
+                agent.stop()
+
+
 if __name__ == "__main__":
     unittest.main()
