@@ -1,6 +1,8 @@
 // Callers that match no entry yet: how long they wait, and what they are told.
 #include "hold.h"
 
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include "grpc/health/v1/health.pb.h"
@@ -123,8 +125,9 @@ TEST(WorkloadHold, ACallerIsServedWhenItsEntryComes) {
   const auto svid = rig.x509();
   const auto jwt = rig.fetch_jwt({"a"});
   const auto bundles = rig.call("FetchX509Bundles");
+  const auto jwt_bundles = rig.call("FetchJWTBundles");
   rig.host.advance(seconds(2));
-  for (const auto* call : {svid.get(), jwt.get(), bundles.get()}) {
+  for (const auto* call : {svid.get(), jwt.get(), bundles.get(), jwt_bundles.get()}) {
     EXPECT_FALSE(call->over());
     EXPECT_EQ(call->count(), 0u);
   }
@@ -132,6 +135,7 @@ TEST(WorkloadHold, ACallerIsServedWhenItsEntryComes) {
   rig.host.advance(seconds(2));  // the server is asked for those who wait, once a second
   EXPECT_EQ(svid->count(), 1u);
   EXPECT_EQ(bundles->count(), 1u);
+  EXPECT_EQ(jwt_bundles->count(), 1u);
   EXPECT_EQ(jwt->code(), Code::kOk) << jwt->words();
   EXPECT_EQ(jwt->count(), 1u);
 }
@@ -182,6 +186,17 @@ TEST(WorkloadHold, VerifiersThatNeedNoIdentityAndValidationAreNotHeld) {
   EXPECT_EQ(rig.call("FetchX509Bundles")->count(), 1u);
   EXPECT_EQ(rig.validate("a", rig.server.token("spiffe://example.org/x", {"a"}))->code(),
             Code::kOk);
+}
+
+// The agent asks itself how it is; that is not to take the length of a hold.
+TEST(WorkloadHold, TheAgentItselfIsNotHeld) {
+  Rig rig(held);
+  rig.own_pid = getpid();
+  rig.start();
+  for (const char* method : {"FetchX509SVID", "FetchX509Bundles", "FetchJWTBundles"})
+    EXPECT_EQ(rig.call(method)->code(), Code::kPermissionDenied) << method;
+  EXPECT_EQ(rig.fetch_jwt({"a"})->code(), Code::kPermissionDenied);
+  EXPECT_EQ(rig.hold->count(), 0u);
 }
 
 TEST(WorkloadHold, HealthSaysWhetherTheAgentIsReady) {

@@ -9,7 +9,8 @@ import time
 import unittest
 
 from harness.case import TestCase, needs_signet
-from harness.process import wait_until
+from harness.deploy import argv
+from harness.process import run, wait_until
 
 TD = "spiffe://example.org"
 QUICK = {"agent": {"experimental": {"sync_interval": "1s"}}}
@@ -132,6 +133,22 @@ class AgentLife(TestCase):
         self.assertNotEqual(agent.cli("healthcheck").code, 0)
         server.start()
         self.wait_ids(agent, [f"{TD}/me"], seconds=30)
+
+    def test_a_living_agents_sockets_are_not_taken_over(self):
+        server = self.server("signet")
+        server.create_entry("/me", "/node", ["unix:uid:%d" % os.geteuid()])
+        admin = self.folder / "private" / "admin.sock"
+        agent = self.agent("signet", server, {"agent": {"admin_socket_path": str(admin)}})
+        self.wait_ids(agent, [f"{TD}/me"])
+        for taken in ({"socket_path": str(agent.socket)}, {"admin_socket_path": str(admin)}):
+            for hold in ("0s", "5s"):  # the socket opens after the first sync, or from the start
+                with self.subTest(taken=taken, hold=hold):
+                    second = self.agent("signet", server, {"agent": {**taken, "experimental": {"hold": hold}}}, start=False)
+                    second.start(wait=False)
+                    self.assertEqual(second.process.wait_exit(30), 1)
+                    self.assertIn("another process is listening there", second.process.text())
+                    self.assertEqual(self.ids(agent), [f"{TD}/me"])
+                    self.assertEqual(run(argv("signet", "agent", "logger", "get", "-socketPath", admin)).code, 0)
 
     def test_without_apis_there_is_no_socket(self):
         server = self.server("signet")
