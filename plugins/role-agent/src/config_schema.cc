@@ -89,7 +89,7 @@ constexpr auto kSchemaText = schema_text(R"json({
                 "fetch_secrets": {"type": "integer", "minimum": 0, "maximum": 1000000, "default": 0}
               }
             },
-            "broker": {"type": "object", "x-signet-since": "issue 5"},
+            "broker": {"type": "object", "x-signet-since": "a later release"},
             "feature_flags": {"type": "array", "items": {"type": "string", "enum": ["wit-svid", "i_am_a_test_flag"]}, "default": [], "description": "wit-svid: WIT-SVIDs for workloads, when the server has the same flag"}
           }
         }

@@ -6,7 +6,9 @@ times to the second) is compared by what it says. What is known to differ stands
 answer of each; docs/spire-compatibility.md lists it.
 """
 
+import base64
 import functools
+import itertools
 import json
 import os
 import re
@@ -159,6 +161,61 @@ class SideBySide(TestCase):
         self.assertEqual(said[:4], said[4:])
         self.assertEqual(said[0], ("FetchX509SVID", "Unavailable",
                                    "rate limit exceeded for /SpiffeWorkloadAPI/FetchX509SVID"))
+
+    def test_open_streams_as_things_change(self):
+        """After each change the last message of each stream is the same. How often one is sent is not: SPIRE's agent
+        may repeat itself, and ours does not."""
+        server = self.deploy()
+        document = server.must("bundle", "show", "-format", "spiffe").out
+        methods = STREAMS[:3]
+        streams = {(agent.impl, method, who): self.watch(
+            f"{agent.impl}-{method}-{who}", "call", "-socket", agent.node.socket, "-method", f"SpiffeWorkloadAPI/{method}",
+            "-header", "workload.spiffe.io=true", "-timeout", "120s", uid=CALLERS[who])
+            for agent in self.agents for method in methods for who in ("a", "b")}
+
+        def last(agent, method, who):
+            lines = self.json_lines(streams[agent.impl, method, who])
+            return agent.comparable(lines[-1], time.time()) if lines else None
+
+        def same():
+            return all((seen := last(self.agents[0], *what)) is not None and seen == last(self.agents[1], *what)
+                       for what in itertools.product(methods, ("a", "b")))
+
+        def after(what, method, who, check):
+            for agent in self.agents:
+                wait_until(f"{agent.impl}: {what}", lambda a=agent: (x := last(a, method, who)) and check(x), 30, 0.1)
+            try:
+                wait_until(f"the same of both: {what}", same, 10, 0.2)
+            except AssertionError:
+                for method, who in itertools.product(methods, ("a", "b")):
+                    self.assertEqual(*(last(agent, method, who) for agent in self.agents), (what, method, who))
+
+        def svids(message, field="spiffeId"):
+            return [svid.get(field, "") for svid in message.get("answer", {}).get("svids", [])]
+        x509, bundles, jwks = methods
+        after("the first messages", x509, "a", lambda m: len(svids(m)) == 3)
+        server.create_entry("/a/more", "/node", [f"unix:uid:{UID_A}"], "-entryID", "e2", "-hint", "more")
+        after("one more", x509, "a", lambda m: f"{TD}/a/more" in svids(m))
+        server.must("entry", "update", "-entryID", "e2", "-spiffeID", f"{TD}/a/more", "-parentID", f"{TD}/node",
+                    "-selector", f"unix:uid:{UID_A}", "-hint", "changed")
+        after("another hint", x509, "a", lambda m: "changed" in svids(m, "hint"))
+        server.must("bundle", "set", "-id", "new.org", "-format", "spiffe", stdin=document)
+        server.must("entry", "update", "-entryID", "e9", "-spiffeID", f"{TD}/b", "-parentID", f"{TD}/node",
+                    "-selector", f"unix:uid:{UID_B}", "-federatesWith", "spiffe://new.org")
+        after("a federated bundle", bundles, "b", lambda m: "spiffe://new.org" in m["answer"]["bundles"])
+        keys = json.loads(document)["keys"]
+        server.must("bundle", "set", "-id", "new.org", "-format", "spiffe", stdin=json.dumps(
+            {"keys": [*(k for k in keys if k["use"] == "x509-svid"), self.key.jwk(use="jwt-svid")]}))
+        after("another one", jwks, "b", lambda m: self.key.jwk()["kid"] in base64.b64decode(
+            m["answer"]["bundles"]["spiffe://new.org"]).decode())
+        first = last(self.agents[0], bundles, "a")
+        server.must("localauthority", "x509", "prepare")
+        after("a prepared authority", bundles, "a", lambda m: m != first)
+        server.must("entry", "delete", "-entryID", "e1")
+        server.must("entry", "delete", "-entryID", "e5")
+        after("the two of one hint are gone", x509, "a", lambda m: f"{TD}/a/old" not in svids(m))
+        server.must("entry", "delete", "-entryID", "e9")
+        after("none left", x509, "b", lambda m: m.get("code") == "PermissionDenied")
 
     def headers(self):
         for method in (*STREAMS, "FetchJWTSVID", "ValidateJWTSVID"):
