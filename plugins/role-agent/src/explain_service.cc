@@ -4,6 +4,7 @@
 
 #include "caller_process.h"
 #include "explain/analyse.h"
+#include "refusals.h"
 #include "verdict.h"
 #include "wire.h"
 
@@ -52,9 +53,18 @@ EntryFacts facts_of(const api::KnownEntry& known) {
 }  // namespace
 
 Status ExplainService::register_methods(RpcListener& listener) {
-  return listener.unary<api::ExplainWorkloadRequest, api::Explanation>(
+  return listener.stream<api::ExplainWorkloadRequest>(
       kExplain,
-      [this](ServerCall&, const api::ExplainWorkloadRequest& request) { return explain(request); });
+      [this](const std::shared_ptr<ServerCall>& call, const api::ExplainWorkloadRequest& request) {
+        const auto tell = [this, call, request] {
+          if (call->over()) return;
+          const auto answer = explain(request);
+          if (!answer) return call->finish(answer.status());
+          call->finish_with(host_.blob_of(*answer));
+        };
+        if (!explanations_.run(tell).ok()) call->finish(overloaded());
+      },
+      SIGNET_RPC_INLINE);
 }
 
 Result<api::Explanation> ExplainService::explain(const api::ExplainWorkloadRequest& request) {

@@ -16,6 +16,7 @@
 #include "explain/facts.h"
 #include "explain/redact.h"
 #include "identity_store.h"
+#include "lane.h"
 #include "server_api.h"
 
 namespace signet::agent {
@@ -31,6 +32,10 @@ struct AgentStanding {
 
 class ExplainService final : public AdminService {
  public:
+  // Each may wait for attestors and for the server, on a worker that callers need.
+  static constexpr std::size_t kAtOnce = 2;
+  static constexpr std::size_t kWaiting = 64;
+
   /// redacted   of which kinds selectors are shown without their values
   /// attestor   started before this is
   ExplainService(Host host, explain::Redacted redacted, CallerAttestor& attestor,
@@ -42,7 +47,8 @@ class ExplainService final : public AdminService {
         identity_(identity),
         store_(store),
         server_(server),
-        standing_(std::move(standing)) {}
+        standing_(std::move(standing)),
+        explanations_(host_, kAtOnce, kWaiting) {}
 
   // AdminService
   Status register_methods(RpcListener& listener) override;
@@ -65,6 +71,7 @@ class ExplainService final : public AdminService {
   const IdentityStore& store_;
   ServerApi& server_;
   const std::function<AgentStanding()> standing_;
+  Lane explanations_;
 };
 
 }  // namespace signet::agent

@@ -7,6 +7,8 @@ import time
 import unittest
 
 from harness.case import OUR_UID, UID_A, TestCase, needs_root, needs_signet
+from harness.deploy import argv
+from harness.process import wait_until
 
 TD = "spiffe://example.org"
 
@@ -39,6 +41,29 @@ class SilentServer(TestCase):
             os.kill(server.process.pid, signal.SIGCONT)
         code, lines = self.probe("fetch-jwt", "-socket", agent.socket, "-audience", "after", "-timeout", "20s")
         self.assertEqual(code, 0, lines)
+
+    def test_explanations_that_wait_for_it_hold_up_nobody_else(self):
+        server = self.server("signet")
+        server.create_entry("/me", "/node", [OUR_UID])
+        server.create_entry("/other", "/node", [f"unix:uid:{UID_A}"])
+        admin = self.folder / "private" / "admin.sock"
+        agent = self.agent("signet", server, {"agent": {"admin_socket_path": str(admin)}})
+        self.wait_ids(agent, [f"{TD}/me"])
+        self.wait_ids(agent, [f"{TD}/other"], uid=UID_A)
+        os.kill(server.process.pid, signal.SIGSTOP)
+        try:
+            asked = [self.spawn(f"explain{n}", argv("signet", "agent", "explain", "-socketPath", admin, "-selector",
+                                                    "unix:uid:4711")) for n in range(200)]
+            wait_until("all to have asked", lambda: "the agent is overloaded" in "".join(
+                one.text() for one in asked), 20, 0.1)
+            self.assertTrue(any(one.running() for one in asked))
+            for _ in range(3):
+                began = time.monotonic()
+                self.wait_ids(agent, [f"{TD}/other"], uid=UID_A, seconds=2)
+                self.assertLess(time.monotonic() - began, 2.0)
+                time.sleep(1.1)  # what was found out about a caller is kept for a second
+        finally:
+            os.kill(server.process.pid, signal.SIGCONT)
 
 
 if __name__ == "__main__":
