@@ -4,6 +4,7 @@
 // An input is rows: a byte each for the table's number and the number of cells, then each cell as
 // two bytes of length (little-endian) and its bytes. A row of entries or agents opens the one that
 // the rows of their other tables belong to.
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -13,12 +14,11 @@
 #include <string>
 #include <string_view>
 
-#include <google/protobuf/stubs/logging.h>
-
 #include "signet/testing/fake_host.h"
 
 #include "entry_record.h"
 #include "fake_spire.h"
+#include "proto/quiet.h"
 #include "spire_import/spire_records.h"
 #include "trust_bundles.h"
 
@@ -114,7 +114,7 @@ void read_back(const Record& record) {
 }  // namespace
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
-  google::protobuf::SetLogHandler(nullptr);  // it tells of each text that is not UTF-8
+  signet::proto::keep_protobuf_quiet();  // it tells of each text that is not UTF-8
   return 0;
 }
 

@@ -1,6 +1,7 @@
 #include "role_agent.h"
 
 #include "cli/command.h"
+#include "proto/quiet.h"
 #include "running_agent.h"
 
 namespace signet::agent {
@@ -19,6 +20,7 @@ Status RoleAgent::prepare(const AgentConfig& config) {
 }
 
 Status RoleAgent::bring_up(const Call&) {
+  proto::keep_protobuf_quiet();
   host().info("Starting agent", {{"data_dir", config().data_dir}, {"version", SIGNET_VERSION}});
   SIGNET_TRY(running_, RunningAgent::start(host(), config()));
   return {};

@@ -2,6 +2,7 @@
 
 #include "cli/command.h"
 #include "datastore_task.h"
+#include "proto/quiet.h"
 #include "running_server.h"
 #include "spire_import/import_task.h"
 
@@ -23,6 +24,7 @@ Status RoleServer::prepare(const ServerConfig& config) {
 }
 
 Status RoleServer::bring_up(const Call&) {
+  proto::keep_protobuf_quiet();
   if (config().spire_import) {
     import_ = std::make_unique<ImportTask>(host(), config());
     return import_->start();

@@ -54,6 +54,7 @@ def deep(levels_):
 # None of these is a message of any kind.
 GARBAGE = {"no field": b"\xff" * 64, "cut short": b"\x0a\x7f" + b"x" * 10, "a field 0": b"\x02\x01x",
            "a number without end": b"\x08" + b"\xff" * 11, "groups without end": b"\x0b" * 10_000}
+NO_UTF8 = b"\x0a\x04\xff\xfe\xfd\xfc"
 SELECTOR = field(1, "unix") + field(2, OUR_UID.removeprefix("unix:"))
 
 
@@ -124,6 +125,12 @@ class AgentDoors(TestCase):
                     since, m, "INTERNAL|INVALID_ARGUMENT") >= len(GARBAGE), 5)
         levels.settle(self, [self.a], before)
         self.served()
+        # Text that is not UTF-8: protobuf has words of its own for it, which are not ours to have in the log.
+        since = len(self.a.process.text())
+        for method in ("/SpiffeWorkloadAPI/FetchJWTSVID", SDS + "StreamSecrets", SDS + "FetchSecrets"):
+            self.assertEqual(self.ask(self.a.socket, method, data(NO_UTF8)), "ended", method)
+        strange = [line for line in self.a.process.text()[since:].splitlines() if not line.startswith("time=")]
+        self.assertEqual(strange, [])
 
     def test_requests_that_are_too_large_or_too_deep(self):
         def once():
