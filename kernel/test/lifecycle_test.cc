@@ -131,6 +131,17 @@ TEST_F(Lifecycle, PluginsFindAndCallEachOther) {
   EXPECT_EQ(names, "good needy ");
 }
 
+TEST_F(Lifecycle, ARoleIsAskedOnceWhatItIs) {
+  const std::string created = prefix.dir().file("created");
+  setenv("SIGNET_TEST_CREATED", created.c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
+  EXPECT_EQ(supervisor.describe(role())->block, "test");
+  const Status started = start("Widget \"good\" {}");
+  EXPECT_EQ(supervisor.describe(role())->block, "test");
+  unsetenv("SIGNET_TEST_CREATED");  // NOLINT(concurrency-mt-unsafe)
+  ASSERT_TRUE(started.ok()) << started.to_string();
+  EXPECT_EQ(read_text(created), "created\ncreated\n") << "one to be asked, and the one that runs";
+}
+
 TEST_F(Lifecycle, APluginThatCompletesTwiceIsLoggedByName) {
   ASSERT_TRUE(start("Widget \"good\" {}").ok());
   EXPECT_EQ(poke(instance("test/role")->host(), "good", "double").code, SIGNET_OK);

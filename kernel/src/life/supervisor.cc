@@ -24,6 +24,10 @@ std::vector<std::shared_ptr<Supervisor::Run>> Supervisor::runs() const {
 
 Result<RoleInfo> Supervisor::describe(const PluginFile& file) {
   SIGNET_RETURN_IF_ERROR(ensure_system_needs(file));
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto known = described_.find(&file); known != described_.end()) return known->second;
+  }
   const auto scratch =
       std::make_shared<Scope>(process_, "describe", process_.system()->shared_log());
   auto made = Instance::create(scratch, file, "", file.note.name, "describe/" + file.note.name);
@@ -37,6 +41,8 @@ Result<RoleInfo> Supervisor::describe(const PluginFile& file) {
   }
   instance->destroy();
   if (!info.ok()) return info.status().prefixed(file.note.name);
+  const std::lock_guard lock(mutex_);
+  described_.emplace(&file, *info);
   return info;
 }
 

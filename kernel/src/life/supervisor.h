@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -33,7 +34,7 @@ class Supervisor {
   Findings validate_role(const PluginFile& file, const ConfigSource& source);
   /// Runs once, between the configuration of the first role's plugins and their start.
   void on_configured(std::function<Status()> fn) { on_configured_ = std::move(fn); }
-  /// What the role says of itself.
+  /// What the role says of itself; asked once, through an instance made for it alone.
   Result<RoleInfo> describe(const PluginFile& file);
 
   /// Loads and starts the system plugin that offers `id`, and those that it needs.
@@ -63,10 +64,11 @@ class Supervisor {
 
   Process& process_;
   std::function<Status()> on_configured_;
-  mutable std::mutex mutex_;  // guards runs_ only
+  mutable std::mutex mutex_;  // guards runs_ and described_ only
   std::vector<std::shared_ptr<Run>> runs_;
-  std::mutex system_mutex_;                        // one system plugin is brought up at a time
-  std::vector<std::shared_ptr<Instance>> system_;  // in start order
+  std::map<const PluginFile*, RoleInfo> described_;  // a file that was loaded stays so
+  std::mutex system_mutex_;                          // one system plugin is brought up at a time
+  std::vector<std::shared_ptr<Instance>> system_;    // in start order
   std::mutex reload_mutex_;
 };
 
