@@ -1,10 +1,8 @@
-// The executable itself: command words, a role's whole life, signals, refusals.
+// The executable itself: command words, a role's whole life, signals.
 #include <chrono>
-#include <fcntl.h>
+#include <filesystem>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -13,82 +11,14 @@
 #include <linux/landlock.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
-#include "test_files.h"
+#include "process_child.h"
 
 namespace signet::kernel {
 namespace {
 
 using testing::HasSubstr;
 using testing::Not;
-
-// A child process whose stdout and stderr go to files.
-class Child {
- public:
-  Child(TestPrefix& prefix, std::vector<std::string> argv, std::vector<std::string> env = {},
-        const std::string& called = "")
-      : out_(prefix.dir().file("out." + std::to_string(++count_))),
-        err_(prefix.dir().file("err." + std::to_string(count_))) {
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 1, out_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    posix_spawn_file_actions_addopen(&actions, 2, err_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    const std::string executable = prefix.executable();
-    std::vector<std::string> words = {called.empty() ? executable : called};
-    words.insert(words.end(), argv.begin(), argv.end());
-    std::vector<char*> pointers;
-    for (auto& word : words) pointers.push_back(word.data());
-    pointers.push_back(nullptr);
-    env.push_back("PATH=/usr/bin:/bin");
-    std::vector<char*> environment;
-    for (auto& variable : env) environment.push_back(variable.data());
-    environment.push_back(nullptr);
-    EXPECT_EQ(posix_spawn(&pid_, executable.c_str(), &actions, nullptr, pointers.data(),
-                          environment.data()),
-              0);
-    posix_spawn_file_actions_destroy(&actions);
-  }
-  ~Child() {
-    if (pid_ > 0) {
-      kill(pid_, SIGKILL);
-      waitpid(pid_, nullptr, 0);
-    }
-  }
-  void signal(int number) const { kill(pid_, number); }
-  pid_t pid() const { return pid_; }
-  int wait() {
-    int status = 0;
-    waitpid(pid_, &status, 0);
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-  }
-  std::string out() const { return read_text(out_); }
-  std::string err() const { return read_text(err_); }
-  // Waits until what() holds `text`; false after ten seconds.
-  template <typename What>
-  static bool until(What what, const std::string& text) {
-    for (int i = 0; i < 1000; ++i) {
-      if (what().find(text) != std::string::npos) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return false;
-  }
-  bool until_out(const std::string& text) const {
-    return until([this] { return out(); }, text);
-  }
-
- private:
-  static inline int count_ = 0;
-  std::string out_;
-  std::string err_;
-  pid_t pid_ = -1;
-};
-
-std::string config(const std::string& extra_test = "",
-                   const std::string& plugins = "Widget \"good\" { plugin_data {} }") {
-  return "test {\n  realm = \"r\"\n" + extra_test + "\n}\nplugins {\n" + plugins + "\n}\n";
-}
 
 TEST(KernelProcess, WithoutAWordPrintsHelpAndExits127) {
   TestPrefix prefix{"role-test"};
@@ -363,121 +293,6 @@ TEST(KernelProcess, ARoleMayStartAnotherScope) {
   EXPECT_EQ(read_text(trace),
             "role configure\nrole start\ngood configure\nrole configure\ngood start\nrole start\n"
             "role drain\nrole stop\ngood drain\ngood stop\ngood destroy\nrole drain\nrole stop\n");
-}
-
-TEST(KernelProcess, ValidateNamesEveryProblemWithItsPosition) {
-  TestPrefix prefix{"role-test", "widget-good"};
-  const std::string good = prefix.dir().write("good.conf", config());
-  Child valid(prefix, {"validate", "-config", good});
-  EXPECT_EQ(valid.wait(), 0);
-  EXPECT_EQ(valid.out(), "test configuration file is valid.\n");
-  Child by_role(prefix, {"testd", "validate", good});
-  EXPECT_EQ(by_role.wait(), 0);
-
-  const std::string bad = prefix.dir().write(
-      "bad.conf", config("relm = \"x\"",
-                         "Widget \"good\" { plugin_data { reject = true } }\nGadget \"x\" "
-                         "{}\nWidgit \"y\" {}\nWidget \"gone\" {}"));
-  Child invalid(prefix, {"validate", "-config", bad});
-  EXPECT_EQ(invalid.wait(), 1);
-  const std::string text = invalid.err();
-  EXPECT_THAT(text, HasSubstr("test configuration file is invalid:"));
-  EXPECT_THAT(text, HasSubstr("bad.conf:3:1: test.relm: unknown key"));
-  EXPECT_THAT(text, HasSubstr("bad.conf:6:"));
-  EXPECT_THAT(text, HasSubstr("plugins.Widget.good: is not wanted here"));
-  EXPECT_THAT(text, HasSubstr("plugins.Gadget.x: is accepted but has no effect yet: no Gadget"));
-  EXPECT_THAT(text, HasSubstr("plugins.Widgit: unknown plugin type; did you mean \"Widget\"?"));
-  EXPECT_THAT(text, HasSubstr("plugins.Widget.gone: no widget-gone.so in " + prefix.plugin_dir()));
-}
-
-TEST(KernelProcess, ValidateChecksTheLogSettingsAndOpensNoLogFile) {
-  TestPrefix prefix{"role-test", "widget-good"};
-  const std::string log = prefix.dir().file("log");
-  const std::string file =
-      prefix.dir().write("test.conf", config("log_level = \"loud\"\nlog_file = \"" + log + "\""));
-  Child child(prefix, {"validate", "-config", file});
-  EXPECT_EQ(child.wait(), 1);
-  EXPECT_THAT(child.err(), HasSubstr("test.conf:3:1: test.log_level: is not one of trace"));
-  EXPECT_FALSE(std::filesystem::exists(log));
-}
-
-TEST(KernelProcess, RefusesAPreloadedLibrary) {
-  TestPrefix prefix{"role-test"};
-  Child child(prefix, {"testd", "hello"}, {"LD_LIBRARY_PATH=/nowhere"});
-  EXPECT_EQ(child.wait(), 1);
-  EXPECT_THAT(child.err(), HasSubstr("LD_LIBRARY_PATH is set"));
-  Child allowed(prefix, {"testd", "hello"}, {"LD_LIBRARY_PATH=/nowhere", "SIGNET_ALLOW_PRELOAD=1"});
-  EXPECT_EQ(allowed.wait(), 7);
-}
-
-TEST(KernelProcess, RefusesBadPluginsByNameAndReason) {
-  struct Case {
-    const char* file;
-    const char* reason;
-  };
-  for (const Case& c :
-       {Case{"no-entry", "has no entry symbol"}, Case{"no-note", "has no .note.signet"},
-        Case{"bad-note", "disagree on name"}, Case{"major", "was built for ABI major 2"},
-        Case{"lying-major", "ABI major 2"}, Case{"exports", "exports \"extra_export\""},
-        Case{"runpath", "RUNPATH"}, Case{"execstack", "executable stack"},
-        Case{"throwing-entry", "threw out of its entry function"}}) {
-    TestPrefix prefix{"role-test"};
-    prefix.add(std::string("widget-") + c.file);
-    const std::string file =
-        prefix.dir().write("test.conf", config("", std::string("Widget \"") + c.file + "\" {}"));
-    Child child(prefix, {"testd", "run", file});
-    EXPECT_EQ(child.wait(), 1) << c.file;
-    EXPECT_THAT(child.err(), HasSubstr(prefix.plugin(std::string("widget-") + c.file)));
-    EXPECT_THAT(child.err(), HasSubstr(c.reason)) << c.file;
-    EXPECT_THAT(child.out(), Not(HasSubstr("Role runs")));
-  }
-}
-
-TEST(KernelProcess, RefusesAWorldWritablePluginAndAFailedPin) {
-  TestPrefix prefix{"role-test", "widget-good"};
-  const std::string zeros(64, '0');
-  Child pinned(prefix,
-               {"testd", "run",
-                prefix.dir().write("pin.conf", config("", "Widget \"good\" { plugin_checksum = \"" +
-                                                              zeros + "\" }"))});
-  EXPECT_EQ(pinned.wait(), 1);
-  EXPECT_THAT(pinned.err(), HasSubstr("fails its pin"));
-  chmod(prefix.plugin("widget-good").c_str(), 0777);
-  Child writable(prefix, {"testd", "run", prefix.dir().write("test.conf", config())});
-  EXPECT_EQ(writable.wait(), 1);
-  EXPECT_THAT(writable.err(), HasSubstr("is world-writable"));
-  EXPECT_THAT(writable.err(), HasSubstr("chmod go-w " + prefix.plugin("widget-good")));
-}
-
-TEST(KernelProcess, LoadsThePluginThatPluginCmdNames) {
-  TestPrefix prefix{"role-test"};
-  TestPrefix elsewhere{"widget-other"};
-  const std::string plugin = elsewhere.plugin("widget-other");
-  Child child(prefix,
-              {"testd", "run",
-               prefix.dir().write("test.conf", config("", "Widget \"mine\" { plugin_cmd = \"" +
-                                                              plugin + "\" }"))});
-  ASSERT_TRUE(child.until_out("Role runs")) << child.err();
-  child.signal(SIGTERM);
-  EXPECT_EQ(child.wait(), 0);
-  Child external(
-      prefix, {"testd", "run",
-               prefix.dir().write("ext.conf",
-                                  config("", "Widget \"mine\" { plugin_cmd = \"/bin/true\" }"))});
-  EXPECT_EQ(external.wait(), 1);
-  EXPECT_THAT(external.err(), HasSubstr("external plugins come later"));
-}
-
-TEST(KernelProcess, ListsAndInspectsPluginsWithoutRunningThem) {
-  TestPrefix prefix{"role-test", "widget-good", "widget-throwing-entry"};
-  Child list(prefix, {"plugin", "list"});
-  EXPECT_EQ(list.wait(), 0);
-  EXPECT_THAT(list.out(), HasSubstr("widget-throwing-entry"));
-  Child inspect(prefix, {"plugin", "inspect", prefix.plugin("role-test")});
-  EXPECT_EQ(inspect.wait(), 0);
-  EXPECT_THAT(inspect.out(), HasSubstr("commands:  testd, test-alias"));
-  Child missing(prefix, {"plugin", "inspect", "/bin/sh"});
-  EXPECT_EQ(missing.wait(), 1);
 }
 
 }  // namespace
