@@ -295,10 +295,11 @@ class UpstreamAuthorityClient {
   using OnKeys = std::function<void(UpstreamKeys)>;
   // What a stream tells of. Called one at a time, on the plugin's threads. Any may be empty.
   struct Listener {
-    OnRoots on_roots;
-    OnKeys on_jwt_keys;
-    OnKeys on_wit_keys;
-    std::function<void(const Status&)> on_end;  // not for an error that the call itself returned
+    OnRoots on_roots = nullptr;
+    OnKeys on_jwt_keys = nullptr;
+    OnKeys on_wit_keys = nullptr;
+    // Not for an error that the call itself returned.
+    std::function<void(const Status&)> on_end = nullptr;
   };
 
   static Result<UpstreamAuthorityClient> acquire(const Host& host, std::string_view name = {}) {

@@ -6,26 +6,20 @@
 #include "path_functions.h"
 
 namespace signet::x509pop {
-namespace {
-
-using Json = nlohmann::json;
-
-struct Command;
-using Pipeline = std::vector<Command>;
-struct Field {
-  std::vector<std::string> names;  // empty: the whole data
-};
-struct Operand {
-  std::variant<Json, Field, std::shared_ptr<const Pipeline>> value;
-};
-struct Command {
-  const PathFunctionInfo* function = nullptr;  // nullptr: the only operand is the value
-  std::vector<Operand> operands;
-};
-
-}  // namespace
 
 struct PathTemplate::Block {
+  struct Command;
+  using Pipeline = std::vector<Command>;
+  struct Field {
+    std::vector<std::string> names;  // empty: the whole data
+  };
+  struct Operand {
+    std::variant<nlohmann::json, Field, std::shared_ptr<const Pipeline>> value;
+  };
+  struct Command {
+    const PathFunctionInfo* function = nullptr;  // nullptr: the only operand is the value
+    std::vector<Operand> operands;
+  };
   struct If {
     Pipeline condition;
     std::shared_ptr<const Block> then, otherwise;  // otherwise may be null
@@ -36,8 +30,13 @@ struct PathTemplate::Block {
 
 namespace {
 
+using Json = nlohmann::json;
 using Block = PathTemplate::Block;
 using BlockPtr = std::shared_ptr<const Block>;
+using Command = Block::Command;
+using Field = Block::Field;
+using Operand = Block::Operand;
+using Pipeline = Block::Pipeline;
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool is_word(char c) {

@@ -117,7 +117,9 @@ TEST_F(Unix, TellsTheIdsAndNamesOfAProcess) {
   };
   const passwd* const user = ::getpwuid(::geteuid());  // NOLINT(concurrency-mt-unsafe): one thread
   EXPECT_EQ(named("user:"), user != nullptr);
-  if (user != nullptr) EXPECT_THAT(*selectors, Contains(std::string("user:") + user->pw_name));
+  if (user != nullptr) {
+    EXPECT_THAT(*selectors, Contains(std::string("user:") + user->pw_name));
+  }
   const group* const primary = ::getgrgid(::getegid());  // NOLINT(concurrency-mt-unsafe)
   EXPECT_EQ(named("group:"), primary != nullptr);
   if (primary != nullptr) {

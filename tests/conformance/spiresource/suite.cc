@@ -104,7 +104,9 @@ TEST_F(SpireSourceSuite, PiecesAreTheWhole) {
     EXPECT_EQ(pieces, whole) << table;
     const std::vector<Row> first = rows(reader, table, 0, INT64_MAX, 1);
     EXPECT_EQ(first.size(), whole.empty() ? 0u : 1u) << table;
-    if (!first.empty()) EXPECT_EQ(first.front().id, whole.front().id) << table;
+    if (!first.empty()) {
+      EXPECT_EQ(first.front().id, whole.front().id) << table;
+    }
     EXPECT_TRUE(rows(reader, table, end).empty()) << table;
     EXPECT_TRUE(rows(reader, table, 5, 5).empty()) << table;
   }
