@@ -27,6 +27,20 @@ Result<std::string> required_text(const json& settings, const char* name) {
   return text;
 }
 
+Status with_block(std::string_view text, const char* name,
+                  const std::function<void(const json& block)>& read) {
+  try {
+    const json parsed = json::parse(text);
+    const auto block = parsed.find(name);
+    if (block == parsed.end() || !block->is_object())
+      return Status::invalid_argument(std::string(name) + ": block is missing");
+    read(*block);
+    return {};
+  } catch (const json::exception& e) {
+    return Status::invalid_argument(std::string(name) + ": " + e.what());
+  }
+}
+
 std::string text(const json& block, const char* name, std::string fallback) {
   const auto at = block.find(name);
   return at != block.end() && at->is_string() ? at->get<std::string>() : std::move(fallback);

@@ -24,6 +24,23 @@ TEST(Settings, ATextThatIsNotWrittenIsEmptyAndOneOfAnotherTypeIsRefusedByName) {
   EXPECT_EQ(required_text(settings, "empty").status().message(), "empty is required");
 }
 
+Result<std::string> read_word(const nlohmann::json& block) {
+  if (!block.contains("word")) return Status::not_found("no word");
+  return block.at("word").get<std::string>();
+}
+
+TEST(Settings, OfARoleAreThoseOfItsBlock) {
+  const auto read = [](std::string_view json) { return read_block(json, "role", read_word); };
+  EXPECT_EQ(read(R"({"role": {"word": "w"}})").value(), "w");
+  EXPECT_EQ(read(R"({"role": {}})").status().code(), Code::kNotFound);
+  for (const char* bad : {"{}", "[]", "1", R"({"role": 1})"})
+    EXPECT_EQ(read(bad).status().message(), "role: block is missing") << bad;
+  for (const char* bad : {"", "{", R"({"role": {"word": 1}})"}) {
+    EXPECT_EQ(read(bad).status().code(), Code::kInvalidArgument) << bad;
+    EXPECT_TRUE(read(bad).status().message().starts_with("role: ")) << bad;
+  }
+}
+
 TEST(Settings, OfACheckedBlockHaveFallbacks) {
   const auto block = parse(R"({"word": "w", "on": true, "names": ["a", "b"], "odd": {}})").value();
   EXPECT_EQ(text(block, "word"), "w");

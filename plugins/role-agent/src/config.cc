@@ -307,16 +307,7 @@ Result<AgentConfig> read_agent(const json& block) {
 }  // namespace
 
 Result<AgentConfig> AgentConfig::from_json(std::string_view text_in) {
-  try {
-    const json parsed = json::parse(text_in);
-    const auto block = parsed.find("agent");
-    if (block == parsed.end() || !block->is_object()) {
-      return Status::invalid_argument("agent: block is missing");
-    }
-    return read_agent(*block);
-  } catch (const json::exception& e) {
-    return Status::invalid_argument(std::string("agent: ") + e.what());
-  }
+  return settings::read_block(text_in, "agent", read_agent);
 }
 
 }  // namespace signet::agent

@@ -166,16 +166,7 @@ Result<ServerConfig> read_server(const json& block) {
 }  // namespace
 
 Result<ServerConfig> ServerConfig::from_json(std::string_view text_in) {
-  try {
-    const json parsed = json::parse(text_in);
-    const auto block = parsed.find("server");
-    if (block == parsed.end() || !block->is_object()) {
-      return Status::invalid_argument("server: block is missing");
-    }
-    return read_server(*block);
-  } catch (const json::exception& e) {
-    return Status::invalid_argument(std::string("server: ") + e.what());
-  }
+  return settings::read_block(text_in, "server", read_server);
 }
 
 }  // namespace signet::server
