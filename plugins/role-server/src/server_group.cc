@@ -25,7 +25,7 @@ Status ServerGroup::identify() {
   if (std::ifstream file(path); file) file >> id;
   if (id.size() != kUuidLength) {
     id = crypto::random_uuid();
-    const Status written = cli::write_file(path, id + "\n", 0600);
+    const Status written = signet::cli::write_file(path, id + "\n", 0600);
     if (!written.ok()) return written.prefixed("cannot keep the server's ID in data_dir");
   }
   id_ = std::string(kPrefix) + id;
