@@ -97,28 +97,12 @@ class EntryService {
                 api::BatchCreateEntryResponse& response) {
     constexpr uint32_t kAll = ~uint32_t{0};
     const uint32_t fields = output_fields(request);
-    std::vector<Result<Entry>> wanted = convert(call, request.entries(), kAll);
+    const std::vector<Result<Entry>> wanted = convert(call, request.entries(), kAll);
     std::vector<Result<StoredEntry>> stored = store_.create(wanted);
     for (std::size_t n = 0; n < stored.size(); ++n) {
       auto* result = response.add_results();
-      Status status;
-      if (!wanted[n]) {
-        status = wanted[n].status();
-      } else if (!stored[n]) {
-        status = failed(call, "failed to create entry", stored[n].status());
-      } else {
-        if (stored[n]->existed) {
-          status = Status::already_exists("similar entry already exists");
-        } else {
-          sort_sets(stored[n]->entry);
-        }
-        apply_mask(stored[n]->entry, fields);
-        *result->mutable_entry() = std::move(stored[n]->entry);
-      }
-      fill_status(status, result->mutable_status());
-      if (call.auditing())
-        call.audit_item(status, entry_audit_fields(request.entries(static_cast<int>(n)), kAll,
-                                                   call.services().config->redact_selectors));
+      answer_write(call, {request.entries(static_cast<int>(n)), kAll, fields}, wanted[n], stored[n],
+                   "failed to create entry", *result);
     }
     return {};
   }
@@ -127,24 +111,12 @@ class EntryService {
                 api::BatchUpdateEntryResponse& response) {
     const uint32_t input = entry_fields(request.has_input_mask() ? &request.input_mask() : nullptr);
     const uint32_t fields = output_fields(request);
-    std::vector<Result<Entry>> wanted = convert(call, request.entries(), input);
+    const std::vector<Result<Entry>> wanted = convert(call, request.entries(), input);
     std::vector<Result<StoredEntry>> stored = store_.update(wanted, input);
     for (std::size_t n = 0; n < stored.size(); ++n) {
       auto* result = response.add_results();
-      Status status;
-      if (!wanted[n]) {
-        status = wanted[n].status();
-      } else if (!stored[n]) {
-        status = failed(call, "failed to update entry", stored[n].status());
-      } else {
-        sort_sets(stored[n]->entry);
-        apply_mask(stored[n]->entry, fields);
-        *result->mutable_entry() = std::move(stored[n]->entry);
-      }
-      fill_status(status, result->mutable_status());
-      if (call.auditing())
-        call.audit_item(status, entry_audit_fields(request.entries(static_cast<int>(n)), input,
-                                                   call.services().config->redact_selectors));
+      answer_write(call, {request.entries(static_cast<int>(n)), input, fields}, wanted[n],
+                   stored[n], "failed to update entry", *result);
     }
     return {};
   }
@@ -187,6 +159,33 @@ class EntryService {
   }
 
  private:
+  // An entry as it was asked for, which of its fields count, and which ones the answer has.
+  struct Asked {
+    const Entry& entry;
+    uint32_t input, output;
+  };
+  template <typename Answer>
+  static void answer_write(CallContext& call, const Asked& asked, const Result<Entry>& wanted,
+                           Result<StoredEntry>& stored, const char* failure, Answer& answer) {
+    Status status;
+    if (!wanted) {
+      status = wanted.status();
+    } else if (!stored) {
+      status = failed(call, failure, stored.status());
+    } else {
+      if (stored->existed) {
+        status = Status::already_exists("similar entry already exists");
+      } else {
+        sort_sets(stored->entry);
+      }
+      apply_mask(stored->entry, asked.output);
+      *answer.mutable_entry() = std::move(stored->entry);
+    }
+    fill_status(status, answer.mutable_status());
+    if (call.auditing())
+      call.audit_item(status, entry_audit_fields(asked.entry, asked.input,
+                                                 call.services().config->redact_selectors));
+  }
   std::vector<Result<Entry>> convert(CallContext& call,
                                      const google::protobuf::RepeatedPtrField<Entry>& entries,
                                      uint32_t fields) {

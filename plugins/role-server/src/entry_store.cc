@@ -61,7 +61,10 @@ Result<StoredEntry> EntryStore::create_in(Transaction& tx, Entry entry) {
   return StoredEntry{std::move(entry), false};
 }
 
-std::vector<Result<StoredEntry>> EntryStore::create(std::span<const Result<Entry>> entries) {
+// A batch is one transaction, in which each entry fails for itself.
+template <typename Write>
+std::vector<Result<StoredEntry>> EntryStore::write_all(std::span<const Result<Entry>> entries,
+                                                       Write write) {
   std::vector<Result<StoredEntry>> results;
   results.reserve(entries.size());
   Result<Transaction> tx = datastore_.write();
@@ -71,7 +74,7 @@ std::vector<Result<StoredEntry>> EntryStore::create(std::span<const Result<Entry
     } else if (!tx) {
       results.emplace_back(prefixed_sql(tx.status()));
     } else {
-      results.push_back(create_in(*tx, *entry));
+      results.push_back(write(*tx, *entry));
     }
   }
   if (!tx) return results;
@@ -80,11 +83,17 @@ std::vector<Result<StoredEntry>> EntryStore::create(std::span<const Result<Entry
     fail_good(results, revision.status());
     return results;
   }
+  // In order: an entry that stands twice in a batch ends as its last item says.
   for (const auto& result : results) {
     if (result.ok() && !result->existed) index_.apply(result->entry, *revision);
   }
   changes_.committed(*revision);
   return results;
+}
+
+std::vector<Result<StoredEntry>> EntryStore::create(std::span<const Result<Entry>> entries) {
+  return write_all(entries,
+                   [this](Transaction& tx, const Entry& entry) { return create_in(tx, entry); });
 }
 
 Result<Entry> EntryStore::rewrite_in(Transaction& tx, Entry entry) {
@@ -125,30 +134,9 @@ Result<StoredEntry> EntryStore::update_in(Transaction& tx, const Entry& entry, u
 
 std::vector<Result<StoredEntry>> EntryStore::update(std::span<const Result<Entry>> entries,
                                                     uint32_t fields) {
-  std::vector<Result<StoredEntry>> results;
-  results.reserve(entries.size());
-  Result<Transaction> tx = datastore_.write();
-  for (const Result<Entry>& entry : entries) {
-    if (!entry) {
-      results.emplace_back(entry.status());
-    } else if (!tx) {
-      results.emplace_back(prefixed_sql(tx.status()));
-    } else {
-      results.push_back(update_in(*tx, *entry, fields));
-    }
-  }
-  if (!tx) return results;
-  const Result<uint64_t> revision = tx->commit();
-  if (!revision) {
-    fail_good(results, revision.status());
-    return results;
-  }
-  // In order: an entry that stands twice in a batch ends as its last item says.
-  for (const auto& result : results) {
-    if (result.ok()) index_.apply(result->entry, *revision);
-  }
-  changes_.committed(*revision);
-  return results;
+  return write_all(entries, [this, fields](Transaction& tx, const Entry& entry) {
+    return update_in(tx, entry, fields);
+  });
 }
 
 std::vector<Status> EntryStore::remove(const std::vector<std::string>& ids) {

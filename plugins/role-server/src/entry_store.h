@@ -64,6 +64,10 @@ class EntryStore {
   Result<spire::api::types::Entry> rewrite_in(Transaction& tx, spire::api::types::Entry entry);
 
  private:
+  /// One result each, in order, of write(Transaction&, const Entry&) -> Result<StoredEntry>.
+  template <typename Write>
+  std::vector<Result<StoredEntry>> write_all(
+      std::span<const Result<spire::api::types::Entry>> entries, Write write);
   Result<StoredEntry> update_in(Transaction& tx, const spire::api::types::Entry& entry,
                                 uint32_t fields);
   Host host_;
