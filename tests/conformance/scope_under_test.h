@@ -23,10 +23,17 @@ struct PluginUnderTest {
   std::string type = {};  // "UpstreamAuthority"
   std::string file = {};  // absolute path of the .so
   std::string config = "{}";
+  std::string others = {};  // further plugins that it needs, as JSON: "{\"Type\": {\"name\": {}}}"
   std::string trust_domain = "example.org";
   std::string plugin_dir = SIGNET_PLUGIN_DIR;
   std::string library_dir = SIGNET_BINARY_DIR "/lib";
 };
+
+/// What `Type "name"` would be: the file's own name, without its type.
+inline std::string plugin_name(const PluginUnderTest& plugin) {
+  const std::string stem = std::filesystem::path(plugin.file).stem().string();
+  return stem.substr(stem.find('-') + 1);
+}
 
 class ScopeUnderTest {
  public:
@@ -73,14 +80,18 @@ class ScopeUnderTest {
     SIGNET_RETURN_IF_ERROR(kernel::load_support_libraries(plugin.library_dir));
     SIGNET_TRY(const auto* role,
                kernel::load_plugin(SIGNET_BINARY_DIR "/test/conformance/role-conformance.so", ""));
-    // The file's own name, without its type: what `Type "name"` would be.
-    std::string name = std::filesystem::path(plugin.file).stem().string();
-    name = name.substr(name.find('-') + 1);
+    const std::string& more = plugin.others;  // its members go beside the plugin's own
+    const std::size_t open = more.find('{'), close = more.rfind('}');
+    if (!more.empty() && (open >= close || close == std::string::npos)) {
+      return Status::invalid_argument("the further plugins are no JSON object: " + more);
+    }
     kernel::ConfigSource source;
     source.text = R"({"conformance": {"trust_domain": ")" + plugin.trust_domain +
                   R"(", "data_dir": ")" + folder_.string() + R"(", "log_level": "WARN"}, )" +
-                  R"("plugins": {")" + plugin.type + R"(": {")" + name + R"(": {"plugin_cmd": ")" +
-                  plugin.file + R"(", "plugin_data": )" + plugin.config + "}}}}";
+                  R"("plugins": {")" + plugin.type + R"(": {")" + plugin_name(plugin) +
+                  R"(": {"plugin_cmd": ")" + plugin.file + R"(", "plugin_data": )" + plugin.config +
+                  "}}" + (more.empty() ? "" : ", " + more.substr(open + 1, close - open - 1)) +
+                  "}}";
     return supervisor_.start_role(*role, std::move(source));
   }
 

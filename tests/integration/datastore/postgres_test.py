@@ -5,7 +5,7 @@ import re
 import time
 import unittest
 
-from harness import postgres
+from harness import paths, postgres
 from harness.case import TestCase, needs_signet
 from harness.deploy import argv, hcl
 from harness.process import run, wait_until
@@ -31,6 +31,14 @@ class OnPostgres(TestCase):
     def listed(self, server):
         shown = json.loads(server.must("entry", "show", "-output", "json").out)
         return {entry["spiffe_id"]["path"] for entry in shown["entries"]}
+
+    def test_the_plugin_keeps_its_contract(self):
+        own = self.over()["plugins"]["DataStore sql"]["plugin_data"]
+        result = run([paths.BUILD / "test" / "datastore-conformance",
+                      "--plugin", paths.PLUGINS / "datastore-sql.so", "--config", json.dumps(own)],
+                     seconds=60)
+        self.assertEqual(result.code, 0, result)
+        self.assertNotIn("SKIPPED", result.out, result)
 
     def test_entries_survive_restarts_of_server_and_database(self):
         server = self.server("signet", self.over())
