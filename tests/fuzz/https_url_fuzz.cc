@@ -15,8 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view authority = url.substr(8, url.find_first_of("/?#", 8) - 8);
   // A port alone is taken, as the peer takes it; nobody can be asked there.
   if (authority.empty() || authority.find('@') != std::string_view::npos) std::abort();
-  const bool plain = std::all_of(url.begin(), url.end(),
-                                 [](char c) { return c > ' ' && c < 0x7f && c != '\\'; });
+  const bool plain =
+      std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c < 0x7f && c != '\\'; });
   if (!plain) std::abort();
   return 0;
 }
