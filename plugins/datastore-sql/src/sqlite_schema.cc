@@ -1,5 +1,10 @@
 #include "sqlite_schema.h"
 
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <sys/stat.h>
 
 namespace signet::datastore_sql {
@@ -46,6 +51,20 @@ bool exists(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0;
 }
 
+// What SQLite has only "unable to open" and "disk I/O error" for. Without opening it: that, once
+// closed, would end the locks which this process has on it.
+Status check_readable(const std::string& path) {
+  const std::string file = "datastore file \"" + path + "\" ";
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    return Status::failed_precondition(file + "is not a regular file");
+  }
+  if (::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) != 0) {
+    return Status::failed_precondition(file + "cannot be read: " + std::strerror(errno));
+  }
+  return {};
+}
+
 bool has_bytes(const std::string& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 && info.st_size > 0;
@@ -59,6 +78,7 @@ Status check_ownership(const std::string& path, std::size_t known_migrations) {
 
 Result<SchemaState> read_schema(const std::string& path, std::size_t known_migrations) {
   if (!exists(path)) return SchemaState{};
+  SIGNET_RETURN_IF_ERROR(check_readable(path));
   // immutable: no lock, no -wal, no -shm, nothing is created beside a file that is not ours.
   Result<Look> seen = look(sqlite::file_uri(path, "?immutable=1"));
   const bool settled = seen && seen->owner != Owner::kNobody;

@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -231,6 +232,29 @@ TEST(Config, TheDataFolderIsMadeAndNoOther) {
   EXPECT_TRUE(std::filesystem::is_directory(data + "/c"));
   EXPECT_TRUE(make_data_folder(folder.path() + "/elsewhere/db", data).ok());
   EXPECT_FALSE(std::filesystem::exists(folder.path() + "/elsewhere"));
+}
+
+TEST(Ownership, AFolderIsNoFile) {
+  const TempFolder folder;
+  const std::string path = std::filesystem::path(folder.file()).parent_path();
+  const Status refused = check_ownership(path, 1);
+  EXPECT_EQ(refused.code(), Code::kFailedPrecondition);
+  EXPECT_EQ(refused.message(), "datastore file \"" + path + "\" is not a regular file");
+}
+
+TEST(Ownership, AFileThatMayNotBeReadIsToldWithTheReason) {
+  const TempFolder folder;
+  ASSERT_TRUE(opened(folder.file()).ok());
+  std::filesystem::permissions(std::filesystem::path(folder.file()).parent_path(),
+                               std::filesystem::perms::all);
+  ASSERT_EQ(::chmod(folder.file().c_str(), 0), 0);
+  // This thread's rights to files, and with them root's: those of nobody.
+  const int before = ::setfsuid(::geteuid() == 0 ? 65534 : ::geteuid());
+  const Status refused = check_ownership(folder.file(), 1);
+  ::setfsuid(static_cast<uid_t>(before));
+  EXPECT_FALSE(refused.ok());
+  EXPECT_THAT(refused.message(), HasSubstr(folder.file()));
+  EXPECT_THAT(refused.message(), HasSubstr("Permission denied"));
 }
 
 }  // namespace
