@@ -426,7 +426,7 @@ TEST_F(DatastoreRestartSuite, WhatWasCommittedIsThereAfterwards) {
   const std::uint64_t row = read().get("bundle", "kept")->row;
   store_.reset();
   scope().stop();
-  auto* const again = new ScopeUnderTest(plugin());  // never deleted, as the program's
+  static auto* const again = new ScopeUnderTest(plugin());  // never deleted, as the program's
   ASSERT_TRUE(again->status().ok()) << again->status().to_string();
   store_.emplace(open(*again));
   EXPECT_EQ(*store_->latest(INT64_MAX), revision);

@@ -276,7 +276,7 @@ TEST_F(KeyRestartSuite, KeysAreThereAfterwards) {
   const auto before = listed(*keys_);
   keys_.reset();
   scope().stop();
-  auto* const again = new ScopeUnderTest(plugin());  // never deleted, as the program's
+  static auto* const again = new ScopeUnderTest(plugin());  // never deleted, as the program's
   ASSERT_TRUE(again->status().ok()) << again->status().to_string();
   const auto keys = KeyManagerClient::acquire(again->host());
   ASSERT_TRUE(keys.ok()) << keys.status().to_string();
