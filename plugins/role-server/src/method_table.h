@@ -49,7 +49,7 @@ inline constexpr MethodRule kMethods[] = {
     {"/spire.api.server.svid.v1.SVID/NewJWTSVID", kAgent, false, Limit::kJsr,
      "JWT signing request"},
     {"/spire.api.server.svid.v1.SVID/BatchNewWITSVID", kAgent, false, Limit::kWsr,
-     "WIT signing request"},
+     "certificate signing"},  // the peer's word
     {"/spire.api.server.svid.v1.SVID/NewDownstreamX509CA", kDownstream, false, Limit::kCsr,
      "downstream CA signing rate limit"},
 

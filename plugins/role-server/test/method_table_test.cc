@@ -1,5 +1,6 @@
 #include "method_table.h"
 
+#include <map>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -53,6 +54,30 @@ TEST(MethodTable, LimitsEveryMethodThatSignsForAgents) {
     EXPECT_TRUE(!signs || rule.limit != Limit::kNone) << rule.method;
     EXPECT_EQ(rule.limit == Limit::kNone, rule.limit_name.empty()) << rule.method;
   }
+}
+
+// The peer's words, by its sources and, for what can be exceeded by one call, by
+// tests/interop/api/svids_test.py.
+TEST(MethodTable, LimitsAreNamedAsByThePeer) {
+  const std::map<std::string_view, std::string_view> names = {
+      {"AttestAgent", "attest agent"},
+      {"RenewAgent", "renew agent"},
+      {"PostStatus", "post status"},
+      {"BatchNewX509SVID", "certificate signing"},
+      {"BatchNewWITSVID", "certificate signing"},
+      {"NewJWTSVID", "JWT signing request"},
+      {"NewDownstreamX509CA", "downstream CA signing rate limit"},
+      {"PublishJWTAuthority", "key publishing"},
+      {"PublishWITAuthority", "key publishing"}};
+  std::size_t found = 0;
+  for (const MethodRule& rule : kMethods) {
+    if (!rule.method.starts_with("/spire.") || rule.limit == Limit::kNone) continue;
+    const std::string_view name = rule.method.substr(rule.method.rfind('/') + 1);
+    ASSERT_EQ(names.count(name), 1u) << rule.method;
+    EXPECT_EQ(rule.limit_name, names.at(name)) << rule.method;
+    ++found;
+  }
+  EXPECT_EQ(found, names.size());
 }
 
 }  // namespace

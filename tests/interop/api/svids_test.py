@@ -84,6 +84,7 @@ class Svids(ApiTest):
     def test_more_at_once_than_the_limit_lets_through(self):
         many = {"params": [{"entry_id": "none"}] * 501}
         return [svid("-", "BatchNewX509SVID", many, caller="agent"),
+                svid("-", "BatchNewWITSVID", many, caller="agent"),
                 svid("-", "BatchNewX509SVID", {"params": many["params"][:500]}, caller="agent"),
                 # What would wait longer than its caller does.
                 svid("-", "BatchNewX509SVID", {"params": many["params"][:500]}, caller="agent",
