@@ -100,7 +100,10 @@ FlagSet::Outcome FlagSet::fail(std::string message, const Io& io) {
 FlagSet::Outcome FlagSet::parse(const std::vector<std::string>& args, const Io& io) {
   for (std::size_t i = 0; i < args.size(); ++i) {
     const std::string& word = args[i];
-    if (word.size() < 2 || word[0] != '-' || word == "--") return Outcome::kGo;
+    if (word.size() < 2 || word[0] != '-' || word == "--") {
+      rest_.assign(args.begin() + static_cast<std::ptrdiff_t>(i + (word == "--")), args.end());
+      return Outcome::kGo;
+    }
     std::string_view name = std::string_view(word).substr(word[1] == '-' ? 2 : 1);
     if (name[0] == '-' || name[0] == '=') return fail("bad flag syntax: " + word, io);
     const std::size_t equals = name.find('=');

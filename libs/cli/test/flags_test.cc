@@ -112,6 +112,13 @@ TEST_F(FlagsTest, ATristateFallsBackToAll) {
   EXPECT_EQ(v.banned, Tristate::kAll);
 }
 
+TEST_F(FlagsTest, KeepsTheWordsAfterTheFlags) {
+  ASSERT_TRUE(ok({"-name", "n", "a", "-force"}));
+  EXPECT_EQ(flags.rest(), (std::vector<std::string>{"a", "-force"}));
+  ASSERT_TRUE(ok({"-name", "n", "--", "-b"}));
+  EXPECT_EQ(flags.rest(), (std::vector<std::string>{"-b"}));
+}
+
 TEST_F(FlagsTest, ErrorsAreThePeersTexts) {
   EXPECT_EQ(error_of({"-nosuch"}), "flag provided but not defined: -nosuch");
   EXPECT_EQ(error_of({"--nosuch=1"}), "flag provided but not defined: -nosuch");

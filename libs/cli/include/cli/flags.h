@@ -54,6 +54,8 @@ class FlagSet {
   /// printed, then the usage text; all to standard error.
   Outcome parse(const std::vector<std::string>& args, const Io& io);
   const std::string& error() const { return error_; }
+  /// The words after the flags. SPIRE's commands do not look at them.
+  const std::vector<std::string>& rest() const { return rest_; }
 
   std::string usage() const;
 
@@ -73,6 +75,7 @@ class FlagSet {
   std::string name_;
   std::vector<Flag> flags_;
   std::string error_;
+  std::vector<std::string> rest_;
 };
 
 }  // namespace signet::cli

@@ -1,6 +1,7 @@
 // datastore check|migrate|import-spire: the datastore that a configuration names, while no server
 // runs on it.
 #include <filesystem>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
@@ -8,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/go_text.h"
 
 namespace signet::server::cli {
 namespace {
@@ -32,6 +34,17 @@ int failed(Context& context, const std::string& message) {
   return 1;
 }
 
+// The exit code, or none: go on. A word too many would have a forgotten -config migrate the
+// default's datastore.
+std::optional<int> parse(Context& context, Task& task, const Args& args) {
+  const FlagSet::Outcome outcome = task.flags.parse(args, context.io);
+  if (outcome == FlagSet::Outcome::kHelp) return 0;
+  if (outcome == FlagSet::Outcome::kBad) return failed(context, task.flags.error());
+  if (task.flags.rest().empty()) return std::nullopt;
+  return failed(context, "unexpected argument " + signet::cli::go_quote(task.flags.rest().front()) +
+                             ": the configuration file is named by the -config flag");
+}
+
 // The kernel starts the role with the task as a setting; see datastore_task.h, import_task.h.
 int plan(Context& context, const Task& task, json settings) {
   std::error_code error;
@@ -39,7 +52,7 @@ int plan(Context& context, const Task& task, json settings) {
     return failed(context,
                   "could not find config file " + task.config + ": please use the -config flag");
   }
-  settings["log_level"] = "ERROR";
+  settings["log_level"] = "FATAL";  // why it failed is said once, at the end
   const std::string patch = json{{"server", std::move(settings)}}.dump();
   context.call.emit(SIGNET_KIND_RUN_PLAN,
                     signet_run_plan{sizeof(signet_run_plan), task.expand_env ? 1u : 0u,
@@ -49,9 +62,7 @@ int plan(Context& context, const Task& task, json settings) {
 
 int plan_schema_task(Context& context, const Args& args, const char* word) {
   Task task(word);
-  const FlagSet::Outcome outcome = task.flags.parse(args, context.io);
-  if (outcome == FlagSet::Outcome::kHelp) return 0;
-  if (outcome == FlagSet::Outcome::kBad) return failed(context, task.flags.error());
+  if (const auto end = parse(context, task, args)) return *end;
   return plan(context, task, {{"datastore_task", word}});
 }
 
@@ -70,9 +81,7 @@ int import_spire(Context& context, const Args& args) {
   bool dry_run = false;
   task.flags.text("spireConfig", &spire_config, "configuration file of the SPIRE server");
   task.flags.boolean("dryRun", &dry_run, "look at everything and write nothing");
-  const FlagSet::Outcome outcome = task.flags.parse(args, context.io);
-  if (outcome == FlagSet::Outcome::kHelp) return 0;
-  if (outcome == FlagSet::Outcome::kBad) return failed(context, task.flags.error());
+  if (const auto end = parse(context, task, args)) return *end;
   if (spire_config.empty()) return failed(context, "please use the -spireConfig flag");
   return plan(context, task,
               {{"datastore_task", dry_run ? "look" : "fill"},
