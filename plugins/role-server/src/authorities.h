@@ -119,6 +119,12 @@ class Authorities {
   const std::unique_ptr<CaSource> ca_;
   const Publication* publication_ = nullptr;
 
+  /// Why there is no authority that signs.
+  Status none_active() const {
+    return Status::unavailable(left_ ? "this server has left the trust domain"
+                                     : "server is initializing");
+  }
+
   mutable std::mutex mutex_;  // one change at a time
   AuthorityJournal journal_;
   AuthorityTools tools_;

@@ -44,14 +44,14 @@ AuthorityKind& Authorities::kind(AuthorityType type) {
 
 Result<AuthorityState> Authorities::state(AuthorityType type) {
   std::lock_guard lock(mutex_);
-  if (!kind(type).active()) return Status::unavailable("server is initializing");
+  if (!kind(type).active()) return none_active();
   return kind(type).state();
 }
 
 Result<AuthorityInfo> Authorities::prepare(AuthorityType type) {
   std::lock_guard lock(mutex_);
   AuthorityKind& of = kind(type);
-  if (!of.active()) return Status::unavailable("server is initializing");
+  if (!of.active()) return none_active();
   if (const Status status = of.prepare_next(); !status.ok()) return failed("prepare", of, status);
   return of.next().info();
 }

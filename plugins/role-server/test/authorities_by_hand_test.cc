@@ -168,6 +168,11 @@ TEST_F(ByHandTest, AServerThatLeavesSignsNoMoreAndTakesBackWhatNeverSigned) {
   ASSERT_TRUE(authorities().leave().ok());
   EXPECT_EQ(authorities().x509(), nullptr);
   EXPECT_EQ(authorities().jwt(), nullptr);
+  for (const Status& refused :
+       {authorities().state(kX509).status(), authorities().prepare(kX509).status()}) {
+    EXPECT_EQ(refused.code(), Code::kUnavailable);
+    EXPECT_EQ(refused.message(), "this server has left the trust domain");
+  }
   EXPECT_EQ(bundle().x509_authorities_size(), 1) << "what it signed still verifies";
   EXPECT_EQ(subject_key_id_of(bundle().x509_authorities(0).asn1()), active);
   ASSERT_TRUE(authorities().rotate().ok());
