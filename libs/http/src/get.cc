@@ -33,7 +33,7 @@ struct Transfer {
   std::string body;
   std::size_t head_bytes = 0;
   bool too_large = false;
-  bool not_public = false;
+  std::string not_public;  // the address that may_connect refused
 };
 
 std::size_t receive(char* data, std::size_t size, std::size_t count, void* arg) {
@@ -60,11 +60,23 @@ int progress(void* arg, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return cancelled && cancelled() ? 1 : 0;
 }
 
+std::string words_for(const sockaddr& address) {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (address.sa_family == AF_INET) {
+    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(address).sin_addr, text,
+                sizeof text);
+  } else if (address.sa_family == AF_INET6) {
+    ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr, text,
+                sizeof text);
+  }
+  return std::string("the address ") + (*text ? text : "of no known family");
+}
+
 // Asked with the address that is really connected to, so no name server can lead around it.
 curl_socket_t open_socket(void* arg, curlsocktype, curl_sockaddr* address) {
   auto& transfer = *static_cast<Transfer*>(arg);
   if (transfer.request.may_connect && !transfer.request.may_connect(address->addr)) {
-    transfer.not_public = true;
+    transfer.not_public = words_for(address->addr);
     return CURL_SOCKET_BAD;
   }
   return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -142,8 +154,8 @@ void set_options(const Handle& handle, Transfer& transfer, const char* url, char
 
 Status failure(const Transfer& transfer, CURLcode code, const char* words) {
   if (transfer.too_large) return Status::resource_exhausted("the answer is too large");
-  if (transfer.not_public) {
-    return Status(Code::kPermissionDenied, "the address is not a public one");
+  if (!transfer.not_public.empty()) {
+    return Status(Code::kPermissionDenied, transfer.not_public + " is not a public one");
   }
   switch (code) {
     case CURLE_PEER_FAILED_VERIFICATION:

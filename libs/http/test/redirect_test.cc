@@ -48,6 +48,7 @@ TEST_F(HttpRedirect, EachAddressOnTheWayIsJudged) {
   };
   const auto refused = get(request);
   EXPECT_EQ(refused.status().code(), Code::kPermissionDenied) << refused.status().to_string();
+  EXPECT_EQ(refused.status().message(), "the address 127.0.0.1 is not a public one");
   EXPECT_EQ(asked, (std::vector{first_.port(), second_.port()}));
   EXPECT_TRUE(second_.paths().empty());
 

@@ -245,10 +245,15 @@ Status FederationPoller::ask(const FederatedDomain& domain) {
       fetch.roots.push_back(authority.asn1());
     }
   }
-  SIGNET_TRY(const std::string document,
-             source_->fetch(fetch, host_.deadline_in(kFetchTime), fetches_));
+  Result<std::string> document = source_->fetch(fetch, host_.deadline_in(kFetchTime), fetches_);
+  if (document.status().code() == Code::kPermissionDenied && !fetch.allow_private) {
+    return Status(
+        Code::kPermissionDenied,
+        document.status().message() + "; federation.allow_private_endpoints lets it be asked");
+  }
+  SIGNET_RETURN_IF_ERROR(document.status());
   SIGNET_TRY(const TrustDomain name, TrustDomain::parse(domain.trust_domain));
-  SIGNET_TRY(const types::Bundle bundle, read_federated_document(name, document));
+  SIGNET_TRY(const types::Bundle bundle, read_federated_document(name, *document));
   return store(domain, bundle);
 }
 

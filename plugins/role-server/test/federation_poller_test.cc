@@ -78,7 +78,7 @@ class Source {
           }
           self.flags = fetch->flags;
           if (self.answer.empty()) {
-            return c->ops->fail(c, SIGNET_UNAVAILABLE, to_abi(std::string_view("nobody answers")));
+            return c->ops->fail(c, self.refusal, to_abi(std::string_view("nobody answers")));
           }
           c->ops->emit(c, SIGNET_KIND_BUNDLE_DOCUMENT, self.answer.data(), self.answer.size());
           return SIGNET_OK;
@@ -88,6 +88,7 @@ class Source {
   std::vector<FederatedDomain> asked;
   std::vector<std::string> roots;
   std::uint32_t flags = 0;
+  signet_status refusal = SIGNET_UNAVAILABLE;
   std::string answer;  // "": an error
 };
 
@@ -362,6 +363,18 @@ TEST_F(FederationPollerTest, PrivateAddressesAreAskedOnlyWhenTheConfigurationSay
   config_.federation.allow_private_endpoints = true;
   host_.pass(2);
   EXPECT_NE(source_.flags & SIGNET_FETCH_ALLOW_PRIVATE, 0u);
+}
+
+TEST_F(FederationPollerTest, WhoIsRefusedForHisAddressIsToldTheSetting) {
+  source_.refusal = SIGNET_PERMISSION_DENIED;
+  start();
+  federate("peer.org");
+  host_.quiet().advance(1);
+  const std::string refused = poller_.refresh("peer.org").status().message();
+  EXPECT_EQ(refused, "nobody answers; federation.allow_private_endpoints lets it be asked");
+  config_.federation.allow_private_endpoints = true;
+  host_.quiet().advance(1);
+  EXPECT_EQ(poller_.refresh("peer.org").status().message(), "nobody answers");
 }
 
 TEST_F(FederationPollerTest, RefreshAsksNowAndTellsTheOutcome) {
