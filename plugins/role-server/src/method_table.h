@@ -86,6 +86,7 @@ inline constexpr MethodRule kMethods[] = {
     {"/signet.server.v1.Server/GetPublication", kLocal, true},
     {"/signet.server.v1.Server/Leave", kLocal, true},
     {"/signet.server.v1.Server/GetFreshness", kLocal, true},
+    {"/signet.server.v1.Server/GetFederation", kLocal, true},
 
     {"/spire.api.server.logger.v1.Logger/GetLogger", kLocal, true},
     {"/spire.api.server.logger.v1.Logger/SetLogLevel", kLocal, true},

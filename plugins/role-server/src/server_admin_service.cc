@@ -1,11 +1,15 @@
 // signet.server.v1.Server: what operators may ask of this server beyond SPIRE's API.
+#include <algorithm>
+
 #include "signet/server/v1/server.pb.h"
 
 #include "api_status.h"
 #include "authorities.h"
 #include "change_follower.h"
+#include "federation.h"
 #include "method_registry.h"
 #include "service_context.h"
+#include "trust_bundles.h"
 
 namespace signet::server {
 namespace {
@@ -57,12 +61,30 @@ Status get_freshness(CallContext& call, const api::GetFreshnessRequest&,
   return {};
 }
 
+Status get_federation(CallContext& call, const api::GetFederationRequest&,
+                      api::GetFederationResponse& response) {
+  const std::int64_t now = call.host().unix_seconds();
+  for (const FederationPoller::PeerState& state : call.services().federation->poller().peers()) {
+    api::FederatedPeer& peer = *response.add_peers();
+    peer.set_trust_domain(state.domain.trust_domain);
+    peer.set_bundle_endpoint_url(state.domain.url);
+    peer.set_configured(state.is_static);
+    peer.set_has_bundle(call.services().bundles->find(state.domain.trust_domain) != nullptr);
+    peer.set_fetched_at(state.good_at);
+    if (state.good_at != 0) peer.set_age_seconds(std::max<std::int64_t>(0, now - state.good_at));
+    peer.set_failures(state.failures);
+    peer.set_error(state.error);
+  }
+  return {};
+}
+
 }  // namespace
 
 void register_server_admin_service(MethodRegistry& methods, ServiceContext&) {
   methods.unary("/signet.server.v1.Server/GetPublication", get_publication);
   methods.unary("/signet.server.v1.Server/Leave", leave);
   methods.unary("/signet.server.v1.Server/GetFreshness", get_freshness);
+  methods.unary("/signet.server.v1.Server/GetFederation", get_federation);
 }
 
 }  // namespace signet::server

@@ -41,6 +41,8 @@ constexpr Row kCommands[] = {
     {"federation delete", "Ends a federation relationship; the bundle stays", delete_federation},
     {"federation refresh", "Fetches the bundle of a federated trust domain now",
      refresh_federation},
+    {"federation status", "Tells how old each federated bundle is, and what failed",
+     show_federation_status},
     {"x509 mint", "Mints an X509-SVID with a fresh key", mint_x509_svid},
     {"jwt mint", "Mints a JWT-SVID", mint_jwt_svid},
     {"wit mint", "Mints a WIT-SVID with a fresh key", mint_wit_svid},

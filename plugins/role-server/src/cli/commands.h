@@ -43,6 +43,7 @@ int show_federation(Context&, const Args&);
 int list_federation(Context&, const Args&);
 int delete_federation(Context&, const Args&);
 int refresh_federation(Context&, const Args&);
+int show_federation_status(Context&, const Args&);
 
 int mint_x509_svid(Context&, const Args&);
 int mint_jwt_svid(Context&, const Args&);

@@ -1,4 +1,6 @@
 // The federation commands.
+#include "signet/server/v1/server.pb.h"
+
 #include "cli/admin_command.h"
 #include "cli/federation_data.h"
 #include "cli/go_text.h"
@@ -224,6 +226,45 @@ class RefreshFederation final : public AdminCommand {
   std::string id_;
 };
 
+// Ours: what the peer tells nobody.
+class FederationStatus final : public AdminCommand {
+ public:
+  const char* name() const override { return "federation status"; }
+  void declare(FlagSet&) override {}
+  Status run(Admin& admin) override {
+    const auto answer = admin.client.call<server::v1::GetFederationResponse>(
+        "/signet.server.v1.Server/GetFederation", server::v1::GetFederationRequest());
+    if (!answer) return answer.status().prefixed("could not get the state of the federation");
+    return admin.output.print(admin.io, *answer, [&] {
+      const auto count = static_cast<std::size_t>(answer->peers_size());
+      admin.io.out(
+          "Found " +
+          signet::cli::counted(count, "federated trust domain", "federated trust domains") + "\n");
+      for (const auto& peer : answer->peers()) admin.io.out("\n" + text(peer));
+      return Status();
+    });
+  }
+
+ private:
+  static std::string text(const server::v1::FederatedPeer& peer) {
+    std::string text =
+        "Trust domain              : " + peer.trust_domain() +
+        "\nBundle endpoint URL       : " + peer.bundle_endpoint_url() +
+        "\nRelationship              : " +
+        (peer.configured() ? "of the configuration" : "of the API") +
+        "\nBundle                    : " + (peer.has_bundle() ? "known" : "none yet") +
+        "\nLast good answer          : " +
+        (peer.fetched_at() == 0 ? std::string("none since this server started")
+                                : std::to_string(peer.age_seconds()) + " s ago") +
+        "\n";
+    if (peer.failures() != 0) {
+      text += "Failures since            : " + std::to_string(peer.failures()) +
+              "\nLast failure              : " + peer.error() + "\n";
+    }
+    return text;
+  }
+};
+
 }  // namespace
 
 int create_federation(Context& context, const Args& args) {
@@ -243,6 +284,9 @@ int delete_federation(Context& context, const Args& args) {
 }
 int refresh_federation(Context& context, const Args& args) {
   return run_admin<RefreshFederation>(context, args);
+}
+int show_federation_status(Context& context, const Args& args) {
+  return run_admin<FederationStatus>(context, args);
 }
 
 }  // namespace signet::server::cli
