@@ -6,28 +6,22 @@
 #include <tuple>
 
 #include "answer.h"
+#include "explain/plain.h"
+#include "phrases.h"
 
 namespace signet::explain {
 namespace {
 
 using v1::Fault;
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) out.append(out.empty() ? "" : ", ").append(word);
-  return out;
-}
-
-std::string millis(std::chrono::nanoseconds time) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()) +
-         " ms";
-}
+constexpr std::size_t kLongest = 32 * std::size_t{1024};  // finding, in bytes
 
 class Analysis {
  public:
   Analysis(const Facts& facts, const Redacted& redacted) : facts_(facts), redacted_(redacted) {}
 
   v1::Explanation run() {
+    note_failed();
     rank();
     about_agent();
     about_server();
@@ -41,17 +35,17 @@ class Analysis {
  private:
   // ---- what is found
 
-  v1::Finding& found(Fault fault, bool blocks, std::string text, std::string remedy) {
+  v1::Finding& found(Fault fault, bool blocks, const std::string& text, const std::string& remedy) {
     v1::Finding& finding = findings_.emplace_back();
     finding.set_fault(fault);
     finding.set_blocks(blocks);
-    finding.set_text(std::move(text));
-    finding.set_remedy(std::move(remedy));
+    finding.set_text(utf8(text, kLongest));
+    finding.set_remedy(utf8(remedy, kLongest));
     return finding;
   }
-  v1::Finding& found_at(const EntryFacts& entry, Fault fault, std::string text,
-                        std::string remedy) {
-    v1::Finding& finding = found(fault, true, std::move(text), std::move(remedy));
+  v1::Finding& found_at(const EntryFacts& entry, Fault fault, const std::string& text,
+                        const std::string& remedy) {
+    v1::Finding& finding = found(fault, true, text, remedy);
     finding.set_entry_id(entry.id);
     return finding;
   }
@@ -60,6 +54,14 @@ class Analysis {
   }
   static std::string name_of(const EntryFacts& entry) {
     return "entry " + entry.id + " (" + entry.spiffe_id + ")";
+  }
+
+  void note_failed() {
+    if (!facts_.attestors) return;
+    for (const AttestorFacts& attestor : *facts_.attestors) {
+      if (!attestor.status.ok()) failed_.insert(attestor.name);
+    }
+    all_failed_ = !facts_.attestors->empty() && failed_.size() == facts_.attestors->size();
   }
 
   // The nearest entry comes first; the one that explains, unless it has nothing to do with the
@@ -72,22 +74,31 @@ class Analysis {
         candidate.near = nearness(entry.selectors, *facts_.selectors);
       } else {
         candidate.near.has = entry.selectors;  // the caller's are not known: none is missed
+        candidate.near.rank.has = entry.selectors.size();
       }
       if (facts_.named || candidate.near.related()) candidates_.push_back(std::move(candidate));
     }
     std::sort(candidates_.begin(), candidates_.end());
     if (!candidates_.empty()) target_ = &candidates_.front();
-    // One that matches elsewhere is nearer than one of ours that does not.
-    if (facts_.elsewhere && target_ != nullptr && !target_->near.lacks.empty()) target_ = nullptr;
+    if (facts_.elsewhere && target_ != nullptr && !may_match(target_->near)) target_ = nullptr;
   }
 
-  bool agent_good() const {
-    return facts_.agent.state == AgentFacts::State::kAttested ||
-           facts_.agent.state == AgentFacts::State::kUnknown;
+  // One that matches elsewhere is nearer than one of ours that does not, unless that is misspelt or
+  // asks for what a failed attestor might have found.
+  bool may_match(const Nearness& near) const {
+    const auto unknown = static_cast<std::size_t>(
+        std::count_if(near.lacks.begin(), near.lacks.end(),
+                      [this](const Selector& selector) { return failed(selector.type); }));
+    return near.rank.misspelt + unknown >= near.lacks.size();
+  }
+
+  // The one that is meant, or else the one that hands out the entry that explains.
+  const AgentFacts& agent() const {
+    return target_ != nullptr && target_->entry->agent ? *target_->entry->agent : facts_.agent;
   }
 
   void about_agent() {
-    const AgentFacts& agent = facts_.agent;
+    const AgentFacts& agent = this->agent();
     if (cut_off() && agent.state != AgentFacts::State::kBanned) return;  // that is why
     if (agent.state == AgentFacts::State::kBanned) {
       found(v1::AGENT_BANNED, true, "the agent " + agent.id + " is banned",
@@ -102,12 +113,12 @@ class Analysis {
   }
 
   void about_server() {
-    if (facts_.server.answer != ServerFacts::Answer::kAway || !agent_good() || cut_off()) return;
+    if (facts_.server.answer != ServerFacts::Answer::kAway || !agent().good() || cut_off()) return;
     const bool served = target_ != nullptr && target_->good();
-    found(
-        v1::SERVER_AWAY, !served,
-        "the server does not answer" + (facts_.server.why.empty() ? "" : ": " + facts_.server.why),
-        "see that the server runs and that server_address leads to it; signet server healthcheck");
+    found(v1::SERVER_AWAY, !served, server_away(agent(), facts_.server),
+          "see that the server runs and that server_address leads to it (signet server "
+          "healthcheck); what it knows and this agent may not: " +
+              server_command());
   }
 
   // Whether an attestor of this type failed, so that nothing is known of its selectors.
@@ -120,10 +131,6 @@ class Analysis {
       return;
     }
     if (!facts_.attestors) return;
-    for (const AttestorFacts& attestor : *facts_.attestors) {
-      if (!attestor.status.ok()) failed_.insert(attestor.name);
-    }
-    all_failed_ = !facts_.attestors->empty() && failed_.size() == facts_.attestors->size();
     // What an entry asks of them decides whether that is in the way.
     std::set<std::string> wanted;
     if (target_ != nullptr) {
@@ -133,7 +140,9 @@ class Analysis {
                                      [](const Candidate& c) { return c.good(); });
     for (const AttestorFacts& attestor : *facts_.attestors) {
       if (attestor.status.ok()) continue;
-      const bool blocks = all_failed_ || (!someone && wanted.contains(attestor.name));
+      // Where nothing comes near, an entry for what it would have found cannot be told from none.
+      const bool nothing = target_ == nullptr && !facts_.elsewhere && !facts_.named;
+      const bool blocks = all_failed_ || nothing || (!someone && wanted.contains(attestor.name));
       found(v1::ATTESTOR_FAILED, blocks,
             "the attestor " + attestor.name + " failed after " + millis(attestor.took) + ": " +
                 attestor.status.message(),
@@ -147,6 +156,9 @@ class Analysis {
     const EntryFacts& entry = *target_->entry;
     about_bundles(entry);
     if (target_->good()) return;
+    if (facts_.elsewhere)
+      out_.add_notes("an entry whose selectors the caller all has is below another parent: " +
+                     server_command());
     about_place(entry);
     if (entry.expired) {
       found_at(entry, v1::ENTRY_EXPIRED,
@@ -164,13 +176,12 @@ class Analysis {
     }
     // What the agent must not have yet it does not lack.
     if (target_->unsynced() && !target_->outside() && !entry.expired && !entry.stored &&
-        agent_good()) {
+        agent().good()) {
       found_at(entry, v1::NOT_SYNCED,
-               "the agent does not have " + name_of(entry) +
-                   " as the server has it: it was told up to revision " +
-                   std::to_string(facts_.agent.revision) + ", the server is at " +
-                   std::to_string(facts_.server.revision),
-               "it comes with the next sync; if not, the agent's log says why");
+               "the agent does not have " + name_of(entry) + " as the server has it: it " +
+                   how_far(agent(), facts_.server),
+               "it comes with the next sync; if not, the agent's log says why, and an agent that "
+               "is started anew asks for everything");
     }
     about_selectors(*target_);
     if (entry.svid_expired && !skewed()) {
@@ -184,7 +195,7 @@ class Analysis {
     if (facts_.elsewhere) {
       found(v1::WRONG_PARENT, true,
             "an entry whose selectors the caller all has is not below this agent" +
-                (facts_.agent.id.empty() ? std::string() : " (" + facts_.agent.id + ")"),
+                (agent().id.empty() ? std::string() : " (" + agent().id + ")"),
             "give the entry a parent that this agent is, or answers to; which one it is says: " +
                 server_command());
       return;
@@ -193,8 +204,17 @@ class Analysis {
       found(v1::NO_ENTRY, true, "there is no such entry", "signet server entry show");
       return;
     }
-    if (!facts_.selectors || !agent_good() || !facts_.agent.synced) return;
-    if (facts_.server.answer == ServerFacts::Answer::kAway) return;  // it may have one
+    if (!facts_.selectors || !failed_.empty() || !agent().good()) return;
+    using Answer = ServerFacts::Answer;
+    const Answer answer = facts_.server.answer;
+    if (answer == Answer::kAway || answer == Answer::kNotAsked) return;  // it may have one
+    if (!agent().synced) {
+      found(v1::NOT_SYNCED, true,
+            "the agent has not had its entries from the server yet" +
+                (agent().why.empty() ? "" : ": " + agent().why),
+            "it goes on trying; its log says why it does not succeed");
+      return;
+    }
     found(v1::NO_ENTRY, true, "no entry that this agent may hand out has any of the selectors",
           "signet server entry create, with selectors from those below");
   }
@@ -220,7 +240,7 @@ class Analysis {
       case Place::kElsewhere:
         found_at(entry, v1::WRONG_PARENT,
                  name_of(entry) + " is below " + entry.parent_id + ", not below the agent" +
-                     (facts_.agent.id.empty() ? std::string() : " " + facts_.agent.id),
+                     (agent().id.empty() ? std::string() : " " + agent().id),
                  remedy);
     }
   }
@@ -272,9 +292,8 @@ class Analysis {
   }
   // unix:uid:1000 for a caller whose unix:uid is another one; its name goes with it.
   bool other_user(const Selector& wanted) const {
-    const std::string kind = kind_of(wanted);
-    return (kind == "unix:uid" || kind == "unix:user") &&
-           nearest_kin(wanted, *facts_.selectors) != nullptr;
+    const bool user = wanted.value.starts_with("uid:") || wanted.value.starts_with("user:");
+    return wanted.type == "unix" && user && nearest_kin(wanted, *facts_.selectors) != nullptr;
   }
   std::string list(const std::vector<const Selector*>& selectors) const {
     std::vector<std::string> words;
@@ -295,8 +314,10 @@ class Analysis {
       v1::Finding& finding =
           found(v1::BUNDLE_MISSING, false,
                 name_of(entry) + " federates with " + name + ", whose bundle " +
-                    (there ? "the agent does not have yet" : "the server does not have"),
-                there ? std::string("it comes with the next sync")
+                    (there ? "the agent does not have" : "the server does not have"),
+                there ? "it comes with the next sync, if the server has it: signet server bundle "
+                        "list -id spiffe://" +
+                            name
                       : "signet server bundle set -id spiffe://" + name +
                             ", or signet server federation create");
       finding.set_entry_id(entry.id);
@@ -304,18 +325,23 @@ class Analysis {
   }
 
   std::chrono::nanoseconds skew() const {
-    if (facts_.agent.time_ns == 0 || facts_.server.time_ns == 0) return {};
-    return std::chrono::nanoseconds(facts_.agent.time_ns - facts_.server.time_ns);
+    if (agent().time_ns == 0 || facts_.server.time_ns == 0) return {};
+    return std::chrono::nanoseconds(agent().time_ns - facts_.server.time_ns);
   }
   bool skewed() const { return skew() > kSkew || skew() < -kSkew; }
 
   // The clock alone keeps the agent from its server.
-  bool cut_off() const { return facts_.agent.clock_off.count() != 0 && facts_.server.time_ns == 0; }
+  bool cut_off() const {
+    using Answer = ServerFacts::Answer;
+    const Answer answer = facts_.server.answer;
+    return agent().clock_off.count() != 0 &&
+           (answer == Answer::kAway || answer == Answer::kNotAsked);
+  }
 
   void about_clock() {
     if (cut_off()) {
-      const std::int64_t off = facts_.agent.clock_off.count();
-      const bool served = target_ != nullptr && target_->good() && agent_good();
+      const std::int64_t off = agent().clock_off.count();
+      const bool served = target_ != nullptr && target_->good() && agent().good();
       found(v1::CLOCK_SKEW, !served,
             "the agent's clock is at least " + std::to_string(std::abs(off)) + " s " +
                 (off > 0 ? "ahead of" : "behind") +
@@ -329,27 +355,15 @@ class Analysis {
     found(v1::CLOCK_SKEW, blocks,
           "the agent's clock is " + std::to_string(std::abs(seconds)) + " s " +
               (seconds > 0 ? "ahead of" : "behind") + " the server's" +
+              (facts_.server.time_age.count() == 0
+                   ? ""
+                   : " (compared " + whole_seconds(facts_.server.time_age) + " ago)") +
               (blocks ? ", so what the server signs has expired there" : ""),
           "set the clock of the node (or of the server) right");
   }
 
   std::string server_command() const {
-    std::string out = "signet server explain";
-    if (!facts_.agent.id.empty()) out += " -agentID " + facts_.agent.id;
-    if (!facts_.selectors) return out;
-    for (const Selector& s : *facts_.selectors) {
-      if (!is_redacted(s.to_string(), redacted_)) out += " -selector " + quoted(s.to_string());
-    }
-    return out;
-  }
-  // For a shell.
-  static std::string quoted(const std::string& word) {
-    constexpr std::string_view kPlain =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/._-+@%,=";
-    if (word.find_first_not_of(kPlain) == std::string::npos) return word;
-    std::string out = "'";
-    for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return out + "'";
+    return explain::server_command(agent(), facts_.selectors, redacted_);
   }
 
   // ---- the answer
@@ -363,10 +377,10 @@ class Analysis {
     std::stable_sort(findings_.begin(), findings_.end(),
                      [&](const auto& a, const auto& b) { return order(a) < order(b); });
     if (!findings_.empty() && findings_.front().blocks()) findings_.front().set_decides(true);
-    out_.set_identity(target_ != nullptr && target_->good() && agent_good() &&
+    out_.set_identity(target_ != nullptr && target_->good() && agent().good() &&
                       (findings_.empty() || !findings_.front().blocks()));
     for (v1::Finding& finding : findings_) *out_.add_findings() = std::move(finding);
-    fill_answer(facts_, redacted_, candidates_, out_);
+    fill_answer(facts_, agent(), redacted_, candidates_, out_);
   }
 
   const Facts& facts_;

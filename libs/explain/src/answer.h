@@ -11,8 +11,9 @@
 
 namespace signet::explain {
 
+/// agent        the one that is judged
 /// candidates   nearest first; the first kNearest are told
-void fill_answer(const Facts& facts, const Redacted& redacted,
+void fill_answer(const Facts& facts, const AgentFacts& agent, const Redacted& redacted,
                  const std::vector<Candidate>& candidates, v1::Explanation& out);
 
 }  // namespace signet::explain

@@ -13,10 +13,8 @@ struct Candidate {
   Nearness near;
   bool outside() const { return entry->place != EntryFacts::Place::kHere; }
   bool unsynced() const { return entry->at_agent == false; }
-  bool good() const {
-    return near.lacks.empty() && !outside() && !entry->expired && !entry->stored && !unsynced() &&
-           !entry->svid_expired;
-  }
+  bool without_agent() const { return entry->agent && !entry->agent->good(); }
+  bool good() const { return near.lacks.empty() && faults() == 0; }
   /// What is given comes first, then what is nearest.
   bool operator<(const Candidate& o) const {
     if (good() != o.good()) return good();
@@ -28,7 +26,7 @@ struct Candidate {
  private:
   int faults() const {
     return int{outside()} + int{entry->expired} + int{entry->stored} + int{unsynced()} +
-           int{entry->svid_expired};
+           int{entry->svid_expired} + int{without_agent()};
   }
 };
 

@@ -1,74 +1,84 @@
 #include "explain/nearness.h"
 
-#include <algorithm>
-#include <cstdint>
-#include <numeric>
-#include <string_view>
-#include <utility>
+#include "spelling.h"
 
 namespace signet::explain {
 namespace {
 
-// Values may be long, and the work grows with the square of what differs.
-constexpr std::size_t kCompared = 64;
+// A hostile workload may have thousands of one kind. Where many entries are ranked, some will do.
+constexpr std::size_t kComparedInRank = 64;
+constexpr std::size_t kCompared = 1024;
 
-// Levenshtein: how many letters to change, add or take away.
-std::size_t distance(std::string_view a, std::string_view b) {
-  const auto differ = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
-  const auto same = static_cast<std::size_t>(differ.first - a.begin());
-  a.remove_prefix(same);
-  b.remove_prefix(same);
-  while (!a.empty() && !b.empty() && a.back() == b.back()) {
-    a.remove_suffix(1);
-    b.remove_suffix(1);
-  }
-  a = a.substr(0, kCompared);
-  b = b.substr(0, kCompared);
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t corner = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t changed = corner + (a[i - 1] == b[j - 1] ? 0 : 1);
-      corner = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, changed});
-    }
-  }
-  return row.back();
-}
-
-bool is_number(std::string_view value) {
-  value.remove_prefix(std::min(value.find(':') + 1, value.size()));
-  return value.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
-// A slip of the pen, rather than another thing.
-bool almost_alike(const Selector& wanted, std::size_t far) {
-  return far <= 2 && far * 4 <= wanted.value.size() && !is_number(wanted.value);
+// "uid" and "1000" of uid:1000; "" and all of it where there is no ':'.
+std::pair<std::string_view, std::string_view> split(std::string_view value) {
+  const std::size_t colon = value.find(':');
+  if (colon == std::string_view::npos) return {value.substr(0, 0), value};
+  return {value.substr(0, colon), value.substr(colon + 1)};
 }
 
 struct Kin {
   const Selector* selector = nullptr;
-  std::size_t far = SIZE_MAX;  // letters
+  Likeness likeness;
+  bool slip = false;  // one of the kind is taken for a slip of the pen
 };
 
 Kin kin_of(const Selector& wanted, const SelectorSet& caller) {
-  const std::string kind = kind_of(wanted);
+  const auto [kind, rest] = split(wanted.value);
   Kin best;
+  std::size_t compared = 0;
   for (const Selector& selector : caller) {
-    if (selector.type != wanted.type || kind_of(selector) != kind) continue;
-    const std::size_t far = distance(wanted.value, selector.value);
-    if (far < best.far) best = {&selector, far};
+    const auto [other_kind, other_rest] = split(selector.value);
+    if (selector.type != wanted.type || other_kind != kind) continue;
+    const Likeness likeness = likeness_of(rest, other_rest);
+    best.slip = best.slip || is_slip(rest, other_rest);
+    if (best.selector == nullptr || likeness > best.likeness) {
+      best.selector = &selector;
+      best.likeness = likeness;
+    }
+    if (++compared == kCompared) break;
   }
   return best;
 }
 
 }  // namespace
 
-std::string kind_of(const Selector& selector) {
-  const std::size_t colon = selector.value.find(':');
-  if (colon == std::string::npos) return selector.type;
-  return selector.type + ":" + selector.value.substr(0, colon);
+Caller::Caller(const SelectorSet& selectors) {
+  for (const Selector& selector : selectors) {
+    const auto [kind, rest] = split(selector.value);
+    kinds_[{selector.type, kind}].push_back(rest);
+  }
+  for (auto& [kind, values] : kinds_) std::sort(values.begin(), values.end());
+}
+
+Rank Caller::rank(std::span<const SelectorView> entry) const {
+  Rank out;
+  for (const auto& [type, value] : entry) {
+    const auto [kind, rest] = split(value);
+    const auto found = kinds_.find({type, kind});
+    if (found == kinds_.end()) {
+      ++out.lacks;
+      continue;
+    }
+    const std::vector<std::string_view>& values = found->second;
+    if (std::binary_search(values.begin(), values.end(), rest)) {
+      ++out.has;
+      continue;
+    }
+    ++out.lacks;
+    ++out.kin;
+    const auto some =
+        values.begin() + static_cast<std::ptrdiff_t>(std::min(values.size(), kComparedInRank));
+    out.misspelt += std::any_of(values.begin(), some,
+                                [&](std::string_view other) { return is_slip(rest, other); });
+  }
+  return out;
+}
+
+Rank Caller::rank(const SelectorSet& entry) const {
+  std::vector<SelectorView> views;
+  views.reserve(entry.size());
+  for (const Selector& selector : entry) views.emplace_back(selector.type, selector.value);
+  return rank(views);
 }
 
 Nearness nearness(const SelectorSet& entry, const SelectorSet& caller) {
@@ -81,10 +91,12 @@ Nearness nearness(const SelectorSet& entry, const SelectorSet& caller) {
     out.lacks.push_back(selector);
     const Kin kin = kin_of(selector, caller);
     if (kin.selector == nullptr) continue;
-    ++out.kin;
-    out.letters += kin.far;
-    if (almost_alike(selector, kin.far)) ++out.misspelt;
+    ++out.rank.kin;
+    out.letters += kin.likeness.far;
+    if (kin.slip) ++out.rank.misspelt;
   }
+  out.rank.has = out.has.size();
+  out.rank.lacks = out.lacks.size();
   return out;
 }
 

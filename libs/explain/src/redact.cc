@@ -1,5 +1,7 @@
 #include "explain/redact.h"
 
+#include "explain/plain.h"
+
 namespace signet::explain {
 namespace {
 
@@ -15,7 +17,7 @@ const std::string* kind_of(std::string_view selector, const Redacted& kinds) {
 
 std::string shown(std::string_view selector, const Redacted& kinds) {
   const std::string* const kind = kind_of(selector, kinds);
-  return kind == nullptr ? std::string(selector) : *kind + ":[redacted]";
+  return kind == nullptr ? utf8(selector, kMostShown) : *kind + ":[redacted]";
 }
 
 bool is_redacted(std::string_view selector, const Redacted& kinds) {

@@ -3,6 +3,8 @@
 #include <cctype>
 #include <cstdio>
 
+#include "explain/plain.h"
+
 namespace signet::explain {
 namespace {
 
@@ -13,26 +15,29 @@ std::string words(v1::Fault fault) {
   return out;
 }
 
-std::string seconds(std::int64_t took_us) {
+std::string millis(std::int64_t took_us) {
   char text[32];
   std::snprintf(text, sizeof text, "%.1f ms", static_cast<double>(took_us) / 1000);
   return text;
 }
 
+// What stands in it may be a workload's own choice.
+std::string line(const std::string& text) { return visible(text) + "\n"; }
+
 std::string finding_text(const v1::Finding& finding) {
-  std::string out = finding.decides() ? "  => " : finding.blocks() ? "   - " : "   ! ";
-  out += words(finding.fault()) + ": " + finding.text() + "\n";
-  if (!finding.remedy().empty()) out += "      do: " + finding.remedy() + "\n";
+  const std::string mark = finding.decides() ? "  => " : finding.blocks() ? "   - " : "   ! ";
+  std::string out = line(mark + words(finding.fault()) + ": " + finding.text());
+  if (!finding.remedy().empty()) out += line("      do: " + finding.remedy());
   return out;
 }
 
 // known: what the caller has, so that the rest is what it lacks.
 std::string entry_text(const v1::NearEntry& entry, bool known) {
-  std::string out = "  " + entry.id() + "  " + entry.spiffe_id() + "\n";
-  if (!entry.parent_id().empty()) out += "      parent: " + entry.parent_id() + "\n";
+  std::string out = line("  " + entry.id() + "  " + entry.spiffe_id());
+  if (!entry.parent_id().empty()) out += line("      parent: " + entry.parent_id());
   for (const std::string& selector : entry.has())
-    out += (known ? "      has:    " : "      asks:   ") + selector + "\n";
-  for (const std::string& selector : entry.lacks()) out += "      lacks:  " + selector + "\n";
+    out += line((known ? "      has:    " : "      asks:   ") + selector);
+  for (const std::string& selector : entry.lacks()) out += line("      lacks:  " + selector);
   return out;
 }
 
@@ -40,7 +45,7 @@ std::string side_text(const char* name, const v1::Side& side) {
   std::string out = std::string(name) + side.state();
   if (!side.id().empty()) out += ", " + side.id();
   if (side.revision() != 0) out += ", revision " + std::to_string(side.revision());
-  return out + "\n";
+  return line(out);
 }
 
 }  // namespace
@@ -50,14 +55,13 @@ std::string text_of(const v1::Explanation& explanation) {
   for (const v1::Finding& finding : explanation.findings()) out += finding_text(finding);
   if (explanation.attestors_size() > 0) out += "\nAttested:\n";
   for (const v1::Attestor& attestor : explanation.attestors()) {
-    out += "  " + attestor.name() + " in " + seconds(attestor.took_us());
-    if (!attestor.error().empty()) out += ", failed: " + attestor.error();
-    out += "\n";
-    for (const std::string& selector : attestor.selectors()) out += "      " + selector + "\n";
+    out += line("  " + attestor.name() + " in " + millis(attestor.took_us()) +
+                (attestor.error().empty() ? "" : ", failed: " + attestor.error()));
+    for (const std::string& selector : attestor.selectors()) out += line("      " + selector);
   }
   if (!explanation.attested() && explanation.selectors_size() > 0) {
     out += "\nSelectors:\n";
-    for (const std::string& selector : explanation.selectors()) out += "  " + selector + "\n";
+    for (const std::string& selector : explanation.selectors()) out += line("  " + selector);
   }
   if (explanation.entries_size() > 0) out += "\nNearest entries:\n";
   const bool known = explanation.attested() || explanation.selectors_size() > 0;
@@ -65,7 +69,7 @@ std::string text_of(const v1::Explanation& explanation) {
   out += "\n";
   if (explanation.has_agent()) out += side_text("Agent:  ", explanation.agent());
   if (explanation.has_server()) out += side_text("Server: ", explanation.server());
-  for (const std::string& note : explanation.notes()) out += "Note: " + note + "\n";
+  for (const std::string& note : explanation.notes()) out += line("Note: " + note);
   return out;
 }
 

@@ -119,7 +119,8 @@ TEST(Analyse, AMatchBelowAnotherParentIsToldWithoutItsName) {
 
 TEST(Analyse, AForeignServerHidesOnlyWhatItWouldTell) {
   Facts facts = good();
-  facts.server = {ServerFacts::Answer::kForeign, "", 0, 0};
+  facts.server = {};
+  facts.server.answer = ServerFacts::Answer::kForeign;
   EXPECT_TRUE(analyse(facts, {}).identity());
   replace(meant(facts), "unix:uid:1000", "unix:uid:1001");
   EXPECT_EQ(only(analyse(facts, {})).fault(), v1::WRONG_UID);
@@ -145,7 +146,8 @@ TEST(Analyse, AClockThatKeepsTheAgentFromItsServerIsTheOnlyFault) {
   Facts facts = good();
   facts.agent.state = AgentFacts::State::kNotAttested;
   facts.agent.clock_off = std::chrono::hours(-1);
-  facts.server = {ServerFacts::Answer::kNotAsked, "", 0, 0};
+  facts.server = {};
+  facts.server.answer = ServerFacts::Answer::kNotAsked;
   facts.entries.clear();
   EXPECT_EQ(only(analyse(facts, {})).fault(), v1::CLOCK_SKEW);
   EXPECT_TRUE(only(analyse(facts, {})).decides());
@@ -176,7 +178,7 @@ TEST(Analyse, ABundleThatTheAgentAwaitsIsNotTheServersFault) {
   Facts facts = good();
   facts.missing_at_agent.insert("peer.org");
   const auto explanation = analyse(facts, {});
-  EXPECT_NE(only(explanation).text().find("the agent does not have yet"), std::string::npos);
+  EXPECT_NE(only(explanation).text().find("the agent does not have"), std::string::npos);
 }
 
 TEST(Analyse, ABundleOfAnEntryThatIsNotMeantDoesNotMatter) {
@@ -209,6 +211,134 @@ TEST(Analyse, AServerThatDoesNotKnowTheCallerMissesNoSelector) {
   const auto explanation = analyse(facts, {});
   EXPECT_EQ(only(explanation).fault(), v1::WRONG_PARENT);
   EXPECT_NE(only(explanation).text().find("spiffe://example.org/node"), std::string::npos);
+}
+
+TEST(Analyse, AMisspeltEntryOfOursIsNearerThanAnothersThatMatches) {
+  Facts facts = good();
+  facts.elsewhere = true;  // as any node with the same workload makes it
+  replace(meant(facts), "unix:path:/usr/bin/shop", "unix:path:/usr/bin/shpo");
+  const auto explanation = analyse(facts, {});
+  EXPECT_EQ(only(explanation).fault(), v1::SELECTOR_MISSING);
+  ASSERT_EQ(explanation.notes_size(), 1);
+  EXPECT_NE(explanation.notes(0).find("signet server explain -agentID"), std::string::npos);
+  replace(meant(facts), "unix:path:/usr/bin/shpo", "unix:path:/opt/till");
+  EXPECT_EQ(only(analyse(facts, {})).fault(), v1::WRONG_PARENT);
+}
+
+TEST(Analyse, AnEntryOfOursThatAFailedAttestorMayMatchIsNearerThanAnothers) {
+  Facts facts = good();
+  facts.elsewhere = true;
+  facts.attestors->back().status = Status::unavailable("no daemon");
+  facts.attestors->back().values.clear();
+  attest(facts);
+  EXPECT_EQ(only(analyse(facts, {})).fault(), v1::ATTESTOR_FAILED);
+  EXPECT_TRUE(only(analyse(facts, {})).decides());
+}
+
+TEST(Analyse, WhereAnAttestorFailedThereMayBeAnEntry) {
+  Facts facts = good();
+  facts.entries.clear();
+  facts.attestors->back().status = Status::unavailable("no daemon");
+  facts.attestors->back().values.clear();
+  attest(facts);
+  EXPECT_EQ(only(analyse(facts, {})).fault(), v1::ATTESTOR_FAILED);
+  EXPECT_TRUE(only(analyse(facts, {})).decides());
+}
+
+TEST(Analyse, EachEntryIsJudgedByTheAgentThatHandsItOut) {
+  Facts facts = good();
+  facts.named = true;
+  facts.agent = {};
+  facts.entries.pop_back();
+  facts.entries.push_back(meant(facts));
+  facts.entries.back().id = "e2";
+  facts.entries.front().agent.emplace().state = AgentFacts::State::kBanned;
+  facts.entries.front().agent->id = "spiffe://example.org/spire/agent/x/banned";
+  facts.entries.back().agent.emplace().state = AgentFacts::State::kAttested;
+  auto explanation = analyse(facts, {});
+  EXPECT_TRUE(explanation.identity()) << explanation.DebugString();
+  EXPECT_EQ(explanation.entries(0).id(), "e2");
+  // The entry that comes nearest decides whose agent is looked at.
+  replace(facts.entries.back(), "unix:uid:1000", "unix:uid:1001");
+  explanation = analyse(facts, {});
+  EXPECT_EQ(only(explanation).fault(), v1::AGENT_BANNED);
+  EXPECT_EQ(explanation.agent().id(), "spiffe://example.org/spire/agent/x/banned");
+}
+
+TEST(Analyse, TellsSinceWhenAServerIsAwayAndHowFarTheAgentIs) {
+  Facts facts = good();
+  facts.entries.clear();
+  facts.server.answer = ServerFacts::Answer::kAway;
+  facts.server.why = "no answer";
+  facts.server.heard = std::chrono::seconds(75);
+  const auto explanation = analyse(facts, {});
+  EXPECT_EQ(only(explanation).fault(), v1::SERVER_AWAY);
+  EXPECT_NE(only(explanation)
+                .text()
+                .find("it last did 75 s ago, and has told of changes up to "
+                      "revision 42"),
+            std::string::npos)
+      << only(explanation).text();
+  EXPECT_NE(only(explanation).remedy().find("signet server explain"), std::string::npos);
+}
+
+TEST(Analyse, TellsHowFarAnAgentIsThatLacksAnEntry) {
+  Facts facts = good();
+  meant(facts).at_agent = false;
+  facts.agent.revision = 41;
+  facts.agent.silent = std::chrono::seconds(12);
+  EXPECT_NE(only(analyse(facts, {}))
+                .text()
+                .find("was told up to revision 41, the server is at 42; it has not answered for 12 "
+                      "s"),
+            std::string::npos);
+  facts.agent.revision = 0;
+  facts.agent.silent = {};
+  EXPECT_NE(only(analyse(facts, {})).text().find("asks now and then, the server is at 42"),
+            std::string::npos);
+}
+
+TEST(Analyse, AComparisonOfClocksThatIsOldSaysSo) {
+  Facts facts = good();
+  facts.agent.state = AgentFacts::State::kBanned;
+  facts.server.answer = ServerFacts::Answer::kNotAsked;
+  facts.agent.time_ns += 40'000'000'000;
+  facts.server.time_age = std::chrono::seconds(90);
+  const auto explanation = analyse(facts, {});
+  EXPECT_EQ(faults(explanation), (std::multiset{v1::AGENT_BANNED, v1::CLOCK_SKEW}));
+  EXPECT_NE(explanation.findings(1).text().find("(compared 90 s ago)"), std::string::npos);
+}
+
+TEST(Analyse, AnAgentThatHasNotSyncedYetSaysWhy) {
+  Facts facts = good();
+  facts.entries.clear();
+  facts.agent.synced = false;
+  facts.agent.why = "the server is busy";
+  const auto explanation = analyse(facts, {});
+  EXPECT_EQ(only(explanation).fault(), v1::NOT_SYNCED);
+  EXPECT_NE(only(explanation).text().find("the server is busy"), std::string::npos);
+}
+
+TEST(Analyse, WithoutTheServersWordThereMayBeAnEntry) {
+  Facts facts = good();
+  facts.entries.clear();
+  facts.server.answer = ServerFacts::Answer::kNotAsked;
+  const auto explanation = analyse(facts, {});
+  EXPECT_FALSE(explanation.identity());
+  EXPECT_EQ(explanation.findings_size(), 0) << explanation.DebugString();
+}
+
+TEST(Analyse, ManyAndLongSelectorsAreCut) {
+  Facts facts = good();
+  for (int i = 0; i < 4000; ++i) {
+    facts.attestors->back().values.push_back("label:" + std::to_string(i) + ":" +
+                                             std::string(20'000, 'x'));
+  }
+  attest(facts);
+  meant(facts).place = EntryFacts::Place::kElsewhere;
+  const auto explanation = analyse(facts, {});
+  EXPECT_LT(explanation.ByteSizeLong(), 3'000'000u);
+  EXPECT_EQ(explanation.notes_size(), 2);  // for the attestor, and for all
 }
 
 TEST(Analyse, SecretsInSelectorsAreNowhere) {

@@ -82,7 +82,8 @@ inline const std::vector<Seed>& seeds() {
        [](Facts& f) { f.agent.state = AgentFacts::State::kNotAttested; }},
       {v1::SERVER_AWAY, false,
        [](Facts& f) {
-         f.server = {ServerFacts::Answer::kAway, "connection refused", 0, f.server.time_ns};
+         f.server.answer = ServerFacts::Answer::kAway;
+         f.server.why = "connection refused";
        }},
       {v1::WRONG_PARENT, true, [](Facts& f) { meant(f).place = EntryFacts::Place::kElsewhere; }},
       {v1::ENTRY_EXPIRED, true,

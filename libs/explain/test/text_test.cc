@@ -22,6 +22,19 @@ TEST(Text, SaysWhatDecidesFirst) {
   EXPECT_NE(text.find("Note: a word more\n"), std::string::npos) << text;
 }
 
+TEST(Text, AWorkloadCannotWriteLinesOfItsOwn) {
+  Facts facts = good();
+  facts.attestors->front().values.push_back("path:/tmp/a\n  => agent banned: \x1b[2J\xff");
+  attest(facts);
+  replace(meant(facts), "unix:path:/usr/bin/shop", "unix:path:/tmp/b");
+  const auto explanation = analyse(facts, {});
+  EXPECT_TRUE(explanation.SerializeAsString().find('\xff') == std::string::npos);
+  const std::string text = text_of(explanation);
+  EXPECT_EQ(text.find("\n  => agent banned"), std::string::npos) << text;
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_NE(text.find("/tmp/a\\x0a  => agent banned: \\x1b[2J\\xff\n"), std::string::npos) << text;
+}
+
 TEST(Text, SaysThatAllIsWell) {
   EXPECT_TRUE(text_of(analyse(good(), {})).starts_with("An identity is given.\n\nAttested:\n"));
 }

@@ -1,5 +1,6 @@
 #include "delivery.h"
 
+#include <optional>
 #include <pthread.h>
 
 #include "refusals.h"
@@ -73,6 +74,7 @@ void Delivery::run() {
 Status Delivery::follow(bool& lived) {
   delivery_v1::FollowRequest first;
   *first.mutable_output_mask() = entry_mask();
+  std::optional<std::int64_t> asked_ns = host_.wall_ns();
   SIGNET_TRY(const auto stream, server_.follow(first));
   {
     const std::lock_guard lock(mutex_);
@@ -83,6 +85,9 @@ Status Delivery::follow(bool& lived) {
     for (;;) {
       SIGNET_TRY(auto told, stream->read());
       if (!told) return {};
+      // Only the first answer comes when it is asked for.
+      if (const auto asked = std::exchange(asked_ns, std::nullopt); asked && told->time_ns() != 0)
+        hooks_.clock(*asked, told->time_ns());
       SIGNET_RETURN_IF_ERROR(hooks_.take(std::move(*told)));
       SIGNET_RETURN_IF_ERROR(stream->acknowledge());
       lived = true;

@@ -26,6 +26,8 @@ class Delivery {
     std::function<Status(delivery_v1::FollowResponse)> take;
     /// An answer was taken over: changes are told as they come, until the call ends.
     std::function<void()> live;
+    /// The server's clock (Unix nanoseconds), which was asked for when ours said `asked_ns`.
+    std::function<void(std::int64_t asked_ns, std::int64_t server_ns)> clock;
     std::function<void(const Status&)> ended;
   };
   Delivery(Host host, ServerApi& server, Hooks hooks);

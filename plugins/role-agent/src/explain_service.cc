@@ -1,9 +1,11 @@
 #include "explain_service.h"
 
 #include <algorithm>
+#include <set>
 
 #include "caller_process.h"
 #include "explain/analyse.h"
+#include "explain/plain.h"
 #include "refusals.h"
 #include "verdict.h"
 #include "wire.h"
@@ -19,8 +21,10 @@ using explain::ServerFacts;
 
 constexpr char kExplain[] = "/signet.explain.v1.AgentExplain/ExplainWorkload";
 constexpr std::chrono::seconds kAttestorsTime{5};
-constexpr std::chrono::seconds kServerTime{2};
-constexpr std::size_t kBundles = 10;  // that the server is asked about
+// Whoever asks has an answer within a second, whatever became of the server.
+constexpr std::chrono::milliseconds kServerTime{800};
+constexpr std::chrono::milliseconds kFirstTry{300};  // of it, on the connection that there is
+constexpr std::size_t kBundles = 10;                 // that the server is asked about
 
 EntryFacts facts_of(const Identity& identity, std::int64_t now) {
   const Entry& entry = *identity.entry;
@@ -87,8 +91,9 @@ Result<api::Explanation> ExplainService::explain(const api::ExplainWorkloadReque
   add_agent(facts);
   if (facts.selectors) {
     add_own(facts);
-    ask(facts);
-    add_bundles(facts);
+    const std::int64_t deadline_ns = host_.deadline_in(kServerTime);
+    ask(deadline_ns, facts);
+    add_bundles(deadline_ns, facts);
   } else {
     facts.server.answer = ServerFacts::Answer::kNotAsked;
   }
@@ -109,6 +114,12 @@ Status ExplainService::attest(std::int32_t pid, Facts& facts) {
     for (const std::string& value : report.values) facts.selectors->push_back({report.name, value});
     facts.attestors->push_back(
         {std::move(report.name), report.took, report.status, std::move(report.values)});
+  }
+  if (!(*caller)->alive()) {  // attestors fail then, and not for a reason of theirs
+    facts.process_gone = true;
+    facts.selectors.reset();
+    facts.attestors.reset();
+    return {};
   }
   normalise(*facts.selectors);
   return {};
@@ -135,69 +146,106 @@ void ExplainService::add_agent(Facts& facts) const {
     agent.why = "its SVID has expired by its clock, and was not renewed";
   } else {
     agent.state = AgentFacts::State::kAttested;
+    if (!agent.synced) agent.why = standing.why;
   }
 }
 
 // The nearest of the agent's entries. They are looked at without the store's lock.
 void ExplainService::add_own(Facts& facts) const {
-  std::vector<std::pair<explain::Nearness, const Identity*>> near;
+  const explain::Caller caller(*facts.selectors);
+  explain::Nearest<const Identity*> nearest(explain::kConsidered);
   const std::vector<Identity> all = store_.identities();
-  for (const Identity& identity : all) {
-    explain::Nearness n = explain::nearness(identity.entry->selectors, *facts.selectors);
-    if (n.related()) near.emplace_back(std::move(n), &identity);
-  }
-  const std::size_t told = std::min(near.size(), explain::kNearest);
-  std::partial_sort(near.begin(), near.begin() + static_cast<std::ptrdiff_t>(told), near.end(),
-                    [](const auto& a, const auto& b) { return a.first < b.first; });
-  near.resize(told);
-  for (const auto& [nearness, identity] : near)
-    facts.entries.push_back(facts_of(*identity, host_.unix_seconds()));
+  for (const Identity& identity : all)
+    nearest.offer(caller.rank(identity.entry->selectors), identity.entry->id, &identity);
+  for (const auto& near : nearest.take())
+    facts.entries.push_back(facts_of(*near.entry, host_.unix_seconds()));
 }
 
-void ExplainService::ask(Facts& facts) const {
-  ServerFacts& server = facts.server;
+void ExplainService::ask(std::int64_t deadline_ns, Facts& facts) const {
   if (facts.agent.state != AgentFacts::State::kAttested) {
-    server.answer = ServerFacts::Answer::kNotAsked;
-    return;
+    facts.server.answer = ServerFacts::Answer::kNotAsked;
+    return recall(facts);
   }
   api::AskAboutCallerRequest request;
   for (const Selector& s : *facts.selectors) {
+    if (!explain::is_utf8(s.value)) continue;  // which no entry has
     auto* selector = request.add_selectors();
     selector->set_type(s.type);
     selector->set_value(s.value);
   }
   request.set_revision(facts.agent.revision);
   const std::int64_t before = host_.wall_ns();
-  const auto answer = server_.ask_about_caller(request, host_.deadline_in(kServerTime));
+  const auto answer = ask_server(request, deadline_ns);
   // As it was when the server looked at its clock.
   facts.agent.time_ns = before + (host_.wall_ns() - before) / 2;
   if (answer) return take(*answer, facts);
-  const Status& why = answer.status();
+  take_failure(answer.status(), facts);
+  recall(facts);
+}
+
+// A connection that was lost without a word keeps silent; the client drops it then, and takes
+// another one for the second question. One that came too early for the server's limit waits its
+// turn in the second.
+Result<api::AskAboutCallerResponse> ExplainService::ask_server(
+    const api::AskAboutCallerRequest& request, std::int64_t deadline_ns) const {
+  auto answer =
+      server_.ask_about_caller(request, std::min(deadline_ns, host_.deadline_in(kFirstTry)));
+  const Code code = answer.status().code();
+  if (code != Code::kDeadlineExceeded && code != Code::kResourceExhausted) return answer;
+  return server_.ask_about_caller(request, deadline_ns);
+}
+
+void ExplainService::take_failure(const Status& why, Facts& facts) const {
+  ServerFacts& server = facts.server;
   switch (verdict_of(why)) {
     case Verdict::kBanned:
       facts.agent.state = AgentFacts::State::kBanned;
+      server.answer = ServerFacts::Answer::kNotAsked;
       return;
     case Verdict::kReattest:
       facts.agent.state = AgentFacts::State::kNotAttested;
       facts.agent.why =
           "the server knows its SVID no longer (the agent was evicted, or attested anew)";
+      server.answer = ServerFacts::Answer::kNotAsked;
       return;
     case Verdict::kNone:
       break;
   }
-  if (why.code() == Code::kUnimplemented) {
-    server.answer = ServerFacts::Answer::kForeign;
-    facts.notes.emplace_back(
-        "the server does not explain (it is not Signet's, or older): whether an entry has "
-        "expired, is below another parent or was not told yet is not known here");
-  } else if (why.code() == Code::kResourceExhausted) {
-    server.answer = ServerFacts::Answer::kNotAsked;
-    facts.notes.emplace_back("the server was asked too often; ask again in a second");
-  } else {
-    server.answer = ServerFacts::Answer::kAway;
-    server.why = why.message();
-    facts.agent.clock_off = standing_().clock_off;  // the question may have found it out
+  const AgentStanding standing = standing_();
+  switch (why.code()) {
+    case Code::kUnimplemented:
+      server.answer = ServerFacts::Answer::kForeign;
+      facts.notes.emplace_back(
+          "the server does not explain (it is not Signet's, or older): whether an entry has "
+          "expired, is below another parent or was not told yet is not known here");
+      return;
+    case Code::kResourceExhausted:
+      server.answer = ServerFacts::Answer::kNotAsked;
+      facts.notes.emplace_back("the server was asked too often; ask again in a second");
+      return;
+    case Code::kUnavailable:
+    case Code::kDeadlineExceeded:
+    case Code::kCancelled:
+      server.answer = ServerFacts::Answer::kAway;
+      server.why = why.code() == Code::kDeadlineExceeded
+                       ? "no answer within " + std::to_string(kServerTime.count()) + " ms"
+                       : why.message();
+      if (standing.heard_ns != 0)
+        server.heard = std::chrono::nanoseconds(host_.monotonic_ns() - standing.heard_ns);
+      facts.agent.clock_off = standing.clock_off;  // the question may have found it out
+      return;
+    default:  // it is there
+      server.answer = ServerFacts::Answer::kNotAsked;
+      facts.notes.emplace_back("the server did not say what it knows: " + why.message());
   }
+}
+
+// From a server that says nothing now: how the clocks stood.
+void ExplainService::recall(Facts& facts) const {
+  const auto clock = standing_().clock;
+  if (!clock) return;
+  facts.server.time_ns = facts.agent.time_ns - clock->ahead.count();
+  facts.server.time_age = clock->age;
 }
 
 void ExplainService::take(const api::AskAboutCallerResponse& answer, Facts& facts) const {
@@ -215,7 +263,7 @@ void ExplainService::take(const api::AskAboutCallerResponse& answer, Facts& fact
     const auto own = std::find_if(facts.entries.begin(), facts.entries.end(),
                                   [&](const EntryFacts& e) { return e.id == entry.id; });
     if (own == facts.entries.end()) {
-      facts.entries.push_back(std::move(entry));
+      facts.entries.insert(facts.entries.begin(), std::move(entry));
     } else {
       entry.svid_expired = own->svid_expired;
       *own = std::move(entry);
@@ -223,7 +271,7 @@ void ExplainService::take(const api::AskAboutCallerResponse& answer, Facts& fact
   }
 }
 
-void ExplainService::add_bundles(Facts& facts) const {
+void ExplainService::add_bundles(std::int64_t deadline_ns, Facts& facts) const {
   for (const EntryFacts& entry : facts.entries) {
     for (const std::string& name : entry.federates_with) {
       if (!store_.bundle(name)) facts.missing_at_agent.insert(name);
@@ -233,11 +281,14 @@ void ExplainService::add_bundles(Facts& facts) const {
       facts.server.answer != ServerFacts::Answer::kForeign) {
     return;
   }
-  std::size_t asked = 0;
-  for (const std::string& name : facts.missing_at_agent) {
-    if (asked++ == kBundles) return;
-    const auto bundle = server_.federated_bundle(name);
-    if (bundle.status().code() == Code::kNotFound) facts.missing_at_server.insert(name);
+  std::set<std::string> asked;  // those of the nearest entries
+  for (const EntryFacts& entry : facts.entries) {
+    for (const std::string& name : entry.federates_with) {
+      if (!facts.missing_at_agent.contains(name) || !asked.insert(name).second) continue;
+      if (asked.size() > kBundles) return;
+      const auto bundle = server_.federated_bundle(name, deadline_ns);
+      if (bundle.status().code() == Code::kNotFound) facts.missing_at_server.insert(name);
+    }
   }
 }
 

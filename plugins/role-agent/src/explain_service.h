@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "signet/explain/v1/explain.pb.h"
@@ -18,6 +19,7 @@
 #include "identity_store.h"
 #include "lane.h"
 #include "server_api.h"
+#include "server_clock.h"
 
 namespace signet::agent {
 
@@ -28,6 +30,8 @@ struct AgentStanding {
   std::uint64_t revision = 0;  // of the server's log, that it was told up to; 0: it is not told
   std::string why;             // it is not further
   std::chrono::seconds clock_off{0};  // see ServerTrust
+  std::optional<ServerClock::Reading> clock = std::nullopt;
+  std::int64_t heard_ns = 0;  // when the server answered last (monotonic); 0: not yet
 };
 
 class ExplainService final : public AdminService {
@@ -60,9 +64,13 @@ class ExplainService final : public AdminService {
   Status attest(std::int32_t pid, explain::Facts& facts);
   void add_agent(explain::Facts& facts) const;
   void add_own(explain::Facts& facts) const;
-  void ask(explain::Facts& facts) const;
+  void ask(std::int64_t deadline_ns, explain::Facts& facts) const;
+  Result<explain::v1::AskAboutCallerResponse> ask_server(
+      const explain::v1::AskAboutCallerRequest& request, std::int64_t deadline_ns) const;
+  void take_failure(const Status& why, explain::Facts& facts) const;
+  void recall(explain::Facts& facts) const;
   void take(const explain::v1::AskAboutCallerResponse& answer, explain::Facts& facts) const;
-  void add_bundles(explain::Facts& facts) const;
+  void add_bundles(std::int64_t deadline_ns, explain::Facts& facts) const;
 
   const Host host_;
   const explain::Redacted redacted_;

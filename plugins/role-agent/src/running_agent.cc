@@ -47,6 +47,7 @@ RunningAgent::RunningAgent(const Host& host, const AgentConfig& config)
       state_(host, config.data_dir),
       identity_(host),
       trust_(host, config.trust_domain),
+      clock_(host),
       rebootstrap_(host, config_, state_, trust_),
       server_(host, config.server_uri(), config.connection_age, identity_, trust_),
       store_(host, {config.x509_cache_size, config.availability_target}),
@@ -245,7 +246,10 @@ Status RunningAgent::serve() {
 
 AgentStanding RunningAgent::standing() const {
   const std::lock_guard lock(why_mutex_);
-  return {banned_.load(), up_.load(), sync_.revision(), why_, trust_.clock_off()};
+  AgentStanding out{banned_.load(), up_.load(), sync_.revision(), why_, trust_.clock_off()};
+  out.clock = clock_.reading();
+  out.heard_ns = server_.heard_ns();
+  return out;
 }
 
 OwnSvid::Hooks RunningAgent::own_svid_hooks() {
@@ -291,6 +295,7 @@ Delivery::Hooks RunningAgent::delivery_hooks() {
     return taken->get_future().get();
   };
   hooks.live = [this] { sync_.set_live(true); };
+  hooks.clock = [this](std::int64_t asked, std::int64_t server) { clock_.compare(asked, server); };
   hooks.ended = [this](const Status& why) {
     sync_.set_live(false);
     if (!why.ok()) svid_.judge(why);

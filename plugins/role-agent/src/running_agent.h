@@ -23,6 +23,7 @@
 #include "own_svid.h"
 #include "rebootstrap.h"
 #include "server_client.h"
+#include "server_clock.h"
 #include "synchroniser.h"
 #include "workload_endpoint.h"
 
@@ -59,6 +60,7 @@ class RunningAgent {
   AgentState state_;
   AgentIdentity identity_;
   ServerTrust trust_;
+  ServerClock clock_;
   Rebootstrap rebootstrap_;
   x509::RootPool old_roots_;  // before a bundle was taken from the source again
   ServerClient server_;

@@ -85,7 +85,9 @@ class ServerApi {
   virtual Result<explain_v1::AskAboutCallerResponse> ask_about_caller(
       const explain_v1::AskAboutCallerRequest& request, std::int64_t deadline_ns) = 0;
   virtual Result<types::Bundle> bundle() = 0;
-  virtual Result<types::Bundle> federated_bundle(const std::string& trust_domain) = 0;
+  /// deadline_ns: as new_jwt_svid()
+  virtual Result<types::Bundle> federated_bundle(const std::string& trust_domain,
+                                                 std::int64_t deadline_ns) = 0;
   virtual Result<svid_v1::BatchNewX509SVIDResponse> new_x509_svids(
       const svid_v1::BatchNewX509SVIDRequest& request) = 0;
   virtual Result<svid_v1::BatchNewWITSVIDResponse> new_wit_svids(

@@ -74,6 +74,7 @@ class ServerClient::Stream final : public EntryStream {
     auto message = call_->read<entry_v1::SyncAuthorizedEntriesResponse>();
     if (!message) return owner_.ended(line_, message.status());
     if (!*message) return Status::internal("the server ended the stream of entries too early");
+    owner_.heard();
     return std::move(**message);
   }
   Status send(const entry_v1::SyncAuthorizedEntriesRequest& request) override {
@@ -93,6 +94,7 @@ class ServerClient::Following final : public FollowStream {
   Result<std::optional<delivery_v1::FollowResponse>> read() override {
     auto message = call_->read<delivery_v1::FollowResponse>();
     if (!message) return owner_.ended(line_, message.status());
+    owner_.heard();
     return message;
   }
   Status acknowledge() override { return call_->send(delivery_v1::FollowRequest()); }
@@ -186,6 +188,7 @@ Result<Response> ServerClient::call_on(RpcConnection& connection, const char* me
   SIGNET_TRY(std::optional<Response> answer, call->read<Response>());
   SIGNET_RETURN_IF_ERROR(call->finish());
   if (!answer) return Status::internal("the server sent no answer");
+  heard();
   return std::move(*answer);
 }
 
@@ -293,10 +296,12 @@ Result<types::Bundle> ServerClient::bundle() {
                              bundle_v1::GetBundleRequest());
 }
 
-Result<types::Bundle> ServerClient::federated_bundle(const std::string& trust_domain) {
+Result<types::Bundle> ServerClient::federated_bundle(const std::string& trust_domain,
+                                                     std::int64_t deadline_ns) {
   bundle_v1::GetFederatedBundleRequest request;
   request.set_trust_domain(trust_domain);
-  return call<types::Bundle>("/spire.api.server.bundle.v1.Bundle/GetFederatedBundle", request);
+  return call<types::Bundle>("/spire.api.server.bundle.v1.Bundle/GetFederatedBundle", request,
+                             deadline_ns);
 }
 
 Result<svid_v1::BatchNewX509SVIDResponse> ServerClient::new_x509_svids(

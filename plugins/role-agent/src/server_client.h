@@ -9,6 +9,7 @@
 // a server that was restarted or added gets its share.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <random>
 #include <set>
@@ -33,6 +34,8 @@ class ServerClient final : public ServerApi {
   void renew_connection();
   /// Ends all calls under way; later ones fail. Does not block.
   void close();
+  /// When the server answered last (monotonic); 0: not yet. From any thread.
+  std::int64_t heard_ns() const { return heard_ns_.load(); }
 
   Result<Attested> attest(NodeProof& proof, const std::string& csr) override;
   Result<types::X509SVID> renew(const std::string& csr) override;
@@ -45,7 +48,8 @@ class ServerClient final : public ServerApi {
   Result<explain_v1::AskAboutCallerResponse> ask_about_caller(
       const explain_v1::AskAboutCallerRequest& request, std::int64_t deadline_ns) override;
   Result<types::Bundle> bundle() override;
-  Result<types::Bundle> federated_bundle(const std::string& trust_domain) override;
+  Result<types::Bundle> federated_bundle(const std::string& trust_domain,
+                                         std::int64_t deadline_ns) override;
   Result<svid_v1::BatchNewX509SVIDResponse> new_x509_svids(
       const svid_v1::BatchNewX509SVIDRequest& request) override;
   Result<svid_v1::BatchNewWITSVIDResponse> new_wit_svids(
@@ -79,6 +83,7 @@ class ServerClient final : public ServerApi {
   Result<Response> call(const char* method, const Request& request,
                         std::int64_t deadline_ns = INT64_MAX);
   std::int64_t deadline() const { return host_.deadline_in(std::chrono::seconds(30)); }
+  void heard() { heard_ns_.store(host_.monotonic_ns()); }
 
   const Host host_;
   const std::string uri_;
@@ -91,6 +96,7 @@ class ServerClient final : public ServerApi {
   std::uint64_t last_number_ = 0;
   std::uint64_t svid_ = 0;  // grows with each of the agent's SVIDs
   std::set<ClientCall*> running_;
+  std::atomic<std::int64_t> heard_ns_{0};
   bool closed_ = false;
 };
 

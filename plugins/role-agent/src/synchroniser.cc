@@ -283,7 +283,7 @@ Result<BundleMap> Synchroniser::federated_bundles(
 Result<BundlePtr> Synchroniser::federated_bundle(const std::string& trust_domain) {
   const auto known = federated_.find(trust_domain);
   const BundlePtr last = known == federated_.end() ? nullptr : known->second;
-  auto wire = server_.federated_bundle(trust_domain);
+  auto wire = server_.federated_bundle(trust_domain, INT64_MAX);
   if (!wire && wire.status().code() == Code::kNotFound) {
     host_.warn("Federated bundle not found", {{"trust_domain_id", trust_domain}});
     return BundlePtr();

@@ -12,6 +12,8 @@
 namespace signet::agent::test {
 namespace {
 
+constexpr std::int64_t kServerTime = 1'800'000'000'000'000'000;
+
 // A server whose Follow calls a test plays by hand; all of it under one mutex.
 class TellingServer final : public FakeServer {
  public:
@@ -34,6 +36,7 @@ class TellingServer final : public FakeServer {
   void tell(std::uint64_t revision) {
     const std::lock_guard lock(mutex_);
     answers_.emplace_back().set_revision(revision);
+    answers_.back().set_time_ns(kServerTime);
     changed_.notify_all();
   }
   void end(Status status) {
@@ -110,6 +113,10 @@ class DeliveryTest : public ::testing::Test {
       const std::lock_guard lock(mutex_);
       live_ = true;
     };
+    hooks.clock = [this](std::int64_t asked_ns, std::int64_t server_ns) {
+      const std::lock_guard lock(mutex_);
+      clocks_.emplace_back(asked_ns, server_ns);
+    };
     hooks.ended = [this](const Status& why) {
       const std::lock_guard lock(mutex_);
       live_ = false;
@@ -127,6 +134,7 @@ class DeliveryTest : public ::testing::Test {
   TellingServer server_{host_};
   std::mutex mutex_;
   std::vector<std::uint64_t> taken_;
+  std::vector<std::pair<std::int64_t, std::int64_t>> clocks_;
   std::vector<Code> ends_;
   std::condition_variable ended_;
   bool live_ = false;
@@ -181,6 +189,17 @@ TEST_F(DeliveryTest, SaysNowAndThenThatItIsStillThere) {
   host_.advance(std::chrono::seconds(35));
   EXPECT_EQ(server_.words(), 3);
   delivery_.stop();
+}
+
+TEST_F(DeliveryTest, TheFirstAnswerTellsTheServersClock) {
+  delivery_.start();
+  const std::int64_t asked_ns = host_.host().wall_ns();
+  server_.tell(1);
+  ASSERT_TRUE(server_.reached(1, 1));
+  server_.tell(2);  // later ones come when something changes
+  ASSERT_TRUE(server_.reached(1, 2));
+  delivery_.stop();
+  EXPECT_EQ(clocks_, (decltype(clocks_){{asked_ns, kServerTime}}));
 }
 
 TEST_F(DeliveryTest, AServerThatDoesNotKnowTheMethodIsLeftAlone) {

@@ -74,7 +74,8 @@ class ExplainServiceTest : public ::testing::Test {
   AgentStanding standing;
   CallerAttestor attestor{host.host()};
   ExplainService service{
-      host.host(), {"docker:env"}, attestor, identity, store, server, [this] { return standing; }};
+      host.host(), {"docker:env"}, attestor, identity, store, server, [this] {
+        return standing; }};
 };
 
 TEST_F(ExplainServiceTest, AnEntryThatMatchesIsGiven) {
@@ -127,7 +128,7 @@ TEST_F(ExplainServiceTest, NamesWhoLacksABundle) {
   EXPECT_NE(explanation.findings(0).text().find("the server does not have"), std::string::npos);
   server.federate("peer.org");
   explanation = explain({"unix:uid:1"});
-  EXPECT_NE(explanation.findings(0).text().find("the agent does not have yet"), std::string::npos);
+  EXPECT_NE(explanation.findings(0).text().find("the agent does not have"), std::string::npos);
 }
 
 TEST_F(ExplainServiceTest, KnowsHowTheAgentStands) {
@@ -143,17 +144,70 @@ TEST_F(ExplainServiceTest, KnowsHowTheAgentStands) {
   standing.clock_off = std::chrono::hours(2);
   EXPECT_EQ(faults(explain({"unix:uid:1"})), (Faults{"CLOCK_SKEW"}));
   server.failure = {};
-  standing = {.banned = true, .synced = false, .revision = 0, .why = "", .clock_off = {}};
+  standing = {};
+  standing.banned = true;
   EXPECT_EQ(faults(explain({"unix:uid:1"})), (Faults{"AGENT_BANNED!"}));
+}
+
+TEST_F(ExplainServiceTest, ASecondQuestionFindsAnotherConnection) {
+  add("web", {"unix:uid:1"});
+  server.asks_lost = 1;
+  EXPECT_EQ(faults(explain({"unix:uid:1"})), Faults{});
+  EXPECT_EQ(server.asks, 2);
+  server.asks_lost = 100;
+  const auto explanation = explain({"unix:uid:1"});
+  EXPECT_EQ(faults(explanation), (Faults{"SERVER_AWAY"}));
+  EXPECT_EQ(server.asks, 4);
+}
+
+TEST_F(ExplainServiceTest, SaysSinceWhenTheServerIsSilent) {
+  add("web", {"unix:uid:1"});
+  server.asks_lost = 100;
+  host.advance(std::chrono::seconds(100));
+  standing.heard_ns = host.host().monotonic_ns() - 30'000'000'000;
+  const auto explanation = explain({"unix:uid:1"});
+  const std::string& text = explanation.findings(0).text();
+  EXPECT_NE(text.find("no answer within 800 ms; it last did 30 s ago, and has told of changes up "
+                      "to revision 7"),
+            std::string::npos)
+      << text;
+}
+
+TEST_F(ExplainServiceTest, AServerThatAnswersWithAnErrorIsNotAway) {
+  add("web", {"unix:uid:1"});
+  server.failure = Status::invalid_argument("too many selectors");
+  const auto explanation = explain({"unix:uid:1"});
+  EXPECT_EQ(faults(explanation), Faults{});
+  ASSERT_EQ(explanation.notes_size(), 1);
+  EXPECT_NE(explanation.notes(0).find("too many selectors"), std::string::npos);
+}
+
+TEST_F(ExplainServiceTest, RemembersTheClockOfAServerThatRefusesIt) {
+  using Details = ::spire::api::types::PermissionDeniedDetails;
+  add("web", {"unix:uid:1"});
+  server.failure = FakeServer::verdict(Details::AGENT_BANNED);
+  standing.clock = ServerClock::Reading{std::chrono::seconds(-60), std::chrono::seconds(5)};
+  const auto explanation = explain({"unix:uid:1"});
+  EXPECT_EQ(faults(explanation), (Faults{"AGENT_BANNED!", "CLOCK_SKEW"}));
+  EXPECT_NE(explanation.findings(1).text().find("60 s behind the server's (compared 5 s ago)"),
+            std::string::npos);
+}
+
+TEST_F(ExplainServiceTest, ManyEntriesThatMatchDoNotHideOneThatIsWell) {
+  for (int i = 0; i < 50; ++i) add("e" + std::to_string(100 + i), {"unix:uid:1"});
+  EXPECT_TRUE(explain({"unix:uid:1"}).identity());
+  EXPECT_EQ(explain({"unix:uid:1"}).entries_size(), 10);
 }
 
 TEST_F(ExplainServiceTest, AnAgentWithoutSvidSaysWhy) {
   identity.set(nullptr);
-  standing = {.banned = false, .synced = false, .revision = 0, .why = "no token", .clock_off = {}};
+  standing = {};
+  standing.why = "no token";
   const auto explanation = explain({"unix:uid:1"});
   EXPECT_EQ(faults(explanation), (Faults{"AGENT_NOT_ATTESTED!"}));
   EXPECT_NE(explanation.findings(0).text().find("no token"), std::string::npos);
-  EXPECT_EQ(server.asked.selectors_size(), 0);  // it has nothing to show to the server
+  EXPECT_EQ(server.asked.selectors_size(),
+            0);  // it has nothing to show to the server
 }
 
 TEST_F(ExplainServiceTest, MeasuresTheClocks) {

@@ -100,6 +100,7 @@ class FakeServer : public ServerApi {
   bool explains = true;                             // or it is not one of ours
   explain_v1::AskAboutCallerResponse about_caller;  // what it answers
   explain_v1::AskAboutCallerRequest asked;          // the last such question
+  int asks = 0, asks_lost = 0;                      // how many; the first ones are not answered
 
   types::Entry& add(types::Entry e) { return entries[e.id()] = std::move(e); }
   /// A trust domain whose JWT authority, "kid-1", is ours too.
@@ -171,11 +172,12 @@ class FakeServer : public ServerApi {
   Result<explain_v1::AskAboutCallerResponse> ask_about_caller(
       const explain_v1::AskAboutCallerRequest& request, std::int64_t) override {
     asked = request;
+    if (asks++ < asks_lost) return Status(Code::kDeadlineExceeded, "Deadline Exceeded");
     if (!failure.ok()) return failure;
     if (explains) return about_caller;
     return Status::unimplemented("unknown service signet.explain.v1.ServerExplain");
   }
-  Result<types::Bundle> federated_bundle(const std::string& name) override {
+  Result<types::Bundle> federated_bundle(const std::string& name, std::int64_t) override {
     if (!failure.ok()) return failure;
     const auto found = federated.find(name);
     if (found == federated.end()) return Status::not_found("bundle not found");

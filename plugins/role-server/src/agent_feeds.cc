@@ -111,6 +111,32 @@ void AgentFeeds::bundle_changed(std::string_view trust_domain) {
   }
 }
 
+// An agent that has called anew is where its better call is.
+std::optional<AgentFeeds::Progress> AgentFeeds::progress(std::string_view agent_path,
+                                                         std::string_view entry_id) const {
+  using Lacks = Progress::Lacks;
+  const std::uint64_t reached = changes_.reached();  // before it is seen what is to be told
+  std::optional<Progress> out;
+  const std::lock_guard lock(mutex_);
+  const auto same = feeds_.equal_range(agent_path);
+  for (auto at = same.first; at != same.second; ++at) {
+    const Feed& feed = *at->second;
+    if (!feed.taken) continue;
+    Progress progress{.revision = *feed.taken, .silent = {}, .lacks = Lacks::kNothing};
+    if (feed.unacknowledged)
+      progress.silent = std::chrono::nanoseconds(host_.monotonic_ns() - feed.sent_ns);
+    if (feed.changes.none() && !feed.unacknowledged) {
+      progress.revision = std::max(progress.revision, reached);
+    } else if (feed.changes.entries.contains(entry_id) || feed.sent.entries.contains(entry_id)) {
+      progress.lacks = Lacks::kThis;
+    } else if (feed.changes.all || feed.sent.all) {
+      progress.lacks = Lacks::kMany;
+    }
+    if (!out || out->revision < progress.revision) out = progress;
+  }
+  return out;
+}
+
 void AgentFeeds::entry_changed(std::string_view agent_path, std::string_view entry_id) {
   const std::lock_guard lock(mutex_);
   const auto same = feeds_.equal_range(agent_path);
@@ -158,11 +184,16 @@ void AgentFeeds::heard(const FeedPtr& feed, std::string_view bytes) {
   if (!rpc.parse(bytes, request)) return;
   AgentRecords::saw(*feed->call->caller().agent, host_.monotonic_ns());
   if (!request.still_here()) {
+    const std::uint64_t reached = changes_.reached();
     const std::lock_guard lock(mutex_);
     feed->unacknowledged = false;
-    const Changes& changes = feed->changes;
-    const bool more = changes.all || !changes.entries.empty() || !changes.bundles.empty();
-    if (more) enqueue(feed, kFew);
+    feed->sent = {.all = false, .entries = {}, .bundles = {}};
+    feed->taken = feed->told;
+    if (feed->changes.none()) {
+      feed->taken = std::max(feed->told, reached);  // what is in the views was marked before
+    } else {
+      enqueue(feed, kFew);
+    }
   }
   rpc.read();
 }
@@ -216,8 +247,10 @@ void AgentFeeds::run() {
       lock.lock();
       const Changes changes =
           std::exchange(feed->changes, {.all = false, .entries = {}, .bundles = {}});
+      feed->sent = changes;
       feed->unacknowledged = true;
       feed->sent_ns = now;
+      feed->told = revision;
       lock.unlock();
       tell(*feed, revision, changes);
       lock.lock();
@@ -241,6 +274,8 @@ void AgentFeeds::run() {
 void AgentFeeds::tell(Feed& feed, std::uint64_t revision, const Changes& changes) const {
   std::string answer;
   append_number_field(api::FollowResponse::kRevisionFieldNumber, revision, answer);
+  append_number_field(api::FollowResponse::kTimeNsFieldNumber,
+                      static_cast<std::uint64_t>(host_.wall_ns()), answer);
   const std::size_t empty = answer.size();
   if (!changes.all) {
     const std::vector<std::string_view> ids(changes.entries.begin(), changes.entries.end());

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -50,6 +51,17 @@ class AgentFeeds final : public EntryWatcher {
   void follow(const std::shared_ptr<CallContext>& call, std::string_view first);
   void bundle_changed(std::string_view trust_domain);
 
+  // How far an agent is that follows here.
+  struct Progress {
+    std::uint64_t revision = 0;          // all up to here it was told, and took over
+    std::chrono::nanoseconds silent{0};  // for so long it has left an answer unacknowledged
+    // What it has not taken over yet: nothing of the entry's; that it has changed; more than is
+    // worth telling, the entry's maybe.
+    enum class Lacks { kNothing, kThis, kMany } lacks = Lacks::kNothing;
+  };
+  /// Nothing: it does not follow here, or has taken over nothing in this call yet.
+  std::optional<Progress> progress(std::string_view agent_path, std::string_view entry_id) const;
+
   // EntryWatcher
   bool watching() const override { return count_.load(std::memory_order_relaxed) != 0; }
   void entry_changed(std::string_view agent_path, std::string_view entry_id) override;
@@ -66,6 +78,7 @@ class AgentFeeds final : public EntryWatcher {
     bool all = false;
     Names entries;
     Names bundles;
+    bool none() const { return !all && entries.empty() && bundles.empty(); }
   };
   struct Feed {
     std::shared_ptr<CallContext> call;
@@ -76,6 +89,9 @@ class AgentFeeds final : public EntryWatcher {
     Changes changes{.all = true, .entries = {}, .bundles = {}};
     bool unacknowledged = false;
     std::int64_t sent_ns = 0;
+    Changes sent{.all = false, .entries = {}, .bundles = {}};  // and not acknowledged yet
+    std::uint64_t told = 0;                      // up to this revision, by what was sent last
+    std::optional<std::uint64_t> taken;          // the same of what was acknowledged last
     std::optional<std::pair<Class, Key>> place;  // in a queue
     Key ends{0, 0};
   };
@@ -101,7 +117,7 @@ class AgentFeeds final : public EntryWatcher {
   const EntryIndex& entries_;
   const ChangeFollower& changes_;
   std::atomic<std::size_t> count_{0};
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::unordered_multimap<std::string, FeedPtr, Hash, std::equal_to<>> feeds_;  // by agent path
   std::map<Key, FeedPtr> queues_[2];

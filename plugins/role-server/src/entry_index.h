@@ -70,9 +70,14 @@ class EntryIndex final : public EntryDirectory, public ChangeSubscriber {
     IndexedPtr entry;
     bool expired;
   };
-  /// Of this agent's entries those that have expired or are of a later revision. Costs as much as
-  /// all of the agent's entries.
+  /// Whether an agent that was told all up to `revision` lacks this entry of its as it is now: it
+  /// has changed since, or what leads to it is newer.
+  bool is_news(std::string_view agent_id, const IndexedEntry& entry, uint64_t revision) const;
+  /// Of this agent's entries those that have expired, or that it may not have been told of up to
+  /// `revision`. Costs as much as all of the agent's entries.
   std::vector<Own> expired_or_later(std::string_view agent_id, uint64_t revision) const;
+  /// All entries, in no order.
+  std::vector<IndexedPtr> all() const;
   /// What is above an entry: the SPIFFE IDs that agents may have, and the selectors ("type:value")
   /// of node aliases. Nothing when it is not in the index.
   struct Above {

@@ -1,4 +1,5 @@
 // EntryIndex for explanations: how entries stand to agents, those included that have expired.
+#include <algorithm>
 #include <limits>
 #include <mutex>
 #include <unordered_set>
@@ -26,6 +27,50 @@ EntryIndex::Standing EntryIndex::standing(std::string_view agent_id,
                                                                   : Standing::kElsewhere;
 }
 
+// Upwards, as in is_below(), through what was there by then. An entry above that has only changed
+// since is taken to have led here before.
+bool EntryIndex::is_news(std::string_view agent_id, const IndexedEntry& entry,
+                         uint64_t revision) const {
+  std::string_view path;
+  if (!path_of(agent_id, path)) return false;
+  const auto is_new = [&](const IndexedEntry& above) {
+    return above.revision_ > revision && above.revision_number() == 0;
+  };
+  std::shared_lock lock(mutex_);
+  const IndexedEntry* const known = entries_.find(entry.id());
+  if (known == nullptr) return false;
+  if (known->revision_ > revision) return true;
+  const std::vector<const Node*> roots = roots_of(path, kBeforeAll);
+  const auto is_old_root = [&](const Node* node) {
+    if (node->path == path) return true;
+    if (std::find(roots.begin(), roots.end(), node) == roots.end()) return false;
+    for (const IndexedEntry* n = named_.find(node->path); n != nullptr; n = n->namesake_.next) {
+      if (n->alias_ && !is_new(*n)) return true;
+    }
+    return false;
+  };
+  std::vector<const Node*> todo = {known->parent_};
+  std::unordered_set<const Node*> seen(todo.begin(), todo.end());
+  while (!todo.empty()) {
+    const Node* const n = todo.back();
+    todo.pop_back();
+    if (is_old_root(n)) return false;
+    for (const IndexedEntry* above = named_.find(n->path); above != nullptr;
+         above = above->namesake_.next) {
+      if (!is_new(*above) && seen.insert(above->parent_).second) todo.push_back(above->parent_);
+    }
+  }
+  return true;
+}
+
+std::vector<IndexedPtr> EntryIndex::all() const {
+  std::vector<IndexedPtr> out;
+  std::shared_lock lock(mutex_);
+  out.reserve(entries_.size());
+  entries_.for_each([&](const IndexedEntry& entry) { out.emplace_back(&entry); });
+  return out;
+}
+
 std::vector<EntryIndex::Own> EntryIndex::expired_or_later(std::string_view agent_id,
                                                           uint64_t revision) const {
   std::vector<Own> out;
@@ -39,20 +84,25 @@ std::vector<EntryIndex::Own> EntryIndex::expired_or_later(std::string_view agent
   std::unordered_set<const Node*> seen(todo.begin(), todo.end());
   const std::unordered_set<const Node*> live(roots.begin(), roots.end());
   std::unordered_set<const Node*> doubtful;  // reached through what has expired
+  std::unordered_set<const Node*> news;      // reached through what is of a later revision
   for (const Node* root : todo) {
     if (!live.contains(root)) doubtful.insert(root);
+    for (const IndexedEntry* n = named_.find(root->path); n != nullptr; n = n->namesake_.next) {
+      if (n->alias_ && n->revision_ > revision) news.insert(root);
+    }
   }
   while (!todo.empty()) {
     const Node* const n = todo.back();
     todo.pop_back();
-    const bool doubt = doubtful.contains(n);
+    const bool doubt = doubtful.contains(n), late = news.contains(n);
     for (const IndexedEntry* child = n->children; child != nullptr; child = child->sibling_.next) {
       const bool over = doubt || expired(*child, now);
-      if (over || child->revision_ > revision)
-        out.push_back({IndexedPtr(child), over && !is_below(roots, *child, now)});
+      const bool later = late || child->revision_ > revision;
+      if (over || later) out.push_back({IndexedPtr(child), over && !is_below(roots, *child, now)});
       if (child->self_ == nullptr || child->self_->children == nullptr) continue;
       if (!seen.insert(child->self_).second) continue;
       if (over) doubtful.insert(child->self_);
+      if (later) news.insert(child->self_);
       todo.push_back(child->self_);
     }
   }

@@ -174,6 +174,24 @@ bool read_entry(std::string_view encoded, EntryParts& parts) {
   return fields.ended();
 }
 
+bool read_selectors(std::string_view encoded,
+                    std::vector<std::pair<std::string_view, std::string_view>>& selectors) {
+  using spire::api::types::Entry;
+  using spire::api::types::Selector;
+  Fields fields(encoded);
+  while (fields.next()) {
+    if (fields.number() != Entry::kSelectorsFieldNumber) continue;
+    auto& [type, value] = selectors.emplace_back();
+    Fields parts(fields.text());
+    while (parts.next()) {
+      if (parts.number() == Selector::kTypeFieldNumber) type = parts.text();
+      if (parts.number() == Selector::kValueFieldNumber) value = parts.text();
+    }
+    if (!parts.ended()) return false;
+  }
+  return fields.ended();
+}
+
 bool read_texts(std::string_view message, uint32_t number, std::vector<std::string_view>& texts) {
   Fields fields(message);
   while (fields.next()) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "spire/api/types/entry.pb.h"
@@ -30,6 +31,11 @@ struct EntryParts {
 };
 /// False when the bytes are not fields in a row. What is within a selector is not looked at.
 bool read_entry(std::string_view encoded, EntryParts& parts);
+
+/// The types and values of the selectors of an encoded entry, which lie in its bytes. False: as
+/// read_entry().
+bool read_selectors(std::string_view encoded,
+                    std::vector<std::pair<std::string_view, std::string_view>>& selectors);
 
 /// The texts of a repeated field of any message, which lie in its bytes. False: as read_entry().
 bool read_texts(std::string_view message, uint32_t number, std::vector<std::string_view>& texts);

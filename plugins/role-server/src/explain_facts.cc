@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "agent_feeds.h"
 #include "agent_records.h"
 #include "api_id.h"
 #include "change_follower.h"
 #include "entry_record.h"
 #include "entry_store.h"
+#include "entry_wire.h"
 #include "explain/analyse.h"
 #include "trust_bundles.h"
 
@@ -19,11 +21,10 @@ using explain::Facts;
 
 constexpr std::string_view kServerPath = "/spire/server";
 constexpr std::string_view kAgentPaths = "/spire/agent/";
-constexpr int kMaxSelectors = 256;             // of a caller
-constexpr std::uint32_t kSameId = 100;         // entries with the SPIFFE ID that is asked for
-constexpr std::uint32_t kOfOneSelector = 100;  // entries that have one selector, of each
-constexpr std::uint32_t kMatches = 100;        // entries that match
-constexpr std::uint32_t kAgents = 10;          // that answer to one alias
+constexpr int kMaxSelectors = 1024;      // of a caller
+constexpr std::uint32_t kSameId = 100;   // entries with the SPIFFE ID that is asked for
+constexpr std::uint32_t kMatches = 100;  // entries that match
+constexpr std::uint32_t kAgents = 10;    // that answer to one alias
 
 template <typename Selectors>
 Result<SelectorSet> selectors_of(const Selectors& wire) {
@@ -75,27 +76,25 @@ Result<Facts> ExplainFacts::gather(const explain::v1::ExplainEntryRequest& reque
   facts.named = !request.entry_id().empty() || !request.spiffe_id().empty();
   if (!facts.named && !facts.selectors)
     return Status::invalid_argument("an entry ID, a SPIFFE ID or selectors are needed");
-  if (!request.agent_id().empty()) {
+  const bool one_agent = !request.agent_id().empty();
+  if (one_agent) {
     SIGNET_TRY(const SpiffeId id, SpiffeId::parse(request.agent_id()));
     SIGNET_RETURN_IF_ERROR(check_agent(context_.trust_domain(), id));
     facts.agent = agent_facts(id.to_string(), context_.agents->find(id.to_string()));
   }
   SIGNET_TRY(const std::vector<Entry> entries, meant(request));
-  std::vector<AgentFacts> agents;
+  std::optional<std::string> not_followed;  // by this agent, here
   for (const Entry& entry : entries) {
-    AgentFacts& agent = agents.emplace_back(facts.agent);
-    SIGNET_TRY(EntryFacts placed, place(entry, request.agent_id(), agent));
+    SIGNET_TRY(EntryFacts placed, place(entry, one_agent ? &facts.agent : nullptr));
     for (const std::string& name : placed.federates_with) {
       if (!context_.bundles->find(name)) facts.missing_at_server.insert(name);
     }
+    const AgentFacts& agent = placed.agent ? *placed.agent : facts.agent;
+    if (placed.place == EntryFacts::Place::kHere && agent.good() && !placed.at_agent)
+      not_followed = agent.id;
     facts.entries.push_back(std::move(placed));
   }
-  // Where none is meant: one that is well, if any is.
-  const auto well = std::find_if(agents.begin(), agents.end(), [](const AgentFacts& agent) {
-    return agent.state == AgentFacts::State::kAttested;
-  });
-  if (request.agent_id().empty() && !agents.empty())
-    facts.agent = well == agents.end() ? agents.front() : *well;
+  if (not_followed) facts.notes.push_back(not_following(*not_followed));
   facts.server.revision = context_.changes->reached();
   facts.server.time_ns = context_.host.wall_ns();
   if (!facts.selectors)
@@ -103,6 +102,17 @@ Result<Facts> ExplainFacts::gather(const explain::v1::ExplainEntryRequest& reque
         "the workload's selectors are not known here: give them with -selector, or ask "
         "its agent: signet agent explain -pid N");
   return facts;
+}
+
+std::string ExplainFacts::not_following(const std::string& agent_id) const {
+  std::string out =
+      "whether the agent has the entry yet is not known here: it takes no changes from this server "
+      "(it is at another one, or asks now and then, as SPIRE's agents do)";
+  const AgentPtr agent = context_.agents->find(agent_id);
+  const std::int64_t seen_ns = agent && agent->presence ? agent->presence->seen_ns.load() : 0;
+  if (seen_ns == 0) return out + "; it has not called here yet";
+  const std::int64_t ago = (context_.host.monotonic_ns() - seen_ns) / 1'000'000'000;
+  return out + "; its last call here was " + std::to_string(ago) + " s ago";
 }
 
 Result<std::vector<ExplainFacts::Entry>> ExplainFacts::meant(
@@ -123,45 +133,30 @@ Result<std::vector<ExplainFacts::Entry>> ExplainFacts::meant(
   return near(selectors);
 }
 
-// Those that match, and some of those that share a selector, for each of them, since a selector
-// that all entries have must not keep the others away.
-Result<std::vector<ExplainFacts::Entry>> ExplainFacts::near(const SelectorSet& selectors) const {
-  std::vector<Entry> all;
-  const auto add = [&](const Query& query) -> Status {
-    SIGNET_TRY(std::vector<Entry> found, this->query(query));
-    std::move(found.begin(), found.end(), std::back_inserter(all));
-    return {};
-  };
-  Query matches = query_of(kEntryKind, kMatches);
-  matches.selector_match = SIGNET_MATCH_SUBSET;
-  for (const Selector& s : selectors) matches.where.emplace_back("selector", s.to_string());
-  SIGNET_RETURN_IF_ERROR(add(matches));
-  for (const Selector& s : selectors) {
-    Query sharing = query_of(kEntryKind, kOfOneSelector);
-    sharing.selector_match = SIGNET_MATCH_ANY;
-    sharing.where.emplace_back("selector", s.to_string());
-    SIGNET_RETURN_IF_ERROR(add(sharing));
+std::vector<ExplainFacts::Entry> ExplainFacts::near(const SelectorSet& selectors) const {
+  const explain::Caller caller(selectors);
+  explain::Nearest<IndexedPtr> nearest(kMatches);
+  std::vector<explain::SelectorView> views;
+  for (const IndexedPtr& entry : context_.entry_store->index().all()) {
+    views.clear();
+    if (read_selectors(entry->encoded(), views))
+      nearest.offer(caller.rank(views), entry->id(), entry);
   }
-  const auto by_id = [](const Entry& a, const Entry& b) { return a.id() < b.id(); };
-  std::sort(all.begin(), all.end(), by_id);
-  const auto same = [](const Entry& a, const Entry& b) { return a.id() == b.id(); };
-  all.erase(std::unique(all.begin(), all.end(), same), all.end());
-  std::vector<std::pair<explain::Nearness, std::size_t>> ranked;
-  for (std::size_t i = 0; i < all.size(); ++i)
-    ranked.emplace_back(explain::nearness(selectors_of(all[i]), selectors), i);
-  std::stable_sort(ranked.begin(), ranked.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
   // All that match stay: which of them is given is not known yet.
-  const auto matching = static_cast<std::size_t>(std::count_if(
-      ranked.begin(), ranked.end(), [](const auto& each) { return each.first.lacks.empty(); }));
-  const std::size_t kept = std::max(explain::kNearest, matching);
-  if (ranked.size() > kept) ranked.resize(kept);
   std::vector<Entry> out;
-  for (const auto& [near, i] : ranked) out.push_back(std::move(all[i]));
+  for (const auto& near : nearest.take()) {
+    if (out.size() >= explain::kNearest && near.rank.lacks != 0) break;
+    out.push_back(near.entry->message());
+  }
   return out;
 }
 
 // ---- whose an entry is
+
+// Of an agent of this trust domain.
+std::string_view ExplainFacts::path_of(std::string_view id) const {
+  return id.substr(context_.trust_domain().id_string().size());
+}
 
 AgentFacts ExplainFacts::agent_facts(const std::string& id, const AgentPtr& agent) const {
   AgentFacts facts;
@@ -177,15 +172,20 @@ AgentFacts ExplainFacts::agent_facts(const std::string& id, const AgentPtr& agen
     facts.why = "its SVID has expired, and it was not renewed";
   } else {
     facts.state = AgentFacts::State::kAttested;
+    const auto progress = context_.feeds->progress(path_of(id), {});
+    if (progress) {
+      facts.revision = progress->revision;
+      facts.silent = progress->silent;
+    }
   }
   return facts;
 }
 
 // The agents that are, or answer to, something above the entry; some, where they are many.
-Result<ExplainFacts::AgentsAbove> ExplainFacts::agents_above(const Entry& entry) const {
+Result<ExplainFacts::AgentsAbove> ExplainFacts::agents_above(std::string_view entry_id) const {
   AgentsAbove out;
   const std::string agents = context_.trust_domain().id_string() + std::string(kAgentPaths);
-  const EntryIndex::Above above = context_.entry_store->index().above(entry.id());
+  const EntryIndex::Above above = context_.entry_store->index().above(entry_id);
   for (const std::string& id : above.ids) {
     if (AgentPtr agent = context_.agents->find(id)) {
       out.known.push_back(std::move(agent));
@@ -207,10 +207,25 @@ Result<ExplainFacts::AgentsAbove> ExplainFacts::agents_above(const Entry& entry)
   return out;
 }
 
-Result<EntryFacts> ExplainFacts::place(const Entry& entry, const std::string& agent_id,
-                                       AgentFacts& agent) const {
-  using Place = EntryFacts::Place;
-  using Standing = EntryIndex::Standing;
+// Whether the agent has the entry as it is now; nothing: it takes no changes from this server.
+std::optional<bool> ExplainFacts::has(const std::string& agent_id,
+                                      const IndexedPtr& indexed) const {
+  using Lacks = AgentFeeds::Progress::Lacks;
+  if (!indexed) return std::nullopt;
+  const auto progress = context_.feeds->progress(path_of(agent_id), indexed->id());
+  if (!progress) return std::nullopt;
+  switch (progress->lacks) {
+    case Lacks::kNothing:
+      return true;
+    case Lacks::kThis:
+      return false;
+    case Lacks::kMany:
+      break;
+  }
+  return !context_.entry_store->index().is_news(agent_id, *indexed, progress->revision);
+}
+
+Result<EntryFacts> ExplainFacts::place(const Entry& entry, const AgentFacts* meant) const {
   EntryFacts out;
   out.id = entry.id();
   out.spiffe_id = id_text(entry.spiffe_id());
@@ -221,32 +236,45 @@ Result<EntryFacts> ExplainFacts::place(const Entry& entry, const std::string& ag
   out.expired = expired_at(entry.expires_at(), context_.host.unix_seconds());
   out.stored = entry.store_svid();
   if (entry.parent_id().path() == kServerPath) {
-    out.place = Place::kServer;
+    out.place = EntryFacts::Place::kServer;
     return out;
   }
-  SIGNET_TRY(const AgentsAbove above, agents_above(entry));
-  if (agent_id.empty()) {
-    // Whoever of them is well serves it.
-    for (const AgentPtr& each : above.known) {
-      if (agent.state != AgentFacts::State::kAttested) agent = agent_facts(each->id, each);
-    }
-    if (above.known.empty() && !above.unknown.empty()) {
-      agent = agent_facts(above.unknown, nullptr);
-    } else if (above.known.empty()) {
-      out.place = Place::kNobody;
-    }
-    return out;
-  }
-  const EntryIndex& index = context_.entry_store->index();
-  const IndexedPtr indexed = index.find(entry.id());
-  const Standing standing = indexed ? index.standing(agent_id, *indexed) : Standing::kElsewhere;
-  if (standing == Standing::kExpired) out.expired = true;
-  if (standing != Standing::kElsewhere) return out;
-  const bool nobody = above.known.empty() && above.unknown.empty();
-  out.place = nobody ? Place::kNobody : Place::kElsewhere;
-  // An agent that was evicted took the alias with it that a token had given it.
-  if (nobody && !context_.agents->find(agent_id)) out.place = Place::kHere;
+  const IndexedPtr indexed = context_.entry_store->index().find(entry.id());
+  SIGNET_RETURN_IF_ERROR(meant != nullptr ? place_below(*meant, indexed, out)
+                                          : place_below_any(indexed, out));
   return out;
+}
+
+Status ExplainFacts::place_below(const AgentFacts& meant, const IndexedPtr& indexed,
+                                 EntryFacts& out) const {
+  using Standing = EntryIndex::Standing;
+  const Standing standing =
+      indexed ? context_.entry_store->index().standing(meant.id, *indexed) : Standing::kElsewhere;
+  if (standing == Standing::kExpired) out.expired = true;
+  if (standing == Standing::kBelow) out.at_agent = has(meant.id, indexed);
+  if (standing != Standing::kElsewhere) return {};
+  SIGNET_TRY(const AgentsAbove above, agents_above(out.id));
+  const bool nobody = above.known.empty() && above.unknown.empty();
+  out.place = nobody ? EntryFacts::Place::kNobody : EntryFacts::Place::kElsewhere;
+  // An agent that was evicted took the alias with it that a token had given it.
+  if (nobody && !context_.agents->find(meant.id)) out.place = EntryFacts::Place::kHere;
+  return {};
+}
+
+// Of the agents that it is below, one that serves it, if any does.
+Status ExplainFacts::place_below_any(const IndexedPtr& indexed, EntryFacts& out) const {
+  SIGNET_TRY(const AgentsAbove above, agents_above(out.id));
+  for (const AgentPtr& each : above.known) {
+    if (out.agent && out.agent->good() && out.at_agent != false) break;
+    AgentFacts agent = agent_facts(each->id, each);
+    const std::optional<bool> there = agent.good() ? has(each->id, indexed) : std::nullopt;
+    if (out.agent && out.agent->good() && (!agent.good() || there == false)) continue;
+    out.agent = std::move(agent);
+    out.at_agent = there;
+  }
+  if (!out.agent && !above.unknown.empty()) out.agent = agent_facts(above.unknown, nullptr);
+  if (!out.agent) out.place = EntryFacts::Place::kNobody;
+  return {};
 }
 
 // ---- for agents
@@ -256,38 +284,28 @@ Result<explain::v1::AskAboutCallerResponse> ExplainFacts::answer(
   SIGNET_TRY(const SelectorSet selectors, selectors_of(request.selectors()));
   explain::v1::AskAboutCallerResponse out;
   out.set_revision(context_.changes->reached());
-  struct Ranked {
-    explain::Nearness near;
-    Entry entry;
-    bool expired;
-    bool operator<(const Ranked& o) const {
-      return near < o.near || (!(o.near < near) && expired < o.expired);
-    }
-  };
-  std::vector<Ranked> nearest;  // a heap, the farthest on top
-  for (const auto& own :
+  const explain::Caller caller(selectors);
+  explain::Nearest<EntryIndex::Own> nearest(explain::kNearest);
+  std::vector<explain::SelectorView> views;
+  for (const EntryIndex::Own& own :
        context_.entry_store->index().expired_or_later(agent_id, request.revision())) {
-    Entry entry = own.entry->message();
-    explain::Nearness near = explain::nearness(selectors_of(entry), selectors);
-    if (!near.related()) continue;
-    nearest.push_back({std::move(near), std::move(entry), own.expired});
-    std::push_heap(nearest.begin(), nearest.end());
-    if (nearest.size() <= explain::kNearest) continue;
-    std::pop_heap(nearest.begin(), nearest.end());
-    nearest.pop_back();
+    views.clear();
+    if (!read_selectors(own.entry->encoded(), views)) continue;
+    const std::string tie = (own.expired ? "1" : "0") + std::string(own.entry->id());
+    nearest.offer(caller.rank(views), tie, own);
   }
-  std::sort_heap(nearest.begin(), nearest.end());
-  for (Ranked& each : nearest) {
+  for (const auto& each : nearest.take()) {
+    Entry entry = each.entry.entry->message();
     explain::v1::KnownEntry& known = *out.add_entries();
-    known.set_id(each.entry.id());
-    known.set_spiffe_id(id_text(each.entry.spiffe_id()));
-    known.set_parent_id(id_text(each.entry.parent_id()));
-    known.mutable_selectors()->Swap(each.entry.mutable_selectors());
-    known.mutable_federates_with()->Swap(each.entry.mutable_federates_with());
-    known.set_expires_at(each.entry.expires_at());
-    known.set_revision_number(each.entry.revision_number());
-    known.set_store_svid(each.entry.store_svid());
-    known.set_expired(each.expired);
+    known.set_id(entry.id());
+    known.set_spiffe_id(id_text(entry.spiffe_id()));
+    known.set_parent_id(id_text(entry.parent_id()));
+    known.mutable_selectors()->Swap(entry.mutable_selectors());
+    known.mutable_federates_with()->Swap(entry.mutable_federates_with());
+    known.set_expires_at(entry.expires_at());
+    known.set_revision_number(entry.revision_number());
+    known.set_store_svid(entry.store_svid());
+    known.set_expired(each.entry.expired);
   }
   const auto elsewhere = matches_elsewhere(agent_id, selectors);
   out.set_elsewhere(elsewhere && *elsewhere);

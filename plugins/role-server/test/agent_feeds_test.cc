@@ -164,6 +164,57 @@ TEST_F(AgentFeedsTest, WhatChangesBeforeTheAcknowledgementComesTogetherAsItIsThe
   EXPECT_EQ(answer.bundles_size(), 1);
 }
 
+TEST_F(AgentFeedsTest, KnowsHowFarAnAgentIs) {
+  using Lacks = AgentFeeds::Progress::Lacks;
+  ASSERT_TRUE(changes_.start().ok());
+  put(make_entry("1", kAgentPath, "/one"));
+  changes_.committed(revision_);
+  EXPECT_FALSE(feeds_.progress(kAgentPath, "1"));
+  Agent agent{rpc_.open(kFollow, FollowRequest().SerializeAsString())};
+  ASSERT_TRUE(agent.has(1));
+  EXPECT_EQ(agent.answer(0).time_ns(), hosted_.host().wall_ns());
+  EXPECT_FALSE(feeds_.progress(kAgentPath, "1")) << "it may not have taken it over";
+  const auto level = [&] {
+    return eventually([&] {
+      const auto progress = feeds_.progress(kAgentPath, "2");
+      return progress && progress->revision == revision_ && progress->silent == 0ns &&
+             progress->lacks == Lacks::kNothing;
+    });
+  };
+  agent.acknowledge();
+  EXPECT_TRUE(level());
+  // Told before the log is known to have reached it, as it happens: the agent has it for all that.
+  pause();
+  put(make_entry("2", kAgentPath, "/two"));
+  ASSERT_TRUE(agent.has(2));
+  changes_.committed(revision_);
+  hosted_.advance(3s);
+  agent.still_here();
+  EXPECT_EQ(feeds_.progress(kAgentPath, "2")->revision, 1u);
+  EXPECT_GE(feeds_.progress(kAgentPath, "2")->silent, 3s);
+  EXPECT_EQ(feeds_.progress(kAgentPath, "2")->lacks, Lacks::kThis);
+  EXPECT_EQ(feeds_.progress(kAgentPath, "1")->lacks, Lacks::kNothing);
+  put(make_entry("3", kAgentPath, "/three"));  // behind what was not acknowledged
+  changes_.committed(revision_);
+  EXPECT_EQ(feeds_.progress(kAgentPath, "3")->lacks, Lacks::kThis);
+  agent.acknowledge();
+  pause();
+  ASSERT_TRUE(agent.has(3));
+  agent.acknowledge();
+  EXPECT_TRUE(level());
+  // More than entries.
+  pause();
+  put(make_entry("4", "/five", "/four"));
+  put(make_entry("5", kAgentPath, "/five"));
+  EXPECT_EQ(feeds_.progress(kAgentPath, "1")->lacks, Lacks::kMany);
+  changes_.committed(revision_ - 1);
+  changes_.committed(revision_);
+  ASSERT_TRUE(agent.has(4));
+  agent.acknowledge();
+  EXPECT_TRUE(level());
+  changes_.stop();
+}
+
 TEST_F(AgentFeedsTest, TheMaskIsOfTheFirstRequest) {
   FollowRequest request;
   request.mutable_output_mask()->set_spiffe_id(true);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "agent_feeds.h"
 #include "agent_records.h"
 #include "entry_helpers.h"
 #include "entry_store.h"
@@ -42,6 +43,8 @@ class ExplainFactsTest : public ::testing::Test {
     context_.agents = agents_.get();
     context_.entries = index_.get();
     context_.entry_store = entries_.get();
+    feeds_ = std::make_unique<AgentFeeds>(host_.host(), *index_, changes_);
+    context_.feeds = feeds_.get();
   }
   void attest(const std::string& id, std::vector<Selector> selectors = {}) {
     EXPECT_TRUE(agents_
@@ -105,6 +108,7 @@ class ExplainFactsTest : public ::testing::Test {
   TrustBundles bundles_{host_.host(), store_, changes_, config_.trust_domain};
   std::unique_ptr<AgentRecords> agents_;
   std::unique_ptr<EntryStore> entries_;
+  std::unique_ptr<AgentFeeds> feeds_;
   ServiceContext context_;
 };
 
@@ -206,6 +210,47 @@ TEST_F(ExplainFactsTest, FindsAllOfASpiffeId) {
   EXPECT_FALSE(explain(request).identity());
 }
 
+TEST_F(ExplainFactsTest, AnEntryOfABannedAgentIsNotGivenBecauseAnotherAgentIsWell) {
+  put(make_entry("a", kAgentPath, "/web", {"uid:1"}));
+  put(make_entry("b", kOtherPath, "/web", {"uid:2"}));
+  ASSERT_TRUE(agents_->ban(kAgentId).ok());
+  ExplainEntryRequest request;
+  request.set_spiffe_id("spiffe://example.org/web");
+  EXPECT_TRUE(explain(request).identity()) << "at the other one";
+  add({"unix:uid:1"}, request);
+  EXPECT_EQ(faults(explain(request)), (Faults{"AGENT_BANNED!"}));
+  EXPECT_EQ(explain(request).agent().id(), kAgentId);
+}
+
+TEST_F(ExplainFactsTest, FindsAMisspeltSelectorThatNobodyHas) {
+  put(make_entry("typo", kAgentPath, "/web", {"path:/usr/bin/shpo"}));
+  ExplainEntryRequest request;
+  add({"unix:path:/usr/bin/shop"}, request);
+  EXPECT_EQ(faults(explain(request)), (Faults{"SELECTOR_MISSING!"}));
+}
+
+TEST_F(ExplainFactsTest, KnowsWhatAnAgentThatIsBehindLacks) {
+  put(make_entry("old", kAgentPath, "/old"));
+  put(make_entry("below", "/late", "/below"));
+  put(make_entry("other", kOtherPath, "/other"));
+  const std::uint64_t told = changes_.reached();
+  const auto is_news = [&](const char* id) {
+    return index_->is_news(kAgentId, *index_->find(id), told);
+  };
+  EXPECT_FALSE(is_news("old"));
+  put(make_entry("new", kAgentPath, "/new", {"uid:7"}));
+  put(make_entry("late", kAgentPath, "/late"));
+  EXPECT_FALSE(is_news("old"));
+  EXPECT_TRUE(is_news("new"));
+  EXPECT_TRUE(is_news("below")) << "it is the agent's since then";
+  put(make_entry("served", "/fleet", "/served", {"uid:8"}));
+  index_->agent_changed(kAgentId, {"unix:a"});
+  put(make_entry("alias", kServerPath, "/fleet", {"a"}));
+  const std::uint64_t later = changes_.reached();
+  EXPECT_TRUE(index_->is_news(kAgentId, *index_->find("served"), later - 1));
+  EXPECT_FALSE(index_->is_news(kAgentId, *index_->find("served"), later));
+}
+
 TEST_F(ExplainFactsTest, RefusesWhatItCannotAnswer) {
   ExplainEntryRequest request;
   EXPECT_EQ(ExplainFacts(context_).gather(request).status().code(), Code::kInvalidArgument);
@@ -236,6 +281,22 @@ TEST_F(ExplainFactsTest, AnAgentIsToldOfItsOwnEntriesAndNotOfOthers) {
   answer = ask({"unix:uid:1", "unix:path:/secret/c"}, before);
   EXPECT_TRUE(answer.elsewhere());
   EXPECT_EQ(answer.SerializeAsString().find("db"), std::string::npos);
+}
+
+TEST_F(ExplainFactsTest, AnAgentIsToldOfWhatANewParentBrings) {
+  put(make_entry("below", "/late", "/below", {"uid:1"}));
+  put(make_entry("served", "/fleet", "/served", {"uid:2"}));
+  index_->agent_changed(kAgentId, {"unix:a"});
+  const std::uint64_t before = changes_.reached();
+  EXPECT_EQ(ask({"unix:uid:1"}, before).entries_size(), 0);
+  put(make_entry("late", kAgentPath, "/late", {"uid:9"}));
+  put(make_entry("alias", kServerPath, "/fleet", {"a"}));
+  auto answer = ask({"unix:uid:1"}, before);
+  ASSERT_GE(answer.entries_size(), 1);
+  EXPECT_EQ(answer.entries(0).id(), "below");
+  answer = ask({"unix:uid:2"}, before);
+  ASSERT_GE(answer.entries_size(), 1);
+  EXPECT_EQ(answer.entries(0).id(), "served");
 }
 
 TEST_F(ExplainFactsTest, AnAgentIsToldWhatExpired) {

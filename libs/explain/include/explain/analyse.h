@@ -12,8 +12,10 @@ namespace signet::explain {
 /// A clock further off than this is a finding: servers date SVIDs back by 10 s (SPIRE does, too),
 /// so what is signed is not valid yet for who is more behind.
 inline constexpr std::chrono::seconds kSkew{10};
-/// How many entries that come near are told.
+/// How many entries that come near are told, and how many are looked at for that: of those that
+/// match, one that is well may come late.
 inline constexpr std::size_t kNearest = 10;
+inline constexpr std::size_t kConsidered = 100;
 
 /// Only what the facts show is found: where something is not known, nothing is said about it. A
 /// fault `blocks` when there is no identity as long as it lasts; `findings` are in the order of

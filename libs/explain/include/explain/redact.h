@@ -11,7 +11,7 @@ namespace signet::explain {
 using Redacted = std::vector<std::string>;
 
 /// "docker:env:PASSWORD=x" as "docker:env:[redacted]" where "docker:env" is among `kinds`, else the
-/// selector ("type:value") as it is.
+/// selector ("type:value") as it is: in UTF-8, and cut behind 1,024 bytes.
 std::string shown(std::string_view selector, const Redacted& kinds);
 bool is_redacted(std::string_view selector, const Redacted& kinds);
 

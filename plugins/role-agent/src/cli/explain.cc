@@ -3,6 +3,7 @@
 #include "signet/selector.h"
 
 #include "cli/admin_command.h"
+#include "explain/shell.h"
 #include "explain/text.h"
 
 namespace signet::agent::cli {
@@ -45,7 +46,8 @@ api::Explanation agent_away(const std::string& socket, const Flags& flags, const
       "see that the agent runs (an agent that is banned, or cannot attest, ends; its log says why) "
       "and that admin_socket_path is set");
   std::string ask = "signet server explain -spiffeID ID [-agentID ID]";
-  for (const std::string& selector : flags.selectors) ask += " -selector " + selector;
+  for (const std::string& selector : flags.selectors)
+    ask += " -selector " + signet::explain::quoted(selector);
   out.add_notes("the server knows what it thinks of the agent: " + ask);
   return out;
 }
