@@ -1,0 +1,73 @@
+"""What the tests of `signet agent explain` and `signet server explain` share."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import time
+
+from . import paths
+from .case import TestCase
+from .deploy import TRUST_DOMAIN, argv
+from .process import run, wait_until
+
+TD = f"spiffe://{TRUST_DOMAIN}"
+WORKLOAD = shutil.which("sleep")
+BOUND = 5.0  # seconds; the figure is 1, see rules about timings in CI
+
+
+CLOCK = pathlib.Path(__file__).resolve().parents[1] / "integration" / "explain" / "clock.c"
+
+
+class ExplainCase(TestCase):
+    slowest = 0.0  # answer, in seconds
+
+    def ahead(self, seconds):
+        """The environment of a process whose wall clock is ahead."""
+        shim = self.folder / "clock.so"
+        if not shim.exists():
+            subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, CLOCK, "-ldl"], check=True)
+        return {"LD_PRELOAD": str(shim), "SIGNET_ALLOW_PRELOAD": "1", "TEST_CLOCK_OFFSET": str(seconds)}
+
+    def agent_of(self, server, name="agent", start=True, over=None, plugins=None, path="/node"):
+        node = self.agent("signet", server, {
+            "agent": {"admin_socket_path": str(self.folder / f"{name}-admin" / "admin.sock"), **(over or {})},
+            "plugins": plugins or {"WorkloadAttestor unix": {"plugin_data": {"discover_workload_path": True}}},
+        }, name=name, start=start, path=path)
+        node.admin = pathlib.Path(node.over["agent"]["admin_socket_path"])
+        self.asked = node
+        return node
+
+    def workload(self):
+        return self.spawn(f"workload{len(self.nodes)}", [WORKLOAD, "600"])
+
+    def explain(self, words, socket):
+        began = time.monotonic()
+        result = run([*words, "-socketPath", str(socket), "-output", "json"])
+        took = time.monotonic() - began
+        self.assertLess(took, BOUND * paths.slow(), words)
+        self.slowest = max(self.slowest, took)
+        self.assertTrue(result.out.startswith("{"), f"{words}: {result}")
+        answer = json.loads(result.out)
+        self.assertEqual(result.code, 0 if answer["identity"] else 1)
+        return answer
+
+    def ask_agent(self, *flags, of=None):
+        """The agent `of`, or the one that was made last."""
+        return self.explain(argv("signet", "agent", "explain", *map(str, flags)), (of or self.asked).admin)
+
+    def ask_server(self, server, *flags):
+        return self.explain(argv("signet", "server", "explain", *map(str, flags)), server.socket)
+
+    def assert_faults(self, answer, *faults):
+        """The first one decides, unless it begins with '!': then it is in nobody's way."""
+        found = [("" if f["blocks"] else "!") + f["fault"] for f in answer["findings"]]
+        self.assertEqual(found, list(faults), json.dumps(answer, indent=1))
+        decides = [f["fault"] for f in answer["findings"] if f["decides"]]
+        self.assertEqual(decides, [f for f in faults[:1] if not f.startswith("!")])
+        self.assertEqual(answer["identity"], not decides)
+
+    def wait_entry(self, path, pid):
+        wait_until(f"the agent to have {path}", lambda: any(
+            e["spiffe_id"] == TD + path for e in self.ask_agent("-pid", pid)["entries"]) and
+            "NOT_SYNCED" not in {f["fault"] for f in self.ask_agent("-pid", pid)["findings"]})
