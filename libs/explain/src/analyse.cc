@@ -64,10 +64,8 @@ class Analysis {
     all_failed_ = !facts_.attestors->empty() && failed_.size() == facts_.attestors->size();
   }
 
-  // The nearest entry comes first; the one that explains, unless it has nothing to do with the
-  // caller.
+  // The nearest entry comes first; it explains, unless it has nothing to do with the caller.
   void rank() {
-    static const SelectorSet kNone;
     for (const EntryFacts& entry : facts_.entries) {
       Candidate candidate{&entry, {}};
       if (facts_.selectors) {
@@ -79,8 +77,11 @@ class Analysis {
       if (facts_.named || candidate.near.related()) candidates_.push_back(std::move(candidate));
     }
     std::sort(candidates_.begin(), candidates_.end());
-    if (!candidates_.empty()) target_ = &candidates_.front();
-    if (facts_.elsewhere && target_ != nullptr && !may_match(target_->near)) target_ = nullptr;
+    const auto near = [this](const Candidate& c) { return facts_.named || c.comes_near(); };
+    if (std::none_of(candidates_.begin(), candidates_.end(), near)) return;
+    std::erase_if(candidates_, [&](const Candidate& c) { return !near(c); });
+    target_ = &candidates_.front();
+    if (facts_.elsewhere && !may_match(target_->near)) target_ = nullptr;
   }
 
   // One that matches elsewhere is nearer than one of ours that does not, unless that is misspelt or
@@ -292,8 +293,7 @@ class Analysis {
   }
   // unix:uid:1000 for a caller whose unix:uid is another one; its name goes with it.
   bool other_user(const Selector& wanted) const {
-    const bool user = wanted.value.starts_with("uid:") || wanted.value.starts_with("user:");
-    return wanted.type == "unix" && user && nearest_kin(wanted, *facts_.selectors) != nullptr;
+    return Candidate::names_user(wanted) && nearest_kin(wanted, *facts_.selectors) != nullptr;
   }
   std::string list(const std::vector<const Selector*>& selectors) const {
     std::vector<std::string> words;

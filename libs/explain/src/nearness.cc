@@ -68,8 +68,9 @@ Rank Caller::rank(std::span<const SelectorView> entry) const {
     ++out.kin;
     const auto some =
         values.begin() + static_cast<std::ptrdiff_t>(std::min(values.size(), kComparedInRank));
-    out.misspelt += std::any_of(values.begin(), some,
-                                [&](std::string_view other) { return is_slip(rest, other); });
+    out.misspelt += std::any_of(values.begin(), some, [wanted = rest](std::string_view other) {
+      return is_slip(wanted, other);
+    });
   }
   return out;
 }

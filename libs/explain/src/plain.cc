@@ -37,9 +37,9 @@ bool acts(std::string_view character) {
   const unsigned first = at(character, 0);
   if (character.size() == 1) return first < 0x20 || first == 0x7F;
   if (character.size() == 2) return first == 0xC2 && at(character, 1) < 0xA0;
-  return (character >= "\u200E" && character <= "\u200F") ||
-         (character >= "\u2028" && character <= "\u202E") ||
-         (character >= "\u2066" && character <= "\u2069");
+  return (character >= "\xe2\x80\x8e" && character <= "\xe2\x80\x8f") ||  // U+200E, U+200F
+         (character >= "\xe2\x80\xa8" && character <= "\xe2\x80\xae") ||  // U+2028 to U+202E
+         (character >= "\xe2\x81\xa6" && character <= "\xe2\x81\xa9");    // U+2066 to U+2069
 }
 
 }  // namespace

@@ -51,7 +51,10 @@ std::string side_text(const char* name, const v1::Side& side) {
 }  // namespace
 
 std::string text_of(const v1::Explanation& explanation) {
-  std::string out = explanation.identity() ? "An identity is given.\n" : "No identity is given.\n";
+  const bool known = explanation.attested() || explanation.selectors_size() > 0;
+  std::string out = !explanation.identity() ? "No identity is given.\n"
+                    : known                 ? "An identity is given.\n"
+                            : "An identity is given to a workload with the selectors below.\n";
   for (const v1::Finding& finding : explanation.findings()) out += finding_text(finding);
   if (explanation.attestors_size() > 0) out += "\nAttested:\n";
   for (const v1::Attestor& attestor : explanation.attestors()) {
@@ -64,7 +67,6 @@ std::string text_of(const v1::Explanation& explanation) {
     for (const std::string& selector : explanation.selectors()) out += line("  " + selector);
   }
   if (explanation.entries_size() > 0) out += "\nNearest entries:\n";
-  const bool known = explanation.attested() || explanation.selectors_size() > 0;
   for (const v1::NearEntry& entry : explanation.entries()) out += entry_text(entry, known);
   out += "\n";
   if (explanation.has_agent()) out += side_text("Agent:  ", explanation.agent());

@@ -104,6 +104,20 @@ TEST(Analyse, ACallerWithNothingInCommonHasNoEntry) {
   EXPECT_EQ(explanation.entries_size(), 0);
 }
 
+TEST(Analyse, EntriesOfOtherWorkloadsOfTheSameKindAreNone) {
+  Facts facts = good();
+  for (EntryFacts& entry : facts.entries)
+    entry.selectors = selectors({"docker:label:app:other", "unix:path:/usr/bin/other"});
+  auto explanation = analyse(facts, {});
+  EXPECT_EQ(only(explanation).fault(), v1::NO_ENTRY);
+  EXPECT_EQ(explanation.entries_size(), 2);  // to be seen, though
+  // Beside one that shares something they are not worth it.
+  meant(facts).selectors = selectors({"docker:label:app:other", "unix:uid:1000"});
+  explanation = analyse(facts, {});
+  EXPECT_EQ(only(explanation).fault(), v1::SELECTOR_MISSING);
+  EXPECT_EQ(explanation.entries_size(), 1);
+}
+
 TEST(Analyse, AMatchBelowAnotherParentIsToldWithoutItsName) {
   Facts facts = good();
   facts.entries.erase(facts.entries.begin());

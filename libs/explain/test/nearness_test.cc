@@ -24,7 +24,8 @@ TEST(Nearness, FewerLackedIsNearerThenMoreKinThenMoreShared) {
     return nearness(selectors(texts), caller);
   };
   EXPECT_LT(of({"unix:uid:1"}), of({"unix:uid:2"}));
-  EXPECT_LT(of({"unix:uid:2"}), of({"unix:uid:1", "k8s:ns:x"}));
+  EXPECT_LT(of({"unix:uid:1", "unix:gid:2"}), of({"unix:uid:1", "k8s:ns:x"}));
+  EXPECT_LT(of({"unix:uid:1", "k8s:ns:x", "k8s:sa:x"}), of({"unix:uid:2"}));  // shares nothing
   EXPECT_LT(of({"unix:uid:1", "unix:gid:1"}), of({"unix:uid:1"}));
   EXPECT_FALSE(of({"k8s:ns:x"}).related());
 }

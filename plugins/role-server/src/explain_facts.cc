@@ -97,7 +97,7 @@ Result<Facts> ExplainFacts::gather(const explain::v1::ExplainEntryRequest& reque
   if (not_followed) facts.notes.push_back(not_following(*not_followed));
   facts.server.revision = context_.changes->reached();
   facts.server.time_ns = context_.host.wall_ns();
-  if (!facts.selectors)
+  if (!facts.selectors && !facts.entries.empty())
     facts.notes.emplace_back(
         "the workload's selectors are not known here: give them with -selector, or ask "
         "its agent: signet agent explain -pid N");

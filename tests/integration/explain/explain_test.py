@@ -197,7 +197,7 @@ class Explain(ExplainCase):
         answer = self.ask_agent("-pid", pid)
         self.assert_faults(answer, "SERVER_AWAY", "WRONG_UID")
         self.assertRegex(answer["findings"][0]["text"],
-                         rf"no answer within \d+ ms; it last did \d+ s ago, and has told of changes up to revision {here}$")
+                         rf"no answer within \d+ ms; it last did \d+ s ago, and has told of changes up to revision \d+$")
         self.assertIn(f"signet server explain -agentID {agent_id}", answer["findings"][0]["remedy"])
 
         # As it is documented, in words.

@@ -27,8 +27,12 @@ struct Rank {
 
   /// A caller of some other workload has nothing in common with it.
   bool related() const { return has != 0 || kin != 0; }
-  /// What is misspelt hardly counts: that is what brings most people here.
-  auto order() const { return std::tuple(lacks - misspelt, lacks, SIZE_MAX - kin, SIZE_MAX - has); }
+  /// Who shares nothing comes last. What is misspelt hardly counts: that is what brings most people
+  /// here.
+  auto order() const {
+    const bool apart = has == 0 && misspelt == 0;
+    return std::tuple(apart, lacks - misspelt, lacks, SIZE_MAX - kin, SIZE_MAX - has);
+  }
   bool operator<(const Rank& other) const { return order() < other.order(); }
 };
 
