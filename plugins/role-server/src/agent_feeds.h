@@ -6,8 +6,10 @@
 // Nothing is remembered of what an agent has: its call begins with everything (it asks for that
 // itself), and an entry is told of by looking whether it is the agent's now.
 //
-// What concerns many agents at once (a bundle, a node alias) goes out at a bounded rate, behind
-// what concerns a few.
+// What concerns many agents at once (a bundle, a node alias) is noted once, whoever they are. The
+// thread then goes through the feeds, some at a time, and finds out whom it concerns; those are
+// told at a bounded rate, behind what concerns a few. A feed that is told anything is first asked
+// about all that was noted, so an answer never misses what happened before its revision.
 //
 // Locks: the index's, then ours. Nothing is called with ours.
 #pragma once
@@ -15,6 +17,8 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -65,8 +69,7 @@ class AgentFeeds final : public EntryWatcher {
   // EntryWatcher
   bool watching() const override { return count_.load(std::memory_order_relaxed) != 0; }
   void entry_changed(std::string_view agent_path, std::string_view entry_id) override;
-  void entry_changed(const std::function<bool(std::string_view agent_path)>& concerns,
-                     std::string_view entry_id) override;
+  void entries_changed(ManyConcerned concerned) override;
 
  private:
   enum Class { kFew, kMany };
@@ -94,21 +97,36 @@ class AgentFeeds final : public EntryWatcher {
     std::optional<std::uint64_t> taken;          // the same of what was acknowledged last
     std::optional<std::pair<Class, Key>> place;  // in a queue
     Key ends{0, 0};
+    std::uint64_t looked_at = 0;                          // the last note
+    std::optional<std::list<FeedPtr>::iterator> in_turn;  // while it is open
   };
+  // What concerns many: either a bundle, and all, or entries.
+  struct Note {
+    std::uint64_t number = 0;
+    std::string bundle;
+    ManyConcerned concerned;
+  };
+  using NotePtr = std::shared_ptr<const Note>;
   struct Hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
   };
 
   // Under mutex_.
+  void note(Note what);
+  bool behind() const { return !in_turn_.empty() && in_turn_.front()->looked_at < noted_; }
+  void look_at_notes(const std::vector<FeedPtr>& feeds, std::unique_lock<std::mutex>& lock);
+  void look_on(std::unique_lock<std::mutex>& lock);
+  void mark(const FeedPtr& feed, const Note& what);
   void mark_entry(const FeedPtr& feed, std::string_view entry_id, Class how_many);
   void enqueue(const FeedPtr& feed, Class how_many);
   void leave_queue(Feed& feed);
-  FeedPtr next_due(std::int64_t now);
+  FeedPtr next_due(Class how_many, std::int64_t now);
   std::vector<FeedPtr> over(std::int64_t now);
   std::int64_t next_ns() const;
 
   void run();
+  void send(const FeedPtr& feed, std::int64_t now, std::unique_lock<std::mutex>& lock);
   void tell(Feed& feed, std::uint64_t revision, const Changes& changes) const;
   void heard(const FeedPtr& feed, std::string_view bytes);
   void forget(const FeedPtr& feed);
@@ -122,6 +140,9 @@ class AgentFeeds final : public EntryWatcher {
   std::unordered_multimap<std::string, FeedPtr, Hash, std::equal_to<>> feeds_;  // by agent path
   std::map<Key, FeedPtr> queues_[2];
   std::map<Key, FeedPtr> ends_;
+  std::deque<NotePtr> notes_;     // the latest, as far as some feed has not looked at them
+  std::uint64_t noted_ = 0;       // the number of the last one
+  std::list<FeedPtr> in_turn_;    // all feeds: who looked at fewer notes comes first
   std::int64_t many_due_ns_ = 0;  // of the last one in the queue of kMany
   std::uint64_t number_ = 0;
   std::mt19937_64 random_{std::random_device{}()};

@@ -12,17 +12,17 @@ namespace {
 
 constexpr std::string_view kServerPath = "/spire/server";
 
-std::vector<std::string> sorted_selectors(
-    const google::protobuf::RepeatedPtrField<spire::api::types::Selector>& selectors) {
+}  // namespace
+
+std::vector<std::string> EntryIndex::sorted_selectors(const IndexedEntry& entry) {
+  const spire::api::types::Entry message = entry.message();
   std::vector<std::string> out;
-  out.reserve(static_cast<std::size_t>(selectors.size()));
-  for (const auto& s : selectors) out.push_back(s.type() + ":" + s.value());
+  out.reserve(static_cast<std::size_t>(message.selectors_size()));
+  for (const auto& s : message.selectors()) out.push_back(s.type() + ":" + s.value());
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
-
-}  // namespace
 
 EntryIndex::~EntryIndex() {
   entries_.drain([](IndexedEntry& entry) { entry.let_go(); });
@@ -88,7 +88,7 @@ void EntryIndex::insert(std::string_view encoded, const EntryParts& parts, uint6
   entry.parent_ = &parent_node(parts.parent_path);
   append(entry.parent_->children, entry, &IndexedEntry::sibling_);
   if (parts.parent_path == kServerPath && parts.has_selectors) {
-    std::vector<std::string> selectors = sorted_selectors(entry.message().selectors());
+    std::vector<std::string> selectors = sorted_selectors(entry);
     if (!selectors.empty()) {  // else they cannot be read
       const std::string first = selectors.front();
       aliases_[first].push_back({&entry, std::move(selectors)});
@@ -103,7 +103,7 @@ void EntryIndex::remove(std::string_view id) {
   if (entry == nullptr) return;
   tell(*entry);
   if (entry->alias_) {
-    const auto bucket = aliases_.find(sorted_selectors(entry->message().selectors()).front());
+    const auto bucket = aliases_.find(sorted_selectors(*entry).front());
     std::erase_if(bucket->second, [&](const Alias& alias) { return alias.entry == entry; });
     if (bucket->second.empty()) aliases_.erase(bucket);
   }
@@ -115,42 +115,6 @@ void EntryIndex::remove(std::string_view id) {
   if (parent != self) drop_if_unused(parent);
   drop_if_unused(self);
   entry->let_go();
-}
-
-// Says whom a change of this entry, which is in the index, concerns: the agents above it. Upwards,
-// as in is_below(), but without asking what has expired: that is found out when they are told.
-void EntryIndex::tell(const IndexedEntry& entry) const {
-  if (watcher_ == nullptr || !watcher_->watching()) return;
-  const bool has_children = entry.self_ != nullptr && entry.self_->children != nullptr;
-  const std::string_view id = has_children ? std::string_view() : entry.id();
-  std::vector<std::vector<std::string>> aliases;
-  if (entry.alias_) aliases.push_back(sorted_selectors(entry.message().selectors()));
-  std::vector<const Node*> todo = {entry.parent_};
-  std::unordered_set<const Node*> seen(todo.begin(), todo.end());
-  while (!todo.empty()) {
-    const Node* const n = todo.back();
-    todo.pop_back();
-    watcher_->entry_changed(n->path, id);
-    for (const IndexedEntry* above = named_.find(n->path); above != nullptr;
-         above = above->namesake_.next) {
-      if (above->alias_) aliases.push_back(sorted_selectors(above->message().selectors()));
-      if (seen.insert(above->parent_).second) todo.push_back(above->parent_);
-    }
-  }
-  if (aliases.empty()) return;
-  const auto concerns = [&](std::string_view agent_path) {
-    return std::any_of(aliases.begin(), aliases.end(),
-                       [&](const auto& selectors) { return answers_to(agent_path, selectors); });
-  };
-  watcher_->entry_changed(concerns, entry.alias_ ? std::string_view() : id);
-}
-
-bool EntryIndex::answers_to(std::string_view agent_path,
-                            const std::vector<std::string>& selectors) const {
-  const auto agent = agent_selectors_.find(agent_path);
-  return agent != agent_selectors_.end() &&
-         std::includes(agent->second.begin(), agent->second.end(), selectors.begin(),
-                       selectors.end());
 }
 
 bool EntryIndex::path_of(std::string_view id, std::string_view& path) const {

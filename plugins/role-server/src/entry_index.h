@@ -61,6 +61,9 @@ class EntryIndex final : public EntryDirectory, public ChangeSubscriber {
   /// Entries that give this SPIFFE ID: for admin and downstream callers.
   std::vector<IndexedPtr> by_spiffe_id(std::string_view spiffe_id) const;
 
+  /// Whether this agent answers to one of these node aliases.
+  bool answers_to(std::string_view agent_path, const ManyConcerned& concerned) const;
+
   // For explanations (entry_standing.cc): how entries stand to agents, expired ones included.
 
   enum class Standing { kBelow, kExpired, kElsewhere };
@@ -133,8 +136,10 @@ class EntryIndex final : public EntryDirectory, public ChangeSubscriber {
   void remove(std::string_view id);
   void name(IndexedEntry& entry);
   void unname(IndexedEntry& entry);
-  void tell(const IndexedEntry& entry) const;
-  bool answers_to(std::string_view agent_path, const std::vector<std::string>& selectors) const;
+  void tell(const IndexedEntry& entry) const;  // entry_concerns.cc
+  /// As "type:value".
+  static std::vector<std::string> sorted_selectors(const IndexedEntry& entry);
+  static bool append_below(const IndexedEntry& entry, std::vector<std::string>& ids);
   uint64_t erased_at(std::string_view id) const;
   bool path_of(std::string_view id, std::string_view& path) const;
   std::vector<const Node*> roots_of(std::string_view agent_path, int64_t now) const;

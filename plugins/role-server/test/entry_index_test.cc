@@ -287,22 +287,29 @@ std::set<std::string> model_authorized(const std::map<std::string, Entry>& entri
 // What the index said about one agent since it was last asked.
 class Listener final : public EntryWatcher {
  public:
+  explicit Listener(const EntryIndex& index) : index_(index) {}
   bool watching() const override { return true; }
   void entry_changed(std::string_view agent_path, std::string_view entry_id) override {
     if (agent_path == kAgentPath) told_.emplace(entry_id);
   }
-  void entry_changed(const std::function<bool(std::string_view agent_path)>& concerns,
-                     std::string_view entry_id) override {
-    if (concerns(kAgentPath)) told_.emplace(entry_id);
+  void entries_changed(ManyConcerned concerned) override { many_.push_back(std::move(concerned)); }
+  std::set<std::string> take() {
+    for (const ManyConcerned& concerned : std::exchange(many_, {})) {
+      if (!index_.answers_to(kAgentPath, concerned)) continue;
+      told_.insert(concerned.entry_ids.begin(), concerned.entry_ids.end());
+      if (concerned.entry_ids.empty()) told_.emplace();
+    }
+    return std::exchange(told_, {});
   }
-  std::set<std::string> take() { return std::exchange(told_, {}); }
 
  private:
+  const EntryIndex& index_;
   std::set<std::string> told_;
+  std::vector<ManyConcerned> many_;  // asked about later, as the index is locked when they come
 };
 
 TEST_F(EntryIndexTest, AChangeIsToldOfToTheAgentsAboveItAndToNoOther) {
-  Listener listener;
+  Listener listener(index_);
   put(make_entry("alias", kServerPath, "/fleet", {"a", "b"}));
   index_.agent_changed(kAgentId, {"unix:a", "unix:b"});
   index_.watched_by(&listener);
@@ -319,16 +326,34 @@ TEST_F(EntryIndexTest, AChangeIsToldOfToTheAgentsAboveItAndToNoOther) {
   EXPECT_EQ(told_of(make_entry("grandchild", "/node", "/web")), (Ids{"grandchild"}));
   EXPECT_EQ(told_of(make_entry("child", kAgentPath, "/other")), (Ids{"", "child"}))
       << "with its own";
-  EXPECT_EQ(told_of(make_entry("alias", kServerPath, "/fleet", {"a", "c"})), (Ids{""}));
+  EXPECT_EQ(told_of(make_entry("alias", kServerPath, "/fleet", {"a", "c"})), (Ids{"by-alias"}))
+      << "what is below it";
   EXPECT_EQ(told_of(make_entry("by-alias", "/fleet", "/y")), Ids());
   index_.agent_changed(kAgentId, {"unix:a", "unix:c"});
   EXPECT_EQ(listener.take(), (Ids{""}));
   erase("by-alias");
   EXPECT_EQ(listener.take(), (Ids{"by-alias"}));
+  erase("alias");
+  EXPECT_EQ(listener.take(), Ids()) << "with nothing below it, it concerns nobody";
+}
+
+TEST_F(EntryIndexTest, MoreThanAHundredEntriesBelowAnAliasAreNotNamed) {
+  Listener listener(index_);
+  index_.agent_changed(kAgentId, {"unix:a"});
+  for (int i = 0; i < 100; ++i)
+    put(make_entry("below-" + std::to_string(i), i % 2 == 0 ? "/fleet" : "/fleet/0",
+                   "/fleet/" + std::to_string(i)));
+  index_.watched_by(&listener);
+  put(make_entry("alias", kServerPath, "/fleet", {"a"}));
+  EXPECT_EQ(listener.take().size(), 100u);
+  put(make_entry("one-more", "/fleet/0", "/more"));
+  EXPECT_EQ(listener.take(), std::set<std::string>{"one-more"});
+  erase("alias");
+  EXPECT_EQ(listener.take(), std::set<std::string>{""});
 }
 
 TEST_F(EntryIndexTest, RandomChangesAgreeWithTheDefinition) {
-  Listener listener;
+  Listener listener(index_);
   index_.watched_by(&listener);
   std::mt19937 random(20261122);
   const auto pick = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
