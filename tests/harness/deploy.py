@@ -80,6 +80,7 @@ class Server:
         self.data = self.folder / "data"
         self.data.mkdir(exist_ok=True)
         self.process = None
+        self.prefix = []  # of its command line
 
     def settings(self):
         # SPIRE's server looks at its own entries every 5 s only; ours knows a change at once.
@@ -107,7 +108,7 @@ class Server:
             if self.port is None or (attempt and not self._known):
                 self.port = free_port()
             self.config.write_text(hcl(self.settings()))
-            self.process = Process(self.name, argv(self.impl, "server", "run", "-config", self.config),
+            self.process = Process(self.name, self.prefix + argv(self.impl, "server", "run", "-config", self.config),
                                    self.log, env=env, cwd=self.folder)
             if not wait:
                 return self
@@ -194,6 +195,7 @@ class Agent:
         self.data = self.folder / "data"
         self.data.mkdir(exist_ok=True)
         self.process = None
+        self.prefix = []  # of its command line
 
     def settings(self, token):
         return merge({
@@ -220,7 +222,8 @@ class Agent:
         if not (self.folder / "bundle.pem").exists():
             (self.folder / "bundle.pem").write_text(self.server.bundle_file().read_text())
         self.config.write_text(hcl(self.settings(token)))
-        self.process = Process(self.name, self._there(argv(self.impl, "agent", "run", "-config", self.config)),
+        command = self.prefix + argv(self.impl, "agent", "run", "-config", self.config)
+        self.process = Process(self.name, self._there(command),
                                self.log, env=env, cwd=self.folder)
         if wait:
             self.wait_healthy()

@@ -3,6 +3,9 @@
 // One thread, which keeps a Follow call open for as long as the server knows the method. Each
 // answer is handed on and acknowledged once it was taken over; the first one of each call says that
 // everything is to be asked for anew, so nothing that was missed between two calls stays missed.
+//
+// Now and then it says that it is still there. A server that does not answer that until the next
+// time is lost, whatever the kernel says of the connection, and so are all calls on it.
 #pragma once
 
 #include <condition_variable>
@@ -44,6 +47,9 @@ class Delivery {
  private:
   void run();
   Status follow(bool& lived);
+  void say_still_here();
+  void heard(const delivery_v1::FollowResponse& answer);
+  void taken_over();
   void wait(std::chrono::nanoseconds time);
 
   const Host host_;
@@ -53,7 +59,10 @@ class Delivery {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  FollowStream* stream_ = nullptr;  // while it is read
+  FollowStream* stream_ = nullptr;                          // while it is read
+  enum { kTheFirst, kNone, kToEachWord } answers_ = kNone;  // that the server is to give
+  int unheard_ = 0;                                         // words since anything was heard
+  bool taking_ = false;  // an answer over: meanwhile nothing is read
   bool stopping_ = false;
   Timer still_here_;
   std::thread thread_;

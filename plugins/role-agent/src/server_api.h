@@ -60,10 +60,13 @@ class FollowStream {
   /// The next answer, after the one before was acknowledged; nothing at the good end.
   virtual Result<std::optional<delivery_v1::FollowResponse>> read() = 0;
   virtual Status acknowledge() = 0;
-  /// A word that fails the call when the connection is lost. From any thread; does not block.
+  /// A word that fails the call when the connection is lost, and that the server may answer. From
+  /// any thread; does not block.
   virtual void still_here() = 0;
   /// Makes read() fail. From any thread.
   virtual void cancel() = 0;
+  /// The same, and so do all calls on its connection: it has been found lost. From any thread.
+  virtual void lost() = 0;
 };
 
 class ServerApi {

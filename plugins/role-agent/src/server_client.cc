@@ -47,32 +47,42 @@ class ServerClient::Acceptor final : public RpcAcceptor {
 
 class ServerClient::Running {
  public:
-  Running(ServerClient& owner, std::unique_ptr<ClientCall> call)
-      : owner_(owner), call_(std::move(call)) {
+  Running(ServerClient& owner, const Line& line, std::unique_ptr<ClientCall> call)
+      : owner_(owner), lost_(line.lost), call_(std::move(call)) {
     const std::lock_guard lock(owner_.mutex_);
-    owner_.running_.insert(call_.get());
-    if (owner_.closed_) call_->cancel();
+    owner_.running_.insert(this);
+    if (owner_.closed_ || *lost_) call_->cancel();
   }
   ~Running() {
     const std::lock_guard lock(owner_.mutex_);
-    owner_.running_.erase(call_.get());
+    owner_.running_.erase(this);
   }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
   ClientCall* operator->() { return call_.get(); }
+  /// Is it on this connection?
+  bool on(const Line& line) const { return lost_ == line.lost; }
+  /// Why the call failed: one that was cancelled with its connection did not end by our will.
+  Status why(const Status& failure) const {
+    const std::lock_guard lock(owner_.mutex_);
+    return *lost_ && failure.code() == Code::kCancelled
+               ? Status::unavailable("the connection to the server was lost")
+               : failure;
+  }
 
  private:
   ServerClient& owner_;
+  const std::shared_ptr<bool> lost_;  // its connection is
   std::unique_ptr<ClientCall> call_;
 };
 
 class ServerClient::Stream final : public EntryStream {
  public:
   Stream(ServerClient& owner, Line line, std::unique_ptr<ClientCall> call)
-      : owner_(owner), line_(std::move(line)), call_(owner, std::move(call)) {}
+      : owner_(owner), line_(std::move(line)), call_(owner, line_, std::move(call)) {}
   Result<entry_v1::SyncAuthorizedEntriesResponse> read() override {
     auto message = call_->read<entry_v1::SyncAuthorizedEntriesResponse>();
-    if (!message) return owner_.ended(line_, message.status());
+    if (!message) return owner_.ended(line_, call_.why(message.status()));
     if (!*message) return Status::internal("the server ended the stream of entries too early");
     owner_.heard();
     return std::move(**message);
@@ -90,10 +100,10 @@ class ServerClient::Stream final : public EntryStream {
 class ServerClient::Following final : public FollowStream {
  public:
   Following(ServerClient& owner, Line line, std::unique_ptr<ClientCall> call)
-      : owner_(owner), line_(std::move(line)), call_(owner, std::move(call)) {}
+      : owner_(owner), line_(std::move(line)), call_(owner, line_, std::move(call)) {}
   Result<std::optional<delivery_v1::FollowResponse>> read() override {
     auto message = call_->read<delivery_v1::FollowResponse>();
-    if (!message) return owner_.ended(line_, message.status());
+    if (!message) return owner_.ended(line_, call_.why(message.status()));
     owner_.heard();
     return message;
   }
@@ -104,6 +114,7 @@ class ServerClient::Following final : public FollowStream {
     (void)call_->send(request);
   }
   void cancel() override { call_->cancel(); }
+  void lost() override { owner_.lose(line_); }
 
  private:
   ServerClient& owner_;
@@ -136,7 +147,7 @@ void ServerClient::renew_connection() {
 void ServerClient::close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;
-  for (ClientCall* call : running_) call->cancel();
+  for (Running* const call : running_) (*call)->cancel();
 }
 
 Result<ServerClient::Line> ServerClient::line() {
@@ -167,6 +178,16 @@ void ServerClient::drop(std::uint64_t number, const Status& why) {
   if (line_.number == number) gone = std::exchange(line_, Line());
 }
 
+void ServerClient::lose(const Line& line) {
+  Line gone;
+  const std::lock_guard lock(mutex_);
+  *line.lost = true;  // also for a call that is just being begun
+  if (line_.number == line.number) gone = std::exchange(line_, Line());
+  for (Running* const call : running_) {
+    if (call->on(line)) (*call)->cancel();
+  }
+}
+
 // Of a call that was under way while the SVID was renewed: it says nothing about the agent now.
 bool ServerClient::outdated(const Line& line, const Status& failure) const {
   const std::lock_guard lock(mutex_);
@@ -180,16 +201,17 @@ Status ServerClient::ended(const Line& line, const Status& failure) {
 }
 
 template <typename Response, typename Request>
-Result<Response> ServerClient::call_on(RpcConnection& connection, const char* method,
-                                       const Request& request, std::int64_t deadline_ns) {
-  SIGNET_TRY(auto started, connection.open(method, request, deadline_ns));
-  Running call(*this, std::move(started));
+Result<Response> ServerClient::call_on(const Line& line, const char* method, const Request& request,
+                                       std::int64_t deadline_ns) {
+  SIGNET_TRY(auto started, line.connection->open(method, request, deadline_ns));
+  Running call(*this, line, std::move(started));
   call->half_close();
-  SIGNET_TRY(std::optional<Response> answer, call->read<Response>());
-  SIGNET_RETURN_IF_ERROR(call->finish());
-  if (!answer) return Status::internal("the server sent no answer");
+  Result<std::optional<Response>> answer = call->read<Response>();
+  if (!answer) return call.why(answer.status());
+  if (const Status end = call->finish(); !end.ok()) return call.why(end);
+  if (!*answer) return Status::internal("the server sent no answer");
   heard();
-  return std::move(*answer);
+  return std::move(**answer);
 }
 
 template <typename Response, typename Request>
@@ -198,7 +220,7 @@ Result<Response> ServerClient::call(const char* method, const Request& request,
   deadline_ns = std::min(deadline_ns, deadline());
   for (bool again = true;; again = false) {
     SIGNET_TRY(const Line line, this->line());
-    Result<Response> answer = call_on<Response>(*line.connection, method, request, deadline_ns);
+    Result<Response> answer = call_on<Response>(line, method, request, deadline_ns);
     if (answer) return answer;
     const bool old_svid = outdated(line, answer.status());
     drop(line.number, answer.status());
@@ -216,12 +238,13 @@ Result<Attested> ServerClient::attest(NodeProof& proof, const std::string& csr) 
   first.mutable_params()->mutable_data()->set_payload(std::move(payload));
   first.mutable_params()->mutable_params()->set_csr(csr);
 
-  SIGNET_TRY(const auto connection, RpcConnection::create(host_, uri_, kTls, without_svid_.get()));
+  Line line;
+  SIGNET_TRY(line.connection, RpcConnection::create(host_, uri_, kTls, without_svid_.get()));
   Attested out;
   {
-    SIGNET_TRY(auto started,
-               connection->open("/spire.api.server.agent.v1.Agent/AttestAgent", first, deadline()));
-    Running call(*this, std::move(started));
+    SIGNET_TRY(auto started, line.connection->open("/spire.api.server.agent.v1.Agent/AttestAgent",
+                                                   first, deadline()));
+    Running call(*this, line, std::move(started));
     while (true) {
       SIGNET_TRY(auto message, call->read<agent_v1::AttestAgentResponse>());
       if (!message) return Status::internal("the server ended the attestation without a result");
@@ -240,7 +263,7 @@ Result<Attested> ServerClient::attest(NodeProof& proof, const std::string& csr) 
     (void)call->finish();  // the result has come; how the stream ends does not matter
   }
   SIGNET_TRY(out.bundle,
-             call_on<types::Bundle>(*connection, "/spire.api.server.bundle.v1.Bundle/GetBundle",
+             call_on<types::Bundle>(line, "/spire.api.server.bundle.v1.Bundle/GetBundle",
                                     bundle_v1::GetBundleRequest(), deadline()));
   return out;
 }

@@ -66,18 +66,21 @@ class ServerClient final : public ServerApi {
     std::uint64_t number = 0;
     std::uint64_t svid = 0;
     std::int64_t until_ns = 0;
+    std::shared_ptr<bool> lost = std::make_shared<bool>(false);  // under mutex_
   };
   class Running;  // a call, known to close() while it lasts
 
   Result<Line> line();
   std::int64_t end_of_age();
   void drop(std::uint64_t number, const Status& why);
+  /// Ends all calls on this connection, as if it had been closed.
+  void lose(const Line& line);
   /// Is this failure a verdict on an SVID that has been replaced since?
   bool outdated(const Line& line, const Status& failure) const;
   /// A stream on this connection failed: what that says to who reads it.
   Status ended(const Line& line, const Status& failure);
   template <typename Response, typename Request>
-  Result<Response> call_on(RpcConnection& connection, const char* method, const Request& request,
+  Result<Response> call_on(const Line& line, const char* method, const Request& request,
                            std::int64_t deadline_ns);
   template <typename Response, typename Request>
   Result<Response> call(const char* method, const Request& request,
@@ -95,7 +98,7 @@ class ServerClient final : public ServerApi {
   std::mt19937_64 random_{std::random_device{}()};
   std::uint64_t last_number_ = 0;
   std::uint64_t svid_ = 0;  // grows with each of the agent's SVIDs
-  std::set<ClientCall*> running_;
+  std::set<Running*> running_;
   std::atomic<std::int64_t> heard_ns_{0};
   bool closed_ = false;
 };

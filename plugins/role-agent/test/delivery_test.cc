@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <future>
 #include <mutex>
 
 #include <gtest/gtest.h>
@@ -23,6 +24,7 @@ class TellingServer final : public FakeServer {
     const std::lock_guard lock(mutex_);
     ++calls_;
     asks_for_expiry_ = first.output_mask().expires_at();
+    asks_for_answers_ = first.answer_still_here();
     changed_.notify_all();
     if (!refusal_.ok()) return refusal_;
     end_.reset();
@@ -37,6 +39,20 @@ class TellingServer final : public FakeServer {
     const std::lock_guard lock(mutex_);
     answers_.emplace_back().set_revision(revision);
     answers_.back().set_time_ns(kServerTime);
+    changed_.notify_all();
+  }
+  /// Begins a call as a server does that answers each word.
+  void begin(std::uint64_t revision) {
+    const std::lock_guard lock(mutex_);
+    answers_.emplace_back().set_revision(revision);
+    answers_.back().set_resync(true);
+    answers_.back().set_heard(true);
+    changed_.notify_all();
+  }
+  /// Answers a word.
+  void hear() {
+    const std::lock_guard lock(mutex_);
+    answers_.emplace_back().set_heard(true);
     changed_.notify_all();
   }
   void end(Status status) {
@@ -54,6 +70,16 @@ class TellingServer final : public FakeServer {
     const std::lock_guard lock(mutex_);
     return words_;
   }
+  bool asks_for_answers() {
+    const std::lock_guard lock(mutex_);
+    return asks_for_answers_;
+  }
+  /// Waits until everything that was told has been read.
+  bool all_read() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(10),
+                             [&] { return reading_ && answers_.empty(); });
+  }
   bool asks_for_expiry() {
     const std::lock_guard lock(mutex_);
     return asks_for_expiry_;
@@ -66,7 +92,10 @@ class TellingServer final : public FakeServer {
     Result<std::optional<delivery_v1::FollowResponse>> read() override {
       TellingServer& s = server_;
       std::unique_lock lock(s.mutex_);
+      s.reading_ = true;
+      s.changed_.notify_all();
       s.changed_.wait(lock, [&] { return s.end_ || !s.answers_.empty(); });
+      s.reading_ = false;
       if (!s.end_) {
         delivery_v1::FollowResponse answer = std::move(s.answers_.front());
         s.answers_.pop_front();
@@ -86,6 +115,7 @@ class TellingServer final : public FakeServer {
       ++server_.words_;
     }
     void cancel() override { server_.end(Status::cancelled("cancelled")); }
+    void lost() override { server_.end(Status::unavailable("lost")); }
 
    private:
     TellingServer& server_;
@@ -97,7 +127,7 @@ class TellingServer final : public FakeServer {
   std::optional<Status> end_;
   Status refusal_;
   int calls_ = 0, acknowledged_ = 0, words_ = 0;
-  bool asks_for_expiry_ = false;
+  bool asks_for_expiry_ = false, asks_for_answers_ = false, reading_ = false;
 };
 
 class DeliveryTest : public ::testing::Test {
@@ -200,6 +230,61 @@ TEST_F(DeliveryTest, TheFirstAnswerTellsTheServersClock) {
   ASSERT_TRUE(server_.reached(1, 2));
   delivery_.stop();
   EXPECT_EQ(clocks_, (decltype(clocks_){{asked_ns, kServerTime}}));
+}
+
+TEST_F(DeliveryTest, AServerThatAnswersItsWordsIsLostWhenItFallsSilent) {
+  delivery_.start();
+  server_.begin(1);
+  ASSERT_TRUE(server_.reached(1, 1));
+  EXPECT_TRUE(server_.asks_for_answers());
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_TRUE(server_.all_read());
+    host_.advance(std::chrono::seconds(10));
+    EXPECT_EQ(server_.words(), i + 1);
+    server_.hear();
+  }
+  ASSERT_TRUE(server_.all_read());
+  EXPECT_TRUE(ends_.empty());
+  EXPECT_EQ(taken_, std::vector<std::uint64_t>{1}) << "the answer to a word is not handed on";
+  host_.advance(std::chrono::seconds(10));
+  EXPECT_EQ(server_.words(), 7);
+  host_.advance(std::chrono::seconds(10));
+  ASSERT_TRUE(server_.reached(2, 1)) << "another call";
+  delivery_.stop();
+  EXPECT_EQ(ends_.front(), Code::kUnavailable);
+}
+
+TEST_F(DeliveryTest, AServerThatGivesNoFirstAnswerIsLost) {
+  delivery_.start();
+  ASSERT_TRUE(server_.reached(1, 0));
+  ASSERT_TRUE(server_.all_read());
+  host_.advance(std::chrono::seconds(10));
+  host_.advance(std::chrono::seconds(10));
+  ASSERT_TRUE(server_.reached(2, 0));
+  delivery_.stop();
+}
+
+// Meanwhile nothing is read, and a whole sync may last.
+TEST_F(DeliveryTest, NobodyIsLostWhileAnAnswerIsTakenOver) {
+  std::promise<void> begun, go;
+  Delivery::Hooks hooks = this->hooks();
+  hooks.take = [&](const delivery_v1::FollowResponse&) {
+    begun.set_value();
+    go.get_future().wait();
+    return Status();
+  };
+  Delivery delivery(host_.host(), server_, hooks);
+  delivery.start();
+  server_.begin(1);
+  begun.get_future().wait();
+  host_.advance(std::chrono::seconds(60));
+  go.set_value();
+  ASSERT_TRUE(server_.reached(1, 1));
+  ASSERT_TRUE(server_.all_read());
+  server_.hear();
+  ASSERT_TRUE(server_.all_read());
+  delivery.stop();
+  EXPECT_TRUE(ends_.empty());
 }
 
 TEST_F(DeliveryTest, AServerThatDoesNotKnowTheMethodIsLeftAlone) {

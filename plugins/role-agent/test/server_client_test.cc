@@ -22,6 +22,7 @@ using Details = ::spire::api::types::PermissionDeniedDetails;
 
 constexpr std::chrono::seconds kAge{10};
 constexpr const char* kGetBundle = "/spire.api.server.bundle.v1.Bundle/GetBundle";
+constexpr const char* kFollow = "/signet.delivery.v1.Delivery/Follow";
 constexpr const char* kSync = "/spire.api.server.entry.v1.Entry/SyncAuthorizedEntries";
 constexpr const char* kAttest = "/spire.api.server.agent.v1.Agent/AttestAgent";
 
@@ -92,6 +93,8 @@ class ServerClientTest : public ::testing::Test {
     EXPECT_TRUE(listener->handle(kGetBundle, hold, 0).ok());
     EXPECT_TRUE(
         listener->handle(kSync, hold, SIGNET_RPC_CLIENT_STREAM | SIGNET_RPC_SERVER_STREAM).ok());
+    EXPECT_TRUE(
+        listener->handle(kFollow, hold, SIGNET_RPC_CLIENT_STREAM | SIGNET_RPC_SERVER_STREAM).ok());
     EXPECT_TRUE(
         listener
             ->stream<agent_v1::AttestAgentRequest>(
@@ -273,6 +276,21 @@ TEST_F(ServerClientTest, AStreamOfEntriesOutlivesTheRenewalOrIsTriedAgainLater) 
   EXPECT_EQ(read->entries_size(), 1);
   call->finish(FakeServer::verdict(Details::AGENT_NOT_ACTIVE));
   EXPECT_EQ(stream->read().status().code(), Code::kUnavailable);  // no verdict on the new SVID
+}
+
+TEST_F(ServerClientTest, AConnectionThatWasFoundLostTakesItsCallsWithIt) {
+  const auto following = client->follow({}).value();
+  const auto follow = held.next();
+  auto answer = ask();
+  const auto call = held.next();
+  const auto entries = client->sync_entries({}).value();
+  const auto sync = held.next();
+  following->lost();
+  EXPECT_EQ(following->read().status().code(), Code::kUnavailable);
+  EXPECT_EQ(entries->read().status().code(), Code::kUnavailable);
+  held.next()->finish_message(bundle_called("elsewhere"));
+  EXPECT_EQ(answer.get()->trust_domain(), "elsewhere");
+  EXPECT_EQ(server.seen().size(), 2u);
 }
 
 TEST_F(ServerClientTest, AStreamThatEndsWellButEarlyIsAnError) {

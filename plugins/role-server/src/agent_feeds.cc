@@ -76,6 +76,7 @@ void AgentFeeds::follow(const std::shared_ptr<CallContext>& call, std::string_vi
   feed->agent_id = call->caller_id().to_string();
   feed->agent_path = call->caller_id().path();
   feed->fields = entry_fields(request.has_output_mask() ? &request.output_mask() : nullptr);
+  feed->answers_words = request.answer_still_here();
   ServerCall& rpc = call->call();
   rpc.on_message = [this, feed](std::string_view bytes) { heard(feed, bytes); };
   rpc.on_half_close = [feed] { feed->call->finish({}); };
@@ -267,6 +268,10 @@ void AgentFeeds::heard(const FeedPtr& feed, std::string_view bytes) {
     } else if (feed->looked_at == noted_) {
       feed->taken = std::max(feed->told, reached);  // what is in the views was marked before
     }
+  } else if (feed->answers_words) {
+    api::FollowResponse answer;
+    answer.set_heard(true);
+    (void)rpc.send_message(answer);
   }
   rpc.read();
 }
@@ -380,6 +385,7 @@ void AgentFeeds::tell(Feed& feed, std::uint64_t revision, const Changes& changes
   if (changes.all || answer.size() > kLongestAnswer) {
     answer.resize(empty);
     append_number_field(api::FollowResponse::kResyncFieldNumber, 1, answer);
+    if (feed.answers_words) append_number_field(api::FollowResponse::kHeardFieldNumber, 1, answer);
   }
   (void)feed.call->call().send(host_.blob(answer));
 }

@@ -88,6 +88,7 @@ class AgentFeeds final : public EntryWatcher {
     std::string agent_id;
     std::string agent_path;
     std::uint32_t fields = 0;
+    bool answers_words = false;  // each still_here of this agent
     // Under mutex_.
     Changes changes{.all = true, .entries = {}, .bundles = {}};
     bool unacknowledged = false;

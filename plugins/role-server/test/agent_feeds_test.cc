@@ -215,6 +215,23 @@ TEST_F(AgentFeedsTest, KnowsHowFarAnAgentIs) {
   changes_.stop();
 }
 
+TEST_F(AgentFeedsTest, AWordIsAnsweredWhenTheAgentAskedForThat) {
+  FollowRequest request;
+  request.set_answer_still_here(true);
+  Agent agent = connect(request);
+  EXPECT_TRUE(agent.answer(0).heard());
+  agent.still_here();
+  ASSERT_TRUE(agent.has(2));
+  EXPECT_TRUE(agent.answer(1).heard());
+  EXPECT_FALSE(agent.answer(1).resync());
+  put(make_entry("1", kAgentPath, "/me"));
+  ASSERT_TRUE(agent.has(3));
+  EXPECT_FALSE(agent.answer(2).heard());
+  agent.still_here();  // also while an answer is not acknowledged
+  ASSERT_TRUE(agent.has(4));
+  EXPECT_TRUE(agent.answer(3).heard());
+}
+
 TEST_F(AgentFeedsTest, TheMaskIsOfTheFirstRequest) {
   FollowRequest request;
   request.mutable_output_mask()->set_spiffe_id(true);
