@@ -12,6 +12,7 @@ using std::chrono::nanoseconds;
 
 constexpr std::chrono::seconds kRetryBase{5};
 constexpr std::chrono::seconds kRetryCap{120};
+constexpr std::chrono::seconds kExpiredCap{30};
 constexpr std::chrono::seconds kShortestRetry{1};
 constexpr std::chrono::milliseconds kShortestCheck{200};
 constexpr std::chrono::hours kNever{24 * 365};
@@ -158,7 +159,8 @@ nanoseconds OwnSvid::round() {
   }
   // Rarer while there is time, not when the end comes near.
   const std::chrono::duration<double> left(static_cast<double>(svid->not_after()) - now());
-  if (left.count() < 0) return backoff_.next();  // there is nothing left to lose
+  // Nobody but its attestation lets it speak to a server that has come back.
+  if (left.count() < 0) return std::min<nanoseconds>(backoff_.next(), kExpiredCap);
   return std::min(
       backoff_.next(),
       std::max<nanoseconds>(kShortestRetry, std::chrono::duration_cast<nanoseconds>(left / 8)));

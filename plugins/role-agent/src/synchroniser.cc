@@ -316,8 +316,10 @@ nanoseconds Synchroniser::sync_round() {
   nanoseconds wait(0);
   if (!status.ok()) {
     wait = failed(status);
+    sync_failed_ = true;
   } else {
     sync_backoff_.reset();
+    if (std::exchange(sync_failed_, false)) reached_again_ = true;
     mint_loop_.kick();
     const nanoseconds left(std::max<std::int64_t>(next_sync_ns_ - host_.monotonic_ns(), 0));
     if (all) {
@@ -359,6 +361,11 @@ nanoseconds Synchroniser::until_next_sync() {
 }
 
 nanoseconds Synchroniser::mint_round() {
+  // What failed while the server was away says nothing about one that is back.
+  if (reached_again_.exchange(false)) {
+    mint_backoff_.reset();
+    mint_not_before_ns_ = 0;
+  }
   // Callers wake this loop; after a failure they do not make it ask more often.
   if (const std::int64_t now = host_.monotonic_ns(); now < mint_not_before_ns_)
     return nanoseconds(mint_not_before_ns_ - now);

@@ -88,6 +88,7 @@ class Synchroniser {
   std::set<std::string> tainted_jwt_;   // key IDs
   Backoff sync_backoff_;
   std::int64_t next_sync_ns_ = 0;
+  bool sync_failed_ = false;  // the last one
 
   // Used by the mint loop alone.
   Minter minter_;
@@ -107,6 +108,7 @@ class Synchroniser {
   std::atomic<bool> soon_{false};
   std::atomic<bool> live_{false};
   std::atomic<bool> live_ended_{false};
+  std::atomic<bool> reached_again_{false};  // a sync succeeded after one that did not
   std::atomic<std::uint64_t> revision_{0};
   std::atomic<std::int64_t> held_sync_ns_{INT64_MIN};
 
