@@ -25,6 +25,7 @@ Status CallerLimits::count(const ServerCall& call, std::int32_t pid, const Selec
                     0)) {
     return {};
   }
+  call.host().count("workload_api.rate_limit_exceeded", {{"method", call.method()}});
   return Status::unavailable("rate limit exceeded for " + call.method());
 }
 

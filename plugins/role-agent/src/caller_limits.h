@@ -23,7 +23,8 @@ class CallerLimits {
   CallerLimits(CallRates rates, std::int32_t own_pid)
       : rates_(std::move(rates)), own_pid_(own_pid) {}
 
-  /// Counts this call of a caller that was found to have these selectors. Does not block.
+  /// Counts this call of a caller that was found to have these selectors. Does not block. Refused
+  /// ones are counted by the metric workload_api.rate_limit_exceeded, by method.
   /// Errors   kUnavailable "rate limit exceeded for METHOD"
   Status count(const ServerCall& call, std::int32_t pid, const SelectorSet& selectors);
 

@@ -30,6 +30,9 @@ TEST(CallerLimits, ACallBeyondTheRateIsUnavailableAndSaysOfWhat) {
   rig.host.advance(std::chrono::milliseconds(510));
   EXPECT_EQ(rig.x509()->count(), 1u);
   EXPECT_EQ(rig.x509()->code(), Code::kUnavailable);
+  const std::string metric = "workload_api.rate_limit_exceeded /SpiffeWorkloadAPI/";
+  EXPECT_EQ(rig.host.metric(metric + "FetchX509SVID"), 2);
+  EXPECT_EQ(rig.host.metric(metric + "FetchX509Bundles"), 0);
 }
 
 TEST(CallerLimits, EveryCallThatHasALimitKeepsIt) {

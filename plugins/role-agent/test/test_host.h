@@ -102,6 +102,13 @@ class TestHost {
     monotonic_ns_ += by.count();
   }
 
+  /// A counter's sum or a gauge's value, by its name and the values of its labels, with spaces
+  /// between.
+  double metric(const std::string& key) {
+    const std::lock_guard lock(metrics_mutex_);
+    return metrics_[key];
+  }
+
   Found selectors = std::vector<std::string>{"uid:0"};  // by the attestor "unix"
   bool one_worker = false;                              // what a worker posts finds no worker free
   bool no_worker = false;                               // nor does anybody else
@@ -138,8 +145,22 @@ class TestHost {
     if (wanted == SIGNET_HOST_SECRET) return secret();
     if (wanted == SIGNET_HOST_SERVICES) return services();
     if (wanted == SIGNET_HOST_LIFECYCLE) return lifecycle();
+    if (wanted == SIGNET_HOST_METRICS) return metrics_table();
     if (wanted == SIGNET_HOST_RPC) return self(host).rpc;
     return nullptr;
+  }
+  static const signet_host_metrics* metrics_table() {
+    static constexpr signet_host_metrics kMetrics = {
+        sizeof(signet_host_metrics), 0,
+        [](const signet_host* h, std::uint32_t kind, signet_str name, double value,
+           const signet_field* labels, size_t n) {
+          std::string key(view(name));
+          for (size_t i = 0; i < n; ++i) key.append(" ").append(view(labels[i].text));
+          const std::lock_guard lock(self(h).metrics_mutex_);
+          double& series = self(h).metrics_[key];
+          series = kind == SIGNET_METRIC_COUNTER ? series + value : value;
+        }};
+    return &kMetrics;
   }
   static const signet_host_clock* clock() {
     static constexpr signet_host_clock kClock = {
@@ -272,6 +293,8 @@ class TestHost {
   std::int64_t monotonic_ns_ = 1'000'000'000;
   std::deque<std::pair<Fn, void*>> posted_;
   std::list<Timer> timers_;
+  std::mutex metrics_mutex_;  // calls are counted on threads of their own, too
+  std::map<std::string, double> metrics_;
   std::uint64_t last_id_ = 0;
 };
 

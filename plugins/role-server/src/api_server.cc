@@ -6,6 +6,7 @@
 #include "agent_records.h"
 #include "api_status.h"
 #include "change_follower.h"
+#include "limit_metrics.h"
 #include "server_identity.h"
 
 namespace signet::server {
@@ -184,13 +185,18 @@ std::string_view ApiServer::limited_as(const MethodRule& rule, const Caller& cal
   return is_agent ? std::string_view(caller.identity->spiffe_id.to_string()) : caller.ip();
 }
 
+bool ApiServer::limited(const MethodRule& rule, const Caller& caller) const {
+  return !caller.local && limit_enabled(*context_.config, rule.limit);
+}
+
 Result<std::int64_t> ApiServer::reserve(const MethodRule& rule, const Caller& caller,
                                         std::string_view who, std::uint32_t cost,
                                         const ServerCall& call) {
-  if (caller.local || !limit_enabled(*context_.config, rule.limit)) return std::int64_t{0};
+  if (!limited(rule, caller)) return std::int64_t{0};
   auto wait =
       limiter_.take(rule.limit, who, cost, context_.host.monotonic_ns(), call.deadline_ns());
   if (wait) return wait;
+  count_limited(context_.host, rule.method, wait.status().code(), 0);
   std::string text = "rejecting request due to ";
   text.append(rule.limit_name);
   if (!rule.limit_name.ends_with("limit")) text.append(" rate limiting");
@@ -229,8 +235,11 @@ void ApiServer::dispatch(const MethodRegistry::Method& method,
   const std::string_view who = limited_as(*method.rule, *caller);
   const auto wait = reserve(*method.rule, *caller, who, cost, *call);
   if (!wait) return context->finish(wait.status());
-  if (*wait == 0) return run(method, context, std::move(task), first);
-
+  if (*wait == 0) {
+    if (limited(*method.rule, *caller))
+      count_limited(context_.host, method.rule->method, Code::kOk, 0);
+    return run(method, context, std::move(task), first);
+  }
   wait_for_turn(method, context, std::move(task), first, {std::string(who), cost, *wait});
 }
 
@@ -241,6 +250,7 @@ void ApiServer::wait_for_turn(const MethodRegistry::Method& method,
   const std::size_t size = first.size();
   if (waiting_bytes_.fetch_add(size) + size > kMaxWaitingBytes) {
     waiting_bytes_ -= size;
+    count_limited(context_.host, method.rule->method, Code::kResourceExhausted, 0);
     return context->finish(Status::resource_exhausted("too many requests wait for their turn"));
   }
   // The call's end and its turn may come at once: the mutex is held while it runs, so that
@@ -252,12 +262,15 @@ void ApiServer::wait_for_turn(const MethodRegistry::Method& method,
   };
   auto turn = std::make_shared<Turn>();
   auto held = std::make_shared<std::unique_ptr<UnaryTask>>(std::move(task));
-  const auto delayed = delayed_.run_after(
-      reserved.wait_ns,
-      [this, &method, context, turn, held, size, bytes = std::string(held->get() ? "" : first)] {
+  const std::int64_t began = context_.host.monotonic_ns();
+  const auto delayed =
+      delayed_.run_after(reserved.wait_ns, [this, &method, context, turn, held, size, began,
+                                            bytes = std::string(held->get() ? "" : first)] {
         const std::lock_guard lock(turn->mutex);
         if (std::exchange(turn->over, true)) return;
         waiting_bytes_ -= size;
+        count_limited(context_.host, method.rule->method, Code::kOk,
+                      context_.host.monotonic_ns() - began);
         run(method, context, std::move(*held), bytes);
       });
   if (!delayed) {
@@ -265,14 +278,16 @@ void ApiServer::wait_for_turn(const MethodRegistry::Method& method,
     return context->finish(delayed.status());
   }
   turn->number = *delayed;
-  context->call().on_done = [this, turn, limit = method.rule->limit, size,
+  context->call().on_done = [this, turn, rule = method.rule, size, began,
                              reserved = std::move(reserved)] {
     {
       const std::lock_guard lock(turn->mutex);
       if (std::exchange(turn->over, true)) return;
     }
     waiting_bytes_ -= size;
-    limiter_.give_back(limit, reserved.who, reserved.cost, context_.host.monotonic_ns());
+    const std::int64_t now = context_.host.monotonic_ns();
+    count_limited(context_.host, rule->method, Code::kCancelled, now - began);
+    limiter_.give_back(rule->limit, reserved.who, reserved.cost, now);
     delayed_.drop(turn->number);
   };
 }

@@ -60,6 +60,7 @@ class ApiServer {
                      std::string_view first, Reserved reserved);
   /// Whom a limit counts the call for: an address, or an agent. As long as the caller is there.
   static std::string_view limited_as(const MethodRule& rule, const Caller& caller);
+  bool limited(const MethodRule& rule, const Caller& caller) const;
   Result<std::int64_t> reserve(const MethodRule& rule, const Caller& caller, std::string_view who,
                                std::uint32_t cost, const ServerCall& call);
 

@@ -55,7 +55,8 @@ class QuietHost {
     bool ready = false;
     std::string details;
   };
-  /// What was last told of a subsystem, and of a metric.
+  /// What was last told of a subsystem, and of a metric; by its name and the values of its labels,
+  /// with spaces between, a counter's or sample's sum.
   Health health(const std::string& subsystem) const { return health(&host_, subsystem); }
   double metric(const std::string& name) const { return metric(&host_, name); }
   /// The same told by a host that borrows this one's services.
@@ -96,8 +97,15 @@ class QuietHost {
   static const signet_host_metrics* metrics_table() {
     static constexpr signet_host_metrics kMetrics = {
         sizeof(signet_host_metrics), 0,
-        [](const signet_host* h, std::uint32_t, signet_str name, double value, const signet_field*,
-           size_t) { told_of(h).metrics[std::string(view(name))] = value; }};
+        [](const signet_host* h, std::uint32_t kind, signet_str name, double value,
+           const signet_field* labels, size_t n) {
+          std::string key(view(name));
+          told_of(h).metrics[key] = value;
+          for (size_t i = 0; i < n; ++i) key.append(" ").append(view(labels[i].text));
+          if (n == 0) return;
+          double& series = told_of(h).metrics[key];
+          series = kind == SIGNET_METRIC_GAUGE ? value : series + value;
+        }};
     return &kMetrics;
   }
   struct SecretBytes {
