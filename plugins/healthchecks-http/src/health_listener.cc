@@ -1,6 +1,12 @@
 #include "health_listener.h"
 
+#include <filesystem>
+
+#include <nlohmann/json.hpp>
+
 #include "signet/abi/health_listener.h"
+
+#include "settings/settings.h"
 
 namespace signet::health_http {
 namespace {
@@ -9,6 +15,22 @@ using https_server::Answer;
 
 Answer with_body(unsigned status, std::string body) {
   return {status, "application/json", std::make_shared<const std::string>(std::move(body))};
+}
+
+// Of the server's admin API, or the agent's Workload API; "" when that is switched off.
+std::string own_socket(const Host& host) {
+  const auto* config = host.service<signet_host_config>(SIGNET_HOST_CONFIG);
+  if (config == nullptr) return {};
+  const auto shared = settings::parse(view(config->shared(host.abi())));
+  if (!shared) return {};
+  if (settings::flag(*shared, "disable_workload_api", false) &&
+      settings::flag(*shared, "disable_sds_api", false)) {
+    return {};
+  }
+  std::string path = settings::text(*shared, "socket_path");
+  constexpr std::string_view kScheme = "unix:";
+  if (path.starts_with(kScheme)) path.erase(0, kScheme.size());
+  return path.empty() ? path : std::filesystem::absolute(path).string();
 }
 
 }  // namespace
@@ -41,6 +63,8 @@ Status HealthListener::start(Call&) {
   options.max_connections = 64;
   options.max_connections_per_ip = 64;  // a node's prober has one address
   options.max_head_bytes = 4 * 1024;
+  if (const std::string socket = own_socket(host()); !socket.empty())
+    self_check_ = std::make_unique<SelfCheck>(socket);
   auto server = https_server::Server::start_plain(
       options, [this](const https_server::Request& request) { return answer(request); });
   if (!server) {
@@ -56,6 +80,7 @@ Status HealthListener::start(Call&) {
 
 Status HealthListener::stop(Call&) {
   server_.reset();
+  self_check_.reset();
   return {};
 }
 
@@ -70,6 +95,8 @@ Answer HealthListener::answer(const https_server::Request& request) const {
   if (ready && (health == nullptr || health->ready(host().abi()) == 0)) {
     return with_body(500, subsystem + "{\"err\":\"not ready\"}}\n");
   }
+  if (!ready && self_check_ && !self_check_->live())
+    return with_body(500, subsystem + "{\"err\":\"no answer at its own socket\"}}\n");
   return with_body(200, subsystem + "{}}\n");
 }
 

@@ -1,7 +1,7 @@
 // HealthListener: /live and /ready of a role over HTTP, as the peer has them.
 //
-// Live: the process answers. Ready: every part of the scope says that it is, asked anew for each
-// request.
+// Live: the role answers at its own socket (self_check.h). Ready: every part of the scope says that
+// it is, asked anew for each request.
 #pragma once
 
 #include <memory>
@@ -10,6 +10,7 @@
 
 #include "config.h"
 #include "https_server/server.h"
+#include "self_check.h"
 
 namespace signet::health_http {
 
@@ -28,6 +29,7 @@ class HealthListener final : public Plugin {
 
   Config config_;
   std::string json_;  // what config_ was read from
+  std::unique_ptr<SelfCheck> self_check_;
   std::unique_ptr<https_server::Server> server_;
 };
 

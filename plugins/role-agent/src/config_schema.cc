@@ -117,7 +117,7 @@ const char kRoleDescription[] = R"json({
   "default_config": "conf/agent/agent.conf",
   "valid_text": "SPIRE agent configuration file is valid.",
   "invalid_text": "SPIRE agent configuration file is invalid:",
-  "share": ["trust_domain", "data_dir", "join_token", "join_token_file"],
+  "share": ["trust_domain", "data_dir", "socket_path", "disable_workload_api", "disable_sds_api", "join_token", "join_token_file"],
   "types": {
     "HealthChecks": {"service": "signet.health_listener/1", "min": 0, "max": 1},
     "KeyManager": {"service": "signet.key_manager/1", "min": 1, "max": 1},

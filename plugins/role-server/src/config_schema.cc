@@ -121,7 +121,7 @@ const char kRoleDescription[] = R"json({
   "default_config": "conf/server/server.conf",
   "valid_text": "SPIRE server configuration file is valid.",
   "invalid_text": "SPIRE server configuration file is invalid:",
-  "share": ["trust_domain", "data_dir", "datastore_task"],
+  "share": ["trust_domain", "data_dir", "socket_path", "datastore_task"],
   "types": {
     "DataStore": {"service": "signet.datastore/1", "min": 1, "max": 1, "reread": false},
     "KeyManager": {"service": "signet.key_manager/1", "min": 1, "max": 1},
