@@ -16,7 +16,7 @@ MOSTLY_WAITS = True
 TD = "spiffe://example.org"
 SAYS_STILL_HERE = 10  # seconds: how often an agent says a word to its server
 KERNEL = 2  # after how long the kernel gives a connection up that acknowledges nothing
-SLACK = 4  # a loaded machine
+SLACK = 8  # a loaded machine
 PAUSE = 31  # the longest between two tries to reach a server
 
 

@@ -22,7 +22,7 @@ class Delivery(TestCase):
     def stream(self, agent, first):
         """An open stream of go-spiffe that has this identity: a function that gives its updates so far, as
         (time, IDs)."""
-        process = self.watch(f"stream-{agent.name}", "watch-x509", "-socket", agent.socket)
+        process = self.watch(f"stream-{agent.name}", "watch-x509", "-socket", agent.socket, "-timeout", "120s")
 
         def updates():
             return [(datetime.datetime.fromisoformat(line["time"]).timestamp(),
