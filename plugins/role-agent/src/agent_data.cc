@@ -82,7 +82,7 @@ std::string AgentData::to_json() const {
   data["reattestable"] = reattestable;
   data["bootstrap_use"] = bootstrap_use;
   data["bootstrap_start_time"] =
-      bootstrap_started == 0 ? std::string(kNoTime) : cli::rfc3339_utc(bootstrap_started);
+      bootstrap_started == 0 ? std::string(kNoTime) : signet::cli::rfc3339_utc(bootstrap_started);
   data["connection_attempts"] = connection_attempts;
   return data.dump();
 }

@@ -49,7 +49,7 @@ Result<std::string> read_url(const AgentConfig& config, const BootstrapAttempt& 
     request.unix_socket = config.trust_bundle_unix_socket;
     request.query = {{"spire-attest-mode", attempt.again ? "rebootstrap" : "bootstrap"},
                      {"spire-connection-attempts", std::to_string(attempt.attempts)},
-                     {"spire-attest-start-time", cli::rfc3339_utc(attempt.started)},
+                     {"spire-attest-start-time", signet::cli::rfc3339_utc(attempt.started)},
                      {"spire-server-address", config.server_address},
                      {"spire-server-port", std::to_string(config.server_port)},
                      {"spiffe-trust-domain", config.trust_domain.name()}};

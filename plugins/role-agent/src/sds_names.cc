@@ -107,7 +107,7 @@ Status sds_not_authorized(const std::vector<std::string>& missing) {
       list += " ...";
       break;
     }
-    list += (list.empty() ? "" : " ") + cli::go_quote(name);
+    list += (list.empty() ? "" : " ") + signet::cli::go_quote(name);
   }
   return Status::invalid_argument("workload is not authorized for the requested identities [" +
                                   list + "]");
