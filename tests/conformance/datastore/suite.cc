@@ -63,7 +63,7 @@ class DatastoreSuite : public testing::Test {
     return revision.ok() ? *revision : 0;
   }
   /// IDs in the order of the answer.
-  std::vector<std::string> ids(Query query) {
+  std::vector<std::string> ids(const Query& query) {
     Transaction tx = read();
     const auto found = tx.query(query);
     EXPECT_TRUE(found.ok()) << found.status().to_string();
