@@ -53,17 +53,21 @@ class Live(TestCase):
         orphan = self.agent("signet", other, over, path="/orphan")
         at_lost, over = self.listener()
         lost = self.agent("signet", other, over, path="/lost")
-        for port in (at_server, at_agent, at_orphan, at_lost):
+        at_mute, over = self.listener()
+        mute = self.server("signet", over)
+        for port in (at_server, at_agent, at_orphan, at_lost, at_mute):
             wait_until("ready", lambda port=port: self.status(port, "/ready") == 200, 30)
         time.sleep(LOOKS + 2)  # the socket was there when it was looked for
-        lost.socket.unlink()
+        for node in (lost, mute):
+            node.socket.unlink()
         database.kill()
         os.kill(other.process.pid, signal.SIGSTOP)
         try:
             wait_until("the server to say that it is not ready", lambda: self.status(at_server, "/ready") == 500, 60)
-            self.assertEqual(self.status(at_lost, "/live"), 200)
+            self.assertEqual([self.status(port, "/live") for port in (at_lost, at_mute)], [200, 200])
             self.stays_live(at_server, at_agent, at_orphan)
-            wait_until("the lost one to be given up", lambda: self.status(at_lost, "/live") == 500, 2 * LOOKS)
+            for port in (at_lost, at_mute):
+                wait_until("it to be given up", lambda port=port: self.status(port, "/live") == 500, 2 * LOOKS)
         finally:
             os.kill(other.process.pid, signal.SIGCONT)
         for node in (server, agent, orphan):
