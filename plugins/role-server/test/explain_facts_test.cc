@@ -258,7 +258,7 @@ TEST_F(ExplainFactsTest, RefusesWhatItCannotAnswer) {
   request.set_agent_id("spiffe://example.org/web");
   EXPECT_EQ(ExplainFacts(context_).gather(request).status().code(), Code::kInvalidArgument);
   AskAboutCallerRequest many;
-  for (int i = 0; i < 1000; ++i) add({"unix:gid:" + std::to_string(i)}, many);
+  for (int i = 0; i < 2000; ++i) add({"unix:gid:" + std::to_string(i)}, many);
   EXPECT_EQ(ExplainFacts(context_).answer(kAgentId, many).status().code(), Code::kInvalidArgument);
 }
 
