@@ -37,9 +37,11 @@ bool acts(std::string_view character) {
   const unsigned first = at(character, 0);
   if (character.size() == 1) return first < 0x20 || first == 0x7F;
   if (character.size() == 2) return first == 0xC2 && at(character, 1) < 0xA0;
-  return (character >= "\xe2\x80\x8e" && character <= "\xe2\x80\x8f") ||  // U+200E, U+200F
-         (character >= "\xe2\x80\xa8" && character <= "\xe2\x80\xae") ||  // U+2028 to U+202E
-         (character >= "\xe2\x81\xa6" && character <= "\xe2\x81\xa9");    // U+2066 to U+2069
+  if (character.size() != 3 || first != 0xE2) return false;
+  const unsigned second = at(character, 1), third = at(character, 2);
+  if (second == 0x81) return third >= 0xA6 && third <= 0xA9;    // U+2066 to U+2069
+  return second == 0x80 && (third == 0x8E || third == 0x8F ||   // U+200E, U+200F
+                            (third >= 0xA8 && third <= 0xAE));  // U+2028 to U+202E
 }
 
 }  // namespace
