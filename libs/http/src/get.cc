@@ -186,7 +186,7 @@ Result<std::string> get(const GetRequest& request) {
   for (unsigned redirects = 0;; ++redirects) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
     if (left.count() <= 0) return Status(Code::kDeadlineExceeded, "no answer in time");
-    Transfer transfer{request, {}};
+    Transfer transfer{.request = request};
     char words[CURL_ERROR_SIZE] = {};
     set_options(handle, transfer, url.c_str(), words, left);
     const CURLcode code = lib->easy_perform(handle.curl);
