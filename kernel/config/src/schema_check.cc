@@ -174,7 +174,12 @@ class Checker {
     for (const Rule::Property& property : rule.properties) names.push_back(property.name);
     const std::string nearest = nearest_name(group.first->key, names);
     const std::string hint = nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?";
-    if (rule.unknown == Rule::Unknown::kRefuse) {
+    // A slip in the name of what restricts must not take the restriction away.
+    const auto restricts = [&](const Rule::Property& property) {
+      return property.name == nearest && property.rule->restricts;
+    };
+    if (rule.unknown == Rule::Unknown::kRefuse ||
+        std::any_of(rule.properties.begin(), rule.properties.end(), restricts)) {
       error(child.where, child, "unknown key" + hint);
     } else {
       warn(child, "unknown key, ignored" + hint);

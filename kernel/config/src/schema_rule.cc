@@ -151,6 +151,7 @@ class RuleReader {
     }
     if (keyword == "x-signet-ignore-case") return read_flag(value, rule.ignore_case);
     if (keyword == "x-signet-secret") return read_flag(value, rule.secret);
+    if (keyword == "x-signet-restricts") return read_flag(value, rule.restricts);
     if (keyword == "x-signet-since") {
       rule.no_effect = " yet";
       return value.is_string();
@@ -160,7 +161,10 @@ class RuleReader {
       rule.no_effect = ": " + value.get<std::string>();
       return true;
     }
-    if (keyword == "x-signet-refuse") return read_string(value, rule.refusal.emplace());
+    if (keyword == "x-signet-refuse") {
+      rule.restricts = true;
+      return read_string(value, rule.refusal.emplace());
+    }
     return {};
   }
 

@@ -40,6 +40,7 @@ struct Schema::Rule {
   std::string format;
   std::optional<std::string> no_effect;  // x-signet-since: "yet", x-signet-no-effect: ": reason"
   std::optional<std::string> refusal;    // x-signet-refuse
+  bool restricts = false;
   bool secret = false;
 };
 

@@ -97,6 +97,17 @@ TEST(SchemaUnknownKeys, AreKeptDroppedWithAWarningOrRefusedAsTheSchemaSays) {
   EXPECT_EQ(warned.value.dump(), R"({"x":{}})");
 }
 
+TEST(SchemaUnknownKeys, AreRefusedWhenTheyAreAlmostOneThatRestricts) {
+  constexpr std::string_view kSchema =
+      R"({"properties":{"x":{"x-signet-unknown":"warn","properties":{
+      "admin_uids":{"x-signet-restricts":true},"tls":{"x-signet-refuse":"no TLS"},"size":{}}}}})";
+  EXPECT_EQ(problems(check(kSchema, "x {\n  admin_uid = 1\n  tsl = 2\n  siez = 3\n  other = 4\n}")),
+            "f.conf:2:3: x.admin_uid: unknown key; did you mean \"admin_uids\"?\n"
+            "f.conf:3:3: x.tsl: unknown key; did you mean \"tls\"?\n"
+            "f.conf:4:3: x.siez: unknown key, ignored; did you mean \"size\"?\n"
+            "f.conf:5:3: x.other: unknown key, ignored");
+}
+
 TEST(SchemaSince, AcceptsTheKeyWithOneWarning) {
   constexpr std::string_view kSchema = R"({"additionalProperties":false,"properties":{"telemetry":{
       "properties":{"Prometheus":{"type":"object","x-signet-since":"issue 7",

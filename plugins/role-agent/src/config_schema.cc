@@ -71,14 +71,14 @@ constexpr auto kSchemaText = schema_text(R"json({
             "sync_interval": {"type": "string", "format": "duration", "minimum": "10ms", "default": "5s", "description": "how often the server is asked for changes"},
             "hold": {"type": "string", "format": "duration", "minimum": "0s", "default": "5s", "description": "how long a caller without an entry waits for one; 0s: it is refused at once, as by SPIRE, and the socket opens after the first sync"},
             "hold_max": {"type": "integer", "minimum": 1, "default": 4096, "description": "how many callers wait at once; a quarter of them of one user"},
-            "admin_uids": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 4294967295}, "default": [], "description": "users that may call at the admin socket; default: whoever may open it"},
+            "admin_uids": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 4294967295}, "default": [], "x-signet-restricts": true, "description": "users that may call at the admin socket; default: whoever may open it"},
             "jwt_svid_cache_hit_timeout": {"type": "string", "format": "duration", "description": "how long a call waits for the server while its cached token is still good; 5s to 30s"},
             "use_sync_authorized_entries": {"type": "boolean", "default": true, "description": "false: the whole list of entries each time"},
             "require_pq_kem": {"type": "boolean", "default": false, "x-signet-refuse": "post-quantum key exchange is not offered by this build's TLS"},
             "named_pipe_name": {"type": "string", "x-signet-refuse": "named pipes exist on Windows only; set socket_path"},
             "admin_named_pipe_name": {"type": "string", "x-signet-refuse": "named pipes exist on Windows only"},
             "ratelimit": {
-              "type": "object", "additionalProperties": false,
+              "type": "object", "additionalProperties": false, "x-signet-restricts": true,
               "description": "how often a second callers with the same selectors may make each call; 0: no limit",
               "properties": {
                 "fetch_x509_svid": {"type": "integer", "minimum": 0, "maximum": 1000000, "default": 0},

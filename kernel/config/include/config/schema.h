@@ -11,7 +11,10 @@
 //   oneOf                 only [{"required": [...]}, ...]: exactly one of them is given
 //   format                duration (Go's), path, url, size; others by CheckOptions::formats,
 //                         and one that nobody registered is not checked
-//   x-signet-unknown      "warn": an unknown key is dropped with a warning
+//   x-signet-unknown      "warn": an unknown key is dropped with a warning, unless it is almost
+//                         one of a key that restricts: that is refused
+//   x-signet-restricts    true: the key restricts or protects, and so does each that has
+//                         x-signet-refuse
 //   x-signet-ignore-case  enum compares without case; the value becomes the enum's spelling
 //   x-signet-since        "issue 7": accepted, one warning that it has no effect yet
 //   x-signet-no-effect    "reason": accepted, one warning that it never has an effect, and why
