@@ -45,6 +45,16 @@ class Call {
     emit(SIGNET_KIND_NOTE,
          signet_note{sizeof(signet_note), error ? 1u : 0u, to_abi(json_pointer), to_abi(message)});
   }
+  /// An error of validate() or configure(), noted at the setting that its field "pointer" names (a
+  /// JSON pointer): it is shown with the file and line.
+  Status noted(Status status) const {
+    std::string_view pointer;
+    for (const auto& [key, value] : status.fields()) {
+      if (key == "pointer") pointer = value;
+    }
+    note(pointer, status.message(), true);
+    return status;
+  }
   /// What a synchronous function returns: the code, with words and detail handed over.
   signet_status result(const Status& status) const {
     if (status.ok()) return SIGNET_OK;

@@ -48,10 +48,11 @@ template <typename Config>
 class Role : public Plugin {
  public:
   Status validate(Call& call, std::string_view json) final {
-    SIGNET_TRY(const Config config, Config::from_json(json));
-    if constexpr (requires { config.warnings; }) {
+    const Result<Config> config = Config::from_json(json);
+    if (!config) return call.noted(config.status());
+    if constexpr (requires { config->warnings; }) {
       const std::string where = std::string("/") + info_.block;
-      for (const std::string& warning : config.warnings) call.note(where, warning, false);
+      for (const std::string& warning : config->warnings) call.note(where, warning, false);
     }
     return {};
   }

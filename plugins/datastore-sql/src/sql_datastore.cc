@@ -3,18 +3,6 @@
 #include "settings/settings.h"
 
 namespace signet::datastore_sql {
-namespace {
-
-Status noted(const Call& call, const Status& status) {
-  std::string pointer;
-  for (const auto& [key, value] : status.fields()) {
-    if (key == "pointer") pointer = value;
-  }
-  call.note(pointer, status.message(), true);
-  return status;
-}
-
-}  // namespace
 
 const void* SqlDatastore::service(std::string_view id) {
   if (id == SIGNET_DATASTORE) return datastore_table();
@@ -25,7 +13,7 @@ const void* SqlDatastore::service(std::string_view id) {
 
 Status SqlDatastore::validate(Call& call, std::string_view config) {
   auto parsed = parse_config(config);
-  if (!parsed) return noted(call, parsed.status());
+  if (!parsed) return call.noted(parsed.status());
   for (const std::string& key : parsed->unused) {
     call.note("/" + key, key + " means nothing to database_type \"sqlite3\"", false);
   }
@@ -34,7 +22,7 @@ Status SqlDatastore::validate(Call& call, std::string_view config) {
 
 Status SqlDatastore::configure(Call& call, std::string_view config) {
   auto parsed = parse_config(config);
-  if (!parsed) return noted(call, parsed.status());
+  if (!parsed) return call.noted(parsed.status());
   if (store_ && config_ != *parsed) {
     return Status::failed_precondition("a changed DataStore setting needs a restart");
   }

@@ -20,8 +20,13 @@ using settings::flag;
 using settings::list;
 using settings::text;
 
+// At the setting `key`, which the words need not name.
+Status at(std::string_view key, std::string words) {
+  return Status::invalid_argument(std::move(words)).with("pointer", "/agent/" + std::string(key));
+}
+
 Status bad(std::string_view key, std::string_view reason) {
-  return Status::invalid_argument("agent." + std::string(key) + ": " + std::string(reason));
+  return at(key, "agent." + std::string(key) + ": " + std::string(reason));
 }
 
 // 0 and absent mean the default, as in the peer.
@@ -32,8 +37,8 @@ std::size_t cache_size(const json& block, const char* key) {
 }
 
 Status only_one(std::string_view a, std::string_view b) {
-  return Status::invalid_argument("only one of " + std::string(a) + " or " + std::string(b) +
-                                  " can be specified, not both");
+  return at(
+      a, "only one of " + std::string(a) + " or " + std::string(b) + " can be specified, not both");
 }
 
 // Source of this and the next: facts of SPIRE's agent configuration, its texts and their order.
@@ -41,24 +46,24 @@ Status read_bundle_url(const AgentConfig& config) {
   const std::string& url = config.trust_bundle_url;
   if (config.trust_bundle_unix_socket.empty()) {
     if (!url.empty() && !url.starts_with("https://"))
-      return Status::invalid_argument("trust bundle URL must start with https://");
+      return at("trust_bundle_url", "trust bundle URL must start with https://");
     return {};
   }
   if (url.empty()) {
-    return Status::invalid_argument(
-        "if trust_bundle_unix_socket is specified, so must be trust_bundle_url");
+    return at("trust_bundle_unix_socket",
+              "if trust_bundle_unix_socket is specified, so must be trust_bundle_url");
   }
   if (!url.starts_with("http://")) {
-    return Status::invalid_argument(
-        "trust bundle URL must start with http:// when used with trust bundle unix socket");
+    return at("trust_bundle_url",
+              "trust bundle URL must start with http:// when used with trust bundle unix socket");
   }
   const std::size_t query = url.find('?');
   if (query == std::string::npos) return {};
   const std::string parameters = "&" + url.substr(query + 1);
   for (const char* reserved : {"spiffe-", "spire-"}) {  // the agent's own
     if (parameters.find(std::string("&") + reserved) != std::string::npos) {
-      return Status::invalid_argument(
-          std::string("trust_bundle_url query params can not start with ") + reserved);
+      return at("trust_bundle_url",
+                std::string("trust_bundle_url query params can not start with ") + reserved);
     }
   }
   return {};
@@ -80,8 +85,8 @@ Status read_bundle_source(const json& block, AgentConfig& config) {
     if (url) return only_one("trust_bundle_url", kApi);
     if (path) return only_one("trust_bundle_path", kApi);
     if (!config.trust_bundle_unix_socket.empty()) {
-      return Status::invalid_argument(
-          "trust_bundle_unix_socket can not be used with trust_bundle_spiffe_workload_api");
+      return at("trust_bundle_unix_socket",
+                "trust_bundle_unix_socket can not be used with trust_bundle_spiffe_workload_api");
     }
     const auto target = workload_client::endpoint_target(config.trust_bundle_workload_api);
     if (!target) {
@@ -113,8 +118,7 @@ Status read_rebootstrap(const json& block, AgentConfig& config) {
   if (mode == "auto") config.rebootstrap = RebootstrapMode::kAuto;
   if (mode == "always") config.rebootstrap = RebootstrapMode::kAlways;
   if (config.rebootstrap != RebootstrapMode::kNever && config.insecure_bootstrap) {
-    return Status::invalid_argument(
-        "insecure_bootstrap option can not be used with rebootstrapping");
+    return at("rebootstrap_mode", "insecure_bootstrap option can not be used with rebootstrapping");
   }
   if (const std::string delay = text(block, "rebootstrap_delay"); !delay.empty()) {
     SIGNET_TRY(const std::chrono::nanoseconds parsed, parse_go_duration(delay));
@@ -214,7 +218,8 @@ Status read_admin_socket(const json& block, AgentConfig& config) {
   if (config.disable_workload_api && config.disable_sds_api) return {};
   if (config.admin_socket_path.starts_with(absolute(config.socket_path).parent_path().string() +
                                            "/")) {
-    return Status::invalid_argument(
+    return at(
+        "admin_socket_path",
         "admin socket cannot be in the same directory or a subdirectory as that containing the "
         "Workload API socket");
   }

@@ -108,6 +108,25 @@ class Files(TestCase):
         self.assertIn("server.trust_domian", text)
         self.assertIn("trust_domain", text)
 
+    def test_so_is_what_only_the_role_finds_wrong(self):
+        _, settings = self.server_settings()
+        federation = """federation { federates_with "other.org" {
+            bundle_endpoint_url = "http://other.org"
+            bundle_endpoint_profile "https_web" {}
+        } }"""
+        server = deploy.hcl(settings).replace("server {", "server {\n" + federation, 1)
+        agent = """agent {
+            trust_domain = "example.org"
+            server_address = "127.0.0.1"
+            server_port = 8081
+            trust_bundle_url = "http://other.org"
+        }"""
+        for role, text, wrong in (("server", server, "bundle_endpoint_url"), ("agent", agent, "trust_bundle_url")):
+            result, path = self.validate(role, text)
+            self.assertEqual(result.code, 1, (role, result))
+            line = next(n for n, line in enumerate(path.read_text().splitlines(), 1) if wrong in line)
+            self.assertRegex(result.out + result.err, re.escape(f"{path}:{line}:") + r"\d+: .*https")
+
     def test_wrong_type_and_missing_key(self):
         for change, words in (({"bind_port": "eighty"}, ["server.bind_port"]),
                               ({"trust_domain": None}, ["trust_domain"]),
