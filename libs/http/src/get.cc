@@ -30,10 +30,10 @@ struct Handle {
 // One request on the wire, as curl's callbacks see it.
 struct Transfer {
   const GetRequest& request;
-  std::string body;
+  std::string body = {};
   std::size_t head_bytes = 0;
   bool too_large = false;
-  std::string not_public;  // the address that may_connect refused
+  std::string not_public = {};  // the address that may_connect refused
 };
 
 std::size_t receive(char* data, std::size_t size, std::size_t count, void* arg) {
