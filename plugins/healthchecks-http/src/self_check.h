@@ -1,9 +1,10 @@
 // SelfCheck: whether the role still answers at its own socket.
 //
 // One thread, which now and then connects, says HTTP/2's first words and a PING, and waits for the
-// PING's answer. That comes from the loop that serves all callers and needs nothing else: no
-// worker, no database, no other server. So only a process that hangs fails it, which nothing but a
-// new start helps; whoever merely waits for something outside passes.
+// PING's answer, or is sent away as one too many. Either comes from the loop that serves all
+// callers and needs nothing else: no worker, no database, no other server. So only a process that
+// hangs fails it, which nothing but a new start helps; whoever merely waits for something outside,
+// or has more callers than it takes, passes.
 #pragma once
 
 #include <atomic>

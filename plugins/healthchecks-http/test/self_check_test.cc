@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 constexpr SelfCheck::Times kQuick{.every = 10ms, .patience = 200ms, .lost = 500ms};
 
-// A server at a Unix socket that answers each PING as long as it is told to.
+// A server at a Unix socket that answers each PING, keeps silent, or closes, as it is told to.
 class Server {
  public:
   Server() {
@@ -32,13 +32,15 @@ class Server {
     thread_ = std::thread([this] { serve(); });
   }
   ~Server() {
+    doing = Doing::kClose;
     ::shutdown(listener_, SHUT_RDWR);
     thread_.join();
     ::close(listener_);
     std::filesystem::remove_all(folder_);
   }
   std::string path() const { return folder_ + "/socket"; }
-  std::atomic<bool> answering{true};
+  enum class Doing { kAnswer, kNothing, kClose };
+  std::atomic<Doing> doing{Doing::kAnswer};
   std::atomic<int> asked{0};
 
  private:
@@ -48,15 +50,14 @@ class Server {
       ++asked;
       char words[128];
       const ssize_t n = ::recv(fd, words, sizeof words, 0);
-      if (answering && n > 17) {
+      while (doing == Doing::kNothing) std::this_thread::sleep_for(5ms);
+      if (doing == Doing::kAnswer && n > 17) {
         std::string answer(9, '\0');  // SETTINGS
         answer[3] = 4;
         std::string ping(words + n - 17, 17);
         ping[4] = 1;  // ACK
         answer += ping;
         (void)!::write(fd, answer.data(), answer.size());
-      } else {
-        std::this_thread::sleep_for(20ms);
       }
       ::close(fd);
     }
@@ -77,10 +78,19 @@ TEST(SelfCheck, OneThatFallsSilentIsNotLiveUntilItAnswersAgain) {
   const SelfCheck check(server.path(), kQuick);
   while (server.asked < 5) std::this_thread::sleep_for(5ms);
   EXPECT_TRUE(check.live());
-  server.answering = false;
+  server.doing = Server::Doing::kNothing;
   EXPECT_TRUE(becomes(check, false));
-  server.answering = true;
+  server.doing = Server::Doing::kAnswer;
   EXPECT_TRUE(becomes(check, true));
+}
+
+TEST(SelfCheck, OneThatSendsCallersAwayLives) {
+  Server server;
+  const SelfCheck check(server.path(), kQuick);
+  while (server.asked < 5) std::this_thread::sleep_for(5ms);
+  server.doing = Server::Doing::kClose;
+  std::this_thread::sleep_for(700ms);
+  EXPECT_TRUE(check.live());
 }
 
 TEST(SelfCheck, OneThatIsNotThereYetLives) {
