@@ -57,7 +57,7 @@ class Server {
         std::string ping(words + n - 17, 17);
         ping[4] = 1;  // ACK
         answer += ping;
-        (void)!::write(fd, answer.data(), answer.size());
+        (void)!::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
       }
       ::close(fd);
     }

@@ -82,6 +82,7 @@ constexpr PolicyRow kPolicy[] = {
     {"/signet.server.v1.Server/GetPublication", "L"},
     {"/signet.server.v1.Server/Leave", "L"},
     {"/signet.server.v1.Server/GetFreshness", "L"},
+    {"/signet.server.v1.Server/GetFederation", "L"},
     {"/grpc.health.v1.Health/Check", "L"},
     {"/grpc.health.v1.Health/List", "L"},
     {"/grpc.health.v1.Health/Watch", "L"},
