@@ -1,5 +1,7 @@
 #include "explain/plain.h"
 
+#include <string>
+
 #include <gtest/gtest.h>
 
 namespace signet::explain {
@@ -29,9 +31,8 @@ TEST(Plain, WhatIsLongIsCutBetweenCharacters) {
 TEST(Plain, WhatATerminalWouldActUponIsTold) {
   EXPECT_EQ(visible("/bin/\x1b[2Ja\nb\x7f"), "/bin/\\x1b[2Ja\\x0ab\\x7f");
   EXPECT_EQ(visible("\u009b31m"), "\\xc2\\x9b31m");
-  EXPECT_EQ(visible("a\xe2\x80\xae"
-                    "b"),
-            "a\\xe2\\x80\\xaeb");
+  const std::string right_to_left = {'\xe2', '\x80', '\xae'};
+  EXPECT_EQ(visible("a" + right_to_left + "b"), "a\\xe2\\x80\\xaeb");
   EXPECT_EQ(visible("caf\u00e9\u00a0\u20ac"), "caf\u00e9\u00a0\u20ac");
 }
 

@@ -99,8 +99,8 @@ class ServerClientTest : public ::testing::Test {
         listener
             ->stream<agent_v1::AttestAgentRequest>(
                 kAttest,
-                [this](const std::shared_ptr<ServerCall>& call,
-                       const agent_v1::AttestAgentRequest& request) { attestation(call, request); },
+                [](const std::shared_ptr<ServerCall>& call,
+                   const agent_v1::AttestAgentRequest& request) { attestation(call, request); },
                 SIGNET_RPC_CLIENT_STREAM | SIGNET_RPC_SERVER_STREAM)
             .ok());
     EXPECT_TRUE(listener->serve().ok());
