@@ -16,8 +16,9 @@ import subprocess
 import time
 import unittest
 
+from harness import paths
 from harness.case import needs_root, needs_signet
-from harness.explain import TD, WORKLOAD, ExplainCase
+from harness.explain import BOUND, TD, WORKLOAD, ExplainCase
 from harness.process import Process, wait_until
 from harness.relay import Relay
 
@@ -109,6 +110,7 @@ class Pairs(ExplainCase):
 
         self.assertEqual(self.answered, {case.name for case in self.cases})
         self.figures(explained=self.asked_times, slowest_seconds=round(self.slowest, 3))
+        self.assertLessEqual(self.slowest, 1.0 if paths.long_run() else BOUND * paths.slow())
 
     # ---- what is planted
 
