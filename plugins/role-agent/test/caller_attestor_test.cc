@@ -346,7 +346,7 @@ TEST(CallerAttestorSideBySide, EveryCallIsAnsweredOnce) {
   Scripted scripted;
   fake.offer(SIGNET_WORKLOAD_ATTESTOR, scripted.instance(), Scripted::table());
   Child child;
-  std::atomic<int> answered{0};
+  std::atomic<int> calls{0}, answered{0};
   {
     Threads threads(*fake.abi());
     CallerAttestor attestor{Host(&threads.abi)};
@@ -357,19 +357,21 @@ TEST(CallerAttestorSideBySide, EveryCallIsAnsweredOnce) {
         const auto caller = *CallerProcess::pin(child.peer());
         for (int n = 0; n < 50; ++n) {
           if (attestor.cached(child.peer())) continue;
+          ++calls;
           attestor.attest(caller, INT64_MAX, [&](const auto& found) {
-            EXPECT_TRUE(found.ok());
+            EXPECT_TRUE(found.ok()) << found.status().message();
             ++answered;
           });
         }
       });
     }
     for (std::thread& caller : callers) caller.join();
-    for (int i = 0; i < 2'000 && attestor.cached(child.peer()) == nullptr; ++i)
+    for (int i = 0; i < 2'000 && answered < calls; ++i)
       std::this_thread::sleep_for(milliseconds(5));
     EXPECT_NE(attestor.cached(child.peer()), nullptr);
   }
-  EXPECT_GE(answered, 1);
+  EXPECT_GE(calls, 1);
+  EXPECT_EQ(answered, calls);
   EXPECT_GE(scripted.asked, 1);
   EXPECT_LE(scripted.asked, answered);
 }

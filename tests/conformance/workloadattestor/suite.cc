@@ -13,6 +13,7 @@
 #include <mutex>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -256,7 +257,9 @@ class WorkloadAttestorSettings : public WorkloadAttestorSuite {
   static Status start_with(const nlohmann::json& config) {
     PluginUnderTest changed = plugin();
     changed.config = config.dump();
-    auto* const other = new ScopeUnderTest(changed);  // never deleted, as scope_of_program()'s
+    // Never deleted, as scope_of_program()'s.
+    static auto& kept = *new std::vector<ScopeUnderTest*>;
+    ScopeUnderTest* const other = kept.emplace_back(new ScopeUnderTest(changed));
     Status status = other->status();
     other->stop();
     other->remove_folder();
