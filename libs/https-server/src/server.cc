@@ -188,7 +188,9 @@ class Server::Impl::Connection final : public std::enable_shared_from_this<Conne
     const auto& head = parser_.get();
     const std::string_view target(head.target().data(), head.target().size());
     const std::string_view method(head.method_string().data(), head.method_string().size());
-    write(server_.handler_({method, target.substr(0, target.find_first_of("?#"))}));
+    const std::string_view path = target.substr(0, target.find_first_of("?#"));
+    if (path.empty()) return write({400, {}, {}});
+    write(server_.handler_({method, path}));
   }
   void write(const Answer& answer) {
     body_ = answer.body;

@@ -290,6 +290,7 @@ TEST(PlainServer, AnswersOverHttpWithTheSameBounds) {
   EXPECT_TRUE(whole.ends_with(std::string(300'000, 'x')));
   EXPECT_TRUE(ask("GET /none HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404"));
   EXPECT_TRUE(ask("nonsense\r\n\r\n").starts_with("HTTP/1.1 400"));
+  EXPECT_TRUE(ask("GET ?a=b HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 400")) << "no path";
   EXPECT_TRUE(
       ask("GET / HTTP/1.1\r\nX: " + std::string(2000, 'x') + "\r\n").starts_with("HTTP/1.1 431"));
 }
