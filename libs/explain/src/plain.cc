@@ -2,25 +2,13 @@
 
 #include <algorithm>
 
+#include "signet/utf8.h"
+
 namespace signet::explain {
 namespace {
 
 unsigned at(std::string_view text, std::size_t i) {
   return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
-}
-
-// Of the character that `text` begins with; 0: it is none. Source: Unicode 15, table 3-7.
-std::size_t length_of(std::string_view text) {
-  const unsigned first = at(text, 0), second = at(text, 1);
-  const auto is_tail = [&](std::size_t i) { return (at(text, i) & 0xC0U) == 0x80U; };
-  if (first < 0x80) return 1;
-  if (first < 0xC2 || first > 0xF4) return 0;
-  if (first < 0xE0) return is_tail(1) ? 2 : 0;
-  const unsigned least = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-  const unsigned most = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-  if (second < least || second > most || !is_tail(2)) return 0;
-  if (first < 0xF0) return 3;
-  return is_tail(3) ? 4 : 0;
 }
 
 std::string escaped(std::string_view bytes) {
@@ -49,7 +37,7 @@ bool acts(std::string_view character) {
 std::string utf8(std::string_view text, std::size_t at_most) {
   std::string out;
   for (std::string_view rest = text; !rest.empty();) {
-    const std::size_t size = length_of(rest);
+    const std::size_t size = utf8_length(rest);
     const std::string_view next = rest.substr(0, std::max<std::size_t>(size, 1));
     if (out.size() + next.size() > at_most)
       return out + "... (" + std::to_string(text.size()) + " bytes)";
@@ -59,19 +47,10 @@ std::string utf8(std::string_view text, std::size_t at_most) {
   return out;
 }
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t size = length_of(text);
-    if (size == 0) return false;
-    text.remove_prefix(size);
-  }
-  return true;
-}
-
 std::string visible(std::string_view text) {
   std::string out;
   while (!text.empty()) {
-    const std::string_view next = text.substr(0, std::max<std::size_t>(length_of(text), 1));
+    const std::string_view next = text.substr(0, std::max<std::size_t>(utf8_length(text), 1));
     out += acts(next) ? escaped(next) : std::string(next);
     text.remove_prefix(next.size());
   }

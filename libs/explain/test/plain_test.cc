@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "signet/utf8.h"
+
 namespace signet::explain {
 namespace {
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "signet/utf8.h"
+
 #include "crypto/der_writer.h"
 #include "name_check.h"
 #include "oids.h"
@@ -11,25 +13,6 @@ namespace signet::x509 {
 namespace {
 
 namespace der = crypto::der;
-
-// RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF.
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
-    const unsigned first = byte(i);
-    const std::size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    if ((first >= 0x80 && first < 0xc2) || first > 0xf4 || i + length > text.size()) return false;
-    for (std::size_t k = 1; k < length; ++k) {
-      if ((byte(i + k) & 0xc0) != 0x80) return false;
-    }
-    if ((first == 0xe0 && byte(i + 1) < 0xa0) || (first == 0xed && byte(i + 1) > 0x9f) ||
-        (first == 0xf0 && byte(i + 1) < 0x90) || (first == 0xf4 && byte(i + 1) > 0x8f)) {
-      return false;
-    }
-    i += length;
-  }
-  return true;
-}
 
 // A value as UTF-8; nothing for a string type that names do not use.
 std::optional<std::string> value_text(const der::Element& value) {

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <set>
 
+#include "signet/utf8.h"
+
 #include "caller_process.h"
 #include "explain/analyse.h"
-#include "explain/plain.h"
 #include "refusals.h"
 #include "verdict.h"
 #include "wire.h"
@@ -168,7 +169,7 @@ void ExplainService::ask(std::int64_t deadline_ns, Facts& facts) const {
   }
   api::AskAboutCallerRequest request;
   for (const Selector& s : *facts.selectors) {
-    if (!explain::is_utf8(s.value)) continue;  // which no entry has
+    if (!is_utf8(s.value)) continue;  // which no entry has
     auto* selector = request.add_selectors();
     selector->set_type(s.type);
     selector->set_value(s.value);

@@ -2,10 +2,9 @@
 
 #include <limits>
 
-#include <google/protobuf/stubs/common.h>
-
 #include "signet/selector.h"
 #include "signet/spire_database/v1/spire_database.pb.h"
+#include "signet/utf8.h"
 
 #include "agent_records.h"
 #include "api_id.h"
@@ -36,10 +35,7 @@ Status bad(std::string_view column, std::string_view reason) {
 // What is no UTF-8 could be written but never read again.
 Result<std::string> text_of(const SpireRow& row, std::size_t cell, std::string_view column) {
   const std::string_view text = row.text(cell);
-  if (!google::protobuf::internal::IsStructurallyValidUTF8(text.data(),
-                                                           static_cast<int>(text.size()))) {
-    return bad(column, "is not UTF-8");
-  }
+  if (!is_utf8(text)) return bad(column, "is not UTF-8");
   if (text.find('\0') != std::string_view::npos) return bad(column, "holds a NUL");
   return std::string(text);
 }
