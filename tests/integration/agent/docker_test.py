@@ -1,23 +1,16 @@
 """A container's identity by a container engine, for a process in a real cgroup, beside the attestor `unix`."""
 
-import http.server
-import json
-import os
-import pathlib
-import socketserver
 import subprocess
 import sys
-import tempfile
-import threading
 import time
 import unittest
 
 from harness import h2
 from harness.case import OUR_UID, TestCase, needs_signet
+from harness.docker_engine import ID, Engine, writable_cgroup
 from harness.process import wait_until
 
 TD = "spiffe://example.org"
-ID = "c0ffee00" * 8
 # Waits for a line, so that it can be put into a cgroup, calls FetchX509SVID, prints the paths of the IDs
 # that it gets or what it is told, and waits for its end.
 CALLER = r"""
@@ -40,54 +33,6 @@ CALL = (h2.PREFACE + h2.settings()
         + h2.frame(h2.HEADERS, h2.END_HEADERS, 1,
                    h2.headers("/SpiffeWorkloadAPI/FetchX509SVID", ("workload.spiffe.io", "true")))
         + h2.frame(h2.DATA, h2.END_STREAM, 1, h2.message())).hex()
-
-
-class Engine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    """Docker's API, as far as the attestor asks it."""
-    daemon_threads = True
-
-    def __init__(self, path):
-        self.containers, self.hang, self.ending = {}, False, threading.Event()
-        super().__init__(str(path), Handler)
-        self.thread = threading.Thread(target=self.serve_forever, args=(0.05,))
-        self.thread.start()
-
-    def close(self):
-        self.ending.set()
-        self.shutdown()
-        self.thread.join()
-        self.server_close()
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        if self.server.hang:
-            self.server.ending.wait(60)
-            return
-        kind, name = self.path.split("/")[1:3]
-        found = self.server.containers.get(name) if kind == "containers" else {"Id": "sha256:" + "ab" * 32}
-        body = json.dumps(found or {"message": "no such container"}).encode()
-        self.send_response(200 if found else 404)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def address_string(self):
-        return "agent"
-
-    def log_message(self, *_):
-        pass
-
-
-def writable_cgroup():
-    """A new folder of the cgroup file system, or None where this test may make none."""
-    for root in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
-        if os.path.exists(f"{root}/cgroup.procs"):
-            try:
-                return pathlib.Path(tempfile.mkdtemp(prefix="signet-test-", dir=root))
-            except OSError:
-                pass
-    return None
 
 
 @needs_signet
