@@ -1,8 +1,10 @@
 """What the tests of `signet agent explain` and `signet server explain` share."""
 
+import hashlib
 import json
 import pathlib
 import shutil
+import subprocess
 import tempfile
 import time
 
@@ -12,6 +14,7 @@ from .clock import Clock
 from .deploy import TRUST_DOMAIN, argv
 from .process import run, wait_until
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 TD = f"spiffe://{TRUST_DOMAIN}"
 WORKLOAD = shutil.which("sleep")
 BOUND = 5.0  # seconds; the figure is 1, see rules about timings in CI
@@ -34,6 +37,20 @@ class ExplainCase(TestCase):
         node.admin = pathlib.Path(node.over["agent"]["admin_socket_path"])
         self.asked = node
         return node
+
+    def attestor_that(self, does):
+        """The example in C, which does this in attest() instead."""
+        plugin = self.folder / f"attestor-{hashlib.sha256(does.encode()).hexdigest()[:8]}.so"
+        if not plugin.exists():
+            source = ROOT / "examples" / "workloadattestor-c" / "src"
+            text = (source / "entry.c").read_text()
+            right = 'if (s == NULL) return fail(call, SIGNET_FAILED_PRECONDITION, "not configured");'
+            self.assertEqual(text.count(right), 1)
+            changed = plugin.with_suffix(".c")
+            changed.write_text(text.replace(right, f"release(self, s);\n  {does}"))
+            subprocess.run(["cc", "-std=gnu99", "-fPIC", "-shared", "-fvisibility=hidden", "-w", "-I", source, "-I",
+                            ROOT / "plugin-sdk" / "include", "-o", plugin, changed, source / "settings.c"], check=True)
+        return plugin
 
     def workload(self):
         return self.spawn(f"workload{len(self.nodes)}", [WORKLOAD, "600"])

@@ -144,10 +144,7 @@ class Analysis {
       // Where nothing comes near, an entry for what it would have found cannot be told from none.
       const bool nothing = target_ == nullptr && !facts_.elsewhere && !facts_.named;
       const bool blocks = all_failed_ || nothing || (!someone && wanted.contains(attestor.name));
-      found(v1::ATTESTOR_FAILED, blocks,
-            "the attestor " + attestor.name + " failed after " + millis(attestor.took) + ": " +
-                attestor.status.message(),
-            "the plugin's README says what it needs; the agent's log has the cause");
+      found(v1::ATTESTOR_FAILED, blocks, what_became_of(attestor), remedy_for(attestor));
     }
   }
 

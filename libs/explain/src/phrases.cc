@@ -24,6 +24,19 @@ std::string whole_seconds(std::chrono::nanoseconds time) {
   return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(time).count()) + " s";
 }
 
+std::string what_became_of(const AttestorFacts& attestor) {
+  const std::string who = "the attestor " + attestor.name;
+  if (!attestor.answered) return who + " has not answered after " + millis(attestor.took);
+  return who + " failed after " + millis(attestor.took) + ": " + attestor.status.message();
+}
+
+std::string remedy_for(const AttestorFacts& attestor) {
+  if (attestor.answered)
+    return "the plugin's README says what it needs; the agent's log has the cause";
+  return "what it asks is slow or away; callers wait for it for 5 s, or for 30 s where it is the "
+         "only attestor (to wait longer here: -attestorTimeout 10s)";
+}
+
 std::string how_far(const AgentFacts& agent, const ServerFacts& server) {
   std::string out = agent.revision != 0
                         ? "was told up to revision " + std::to_string(agent.revision)

@@ -16,6 +16,10 @@ std::string joined(const std::vector<std::string>& words);
 std::string millis(std::chrono::nanoseconds time);
 std::string whole_seconds(std::chrono::nanoseconds time);
 
+/// Of an attestor that failed, or has not answered yet: what is wrong, and what to do.
+std::string what_became_of(const AttestorFacts& attestor);
+std::string remedy_for(const AttestorFacts& attestor);
+
 /// Of an agent that lacks an entry, behind "it ": up to where it was told, and where the server is.
 std::string how_far(const AgentFacts& agent, const ServerFacts& server);
 std::string server_away(const AgentFacts& agent, const ServerFacts& server);

@@ -69,6 +69,19 @@ TEST(Analyse, AFailingAttestorIsNotInTheWayOfAnEntryThatNeedsItNot) {
   EXPECT_FALSE(only(explanation).blocks());
 }
 
+TEST(Analyse, AnAttestorThatIsStillAtItHasNotFailed) {
+  Facts facts = good();
+  AttestorFacts& slow = facts.attestors->back();
+  slow = {slow.name, std::chrono::milliseconds(450), Status::deadline_exceeded("x"), {}, false};
+  attest(facts);
+  const auto explanation = analyse(facts, {});
+  EXPECT_FALSE(explanation.identity());
+  const v1::Finding& finding = only(explanation);
+  EXPECT_EQ(finding.fault(), v1::ATTESTOR_FAILED);
+  EXPECT_EQ(finding.text(), "the attestor " + slow.name + " has not answered after 450 ms");
+  EXPECT_NE(finding.remedy().find("-attestorTimeout"), std::string::npos) << finding.remedy();
+}
+
 TEST(Analyse, WhereAllAttestorsFailNothingIsSaidOfEntries) {
   Facts facts = good();
   for (AttestorFacts& attestor : *facts.attestors) {

@@ -278,11 +278,15 @@ std::vector<AttestorReport> CallerAttestor::examine(
   const Host& host = shared_->host;
   AttestorSet& attestors = shared_->attestors;
   const nanoseconds patience(std::max<std::int64_t>(deadline_ns - host.monotonic_ns(), 0));
+  const std::int64_t as_for_callers_ns = std::max(deadline_ns, host.deadline_in(kPatience));
   const auto gathering = std::make_shared<Gathering>();
   gathering->unanswered = attestors.size();
   for (std::size_t n = 0; n < attestors.size(); ++n) {
-    gathering->reports.push_back(
-        {attestors.name(n), patience, Status::deadline_exceeded("it did not answer in time"), {}});
+    gathering->reports.push_back({attestors.name(n),
+                                  patience,
+                                  Status::deadline_exceeded("it did not answer in time"),
+                                  {},
+                                  false});
   }
   for (std::size_t n = 0; n < attestors.size(); ++n) {
     const auto wanted = [gathering, caller] {
@@ -294,12 +298,13 @@ std::vector<AttestorReport> CallerAttestor::examine(
       AttestorReport& report = gathering->reports[n];
       report.took = answer.took;
       report.status = answer.values.status();
+      report.answered = true;
       if (answer.values) report.values = std::move(*answer.values);
       --gathering->unanswered;
       gathering->changed.notify_all();
     };
     // Without a worker, in turn on this one: it waits for the answer anyhow.
-    if (!attestors.ask(n, caller->peer().uid, wanted, deadline_ns, answered).ok())
+    if (!attestors.ask(n, caller->peer().uid, wanted, as_for_callers_ns, answered).ok())
       answered(attestors.ask_here(n, *caller, deadline_ns));
   }
   std::unique_lock lock(gathering->mutex);

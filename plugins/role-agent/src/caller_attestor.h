@@ -33,6 +33,7 @@ struct AttestorReport {
   std::chrono::nanoseconds took{0};
   Status status;
   std::vector<std::string> values;
+  bool answered = false;  // else it was still at it
 };
 
 class CallerAttestor {
@@ -62,8 +63,9 @@ class CallerAttestor {
   /// Attests the caller of a call, in its handler: at once when the result is shared.
   /// Errors   kUnavailable
   void attest_caller(const std::shared_ptr<ServerCall>& call, Done done);
-  /// Asks every attestor anew, for `explain`: never from the cache. Blocks until all answered or
-  /// `deadline_ns`; one that did not answer by then has kDeadlineExceeded.
+  /// Asks every attestor anew, for `explain`: never from the cache. Each has the time that it has
+  /// for a caller. Blocks until all answered or `deadline_ns`; one that did not answer by then has
+  /// kDeadlineExceeded.
   std::vector<AttestorReport> examine(const std::shared_ptr<const CallerProcess>& caller,
                                       std::int64_t deadline_ns);
 

@@ -21,11 +21,13 @@ using explain::Facts;
 using explain::ServerFacts;
 
 constexpr char kExplain[] = "/signet.explain.v1.AgentExplain/ExplainWorkload";
-constexpr std::chrono::seconds kAttestorsTime{5};
-// Whoever asks has an answer within a second, whatever became of the server.
+// Whoever asks has an answer within a second, whatever became of the attestors and the server.
+constexpr std::chrono::milliseconds kAttestorsTime{450};
+constexpr std::chrono::milliseconds kMostAttestorsTime{60'000};  // that can be asked for
 constexpr std::chrono::milliseconds kServerTime{800};
-constexpr std::chrono::milliseconds kFirstTry{300};  // of it, on the connection that there is
-constexpr std::size_t kBundles = 10;                 // that the server is asked about
+constexpr std::chrono::milliseconds kServerTimeLeft{400};  // when attestors took their time
+constexpr std::chrono::milliseconds kFirstTry{300};        // of it, on the connection that there is
+constexpr std::size_t kBundles = 10;                       // that the server is asked about
 
 EntryFacts facts_of(const Identity& identity, std::int64_t now) {
   const Entry& entry = *identity.entry;
@@ -75,9 +77,19 @@ Status ExplainService::register_methods(RpcListener& listener) {
 Result<api::Explanation> ExplainService::explain(const api::ExplainWorkloadRequest& request) {
   if ((request.pid() != 0) == !request.selectors().empty())
     return Status::invalid_argument("either a process or selectors can be explained");
+  if (request.attestors_ms() < 0 || request.attestors_ms() > kMostAttestorsTime.count())
+    return Status::invalid_argument("attestors are waited for between 1 ms and " +
+                                    std::to_string(kMostAttestorsTime.count()) + " ms");
   Facts facts;
+  std::chrono::milliseconds server_time = kServerTime;
   if (request.pid() != 0) {
-    SIGNET_RETURN_IF_ERROR(attest(request.pid(), facts));
+    const std::chrono::milliseconds wanted(request.attestors_ms());
+    const std::int64_t began = host_.monotonic_ns();
+    SIGNET_RETURN_IF_ERROR(
+        attest(request.pid(), wanted.count() == 0 ? kAttestorsTime : wanted, facts));
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::nanoseconds(host_.monotonic_ns() - began));
+    server_time = std::max(kServerTime - took, kServerTimeLeft);
   } else {
     SelectorSet selectors;
     for (const auto& s : request.selectors()) {
@@ -92,8 +104,8 @@ Result<api::Explanation> ExplainService::explain(const api::ExplainWorkloadReque
   add_agent(facts);
   if (facts.selectors) {
     add_own(facts);
-    const std::int64_t deadline_ns = host_.deadline_in(kServerTime);
-    ask(deadline_ns, facts);
+    const std::int64_t deadline_ns = host_.deadline_in(server_time);
+    ask(deadline_ns, server_time, facts);
     add_bundles(deadline_ns, facts);
   } else {
     facts.server.answer = ServerFacts::Answer::kNotAsked;
@@ -101,7 +113,7 @@ Result<api::Explanation> ExplainService::explain(const api::ExplainWorkloadReque
   return explain::analyse(facts, redacted_);
 }
 
-Status ExplainService::attest(std::int32_t pid, Facts& facts) {
+Status ExplainService::attest(std::int32_t pid, std::chrono::milliseconds patience, Facts& facts) {
   if (pid < 0) return Status::invalid_argument("no process has a negative ID");
   facts.asked = "process " + std::to_string(pid);
   const auto caller = CallerProcess::open(pid);
@@ -111,10 +123,10 @@ Status ExplainService::attest(std::int32_t pid, Facts& facts) {
   }
   facts.selectors.emplace();
   facts.attestors.emplace();
-  for (AttestorReport& report : attestor_.examine(*caller, host_.deadline_in(kAttestorsTime))) {
+  for (AttestorReport& report : attestor_.examine(*caller, host_.deadline_in(patience))) {
     for (const std::string& value : report.values) facts.selectors->push_back({report.name, value});
-    facts.attestors->push_back(
-        {std::move(report.name), report.took, report.status, std::move(report.values)});
+    facts.attestors->push_back({std::move(report.name), report.took, report.status,
+                                std::move(report.values), report.answered});
   }
   if (!(*caller)->alive()) {  // attestors fail then, and not for a reason of theirs
     facts.process_gone = true;
@@ -162,7 +174,8 @@ void ExplainService::add_own(Facts& facts) const {
     facts.entries.push_back(facts_of(*near.entry, host_.unix_seconds()));
 }
 
-void ExplainService::ask(std::int64_t deadline_ns, Facts& facts) const {
+void ExplainService::ask(std::int64_t deadline_ns, std::chrono::milliseconds patience,
+                         Facts& facts) const {
   if (facts.agent.state != AgentFacts::State::kAttested) {
     facts.server.answer = ServerFacts::Answer::kNotAsked;
     return recall(facts);
@@ -180,7 +193,7 @@ void ExplainService::ask(std::int64_t deadline_ns, Facts& facts) const {
   // As it was when the server looked at its clock.
   facts.agent.time_ns = before + (host_.wall_ns() - before) / 2;
   if (answer) return take(*answer, facts);
-  take_failure(answer.status(), facts);
+  take_failure(answer.status(), patience, facts);
   recall(facts);
 }
 
@@ -196,7 +209,8 @@ Result<api::AskAboutCallerResponse> ExplainService::ask_server(
   return server_.ask_about_caller(request, deadline_ns);
 }
 
-void ExplainService::take_failure(const Status& why, Facts& facts) const {
+void ExplainService::take_failure(const Status& why, std::chrono::milliseconds patience,
+                                  Facts& facts) const {
   ServerFacts& server = facts.server;
   switch (verdict_of(why)) {
     case Verdict::kBanned:
@@ -229,7 +243,7 @@ void ExplainService::take_failure(const Status& why, Facts& facts) const {
     case Code::kCancelled:
       server.answer = ServerFacts::Answer::kAway;
       server.why = why.code() == Code::kDeadlineExceeded
-                       ? "no answer within " + std::to_string(kServerTime.count()) + " ms"
+                       ? "no answer within " + std::to_string(patience.count()) + " ms"
                        : why.message();
       if (standing.heard_ns != 0)
         server.heard = std::chrono::nanoseconds(host_.monotonic_ns() - standing.heard_ns);

@@ -57,17 +57,20 @@ class ExplainService final : public AdminService {
   // AdminService
   Status register_methods(RpcListener& listener) override;
 
-  /// Blocks: from a worker only. Errors   kInvalidArgument: not exactly one thing is asked for
+  /// Blocks: from a worker only. Within a second, unless attestors are to have more time.
+  /// Errors   kInvalidArgument: not exactly one thing is asked for; the time is none
   Result<explain::v1::Explanation> explain(const explain::v1::ExplainWorkloadRequest& request);
 
  private:
-  Status attest(std::int32_t pid, explain::Facts& facts);
+  Status attest(std::int32_t pid, std::chrono::milliseconds patience, explain::Facts& facts);
   void add_agent(explain::Facts& facts) const;
   void add_own(explain::Facts& facts) const;
-  void ask(std::int64_t deadline_ns, explain::Facts& facts) const;
+  void ask(std::int64_t deadline_ns, std::chrono::milliseconds patience,
+           explain::Facts& facts) const;
   Result<explain::v1::AskAboutCallerResponse> ask_server(
       const explain::v1::AskAboutCallerRequest& request, std::int64_t deadline_ns) const;
-  void take_failure(const Status& why, explain::Facts& facts) const;
+  void take_failure(const Status& why, std::chrono::milliseconds patience,
+                    explain::Facts& facts) const;
   void recall(explain::Facts& facts) const;
   void take(const explain::v1::AskAboutCallerResponse& answer, explain::Facts& facts) const;
   void add_bundles(std::int64_t deadline_ns, explain::Facts& facts) const;

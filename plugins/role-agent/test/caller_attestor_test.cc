@@ -222,6 +222,7 @@ TEST_F(CallerAttestorTest, ExaminingAsksAnewAndReportsEach) {
     EXPECT_EQ(reports[1].name, "docker");
     EXPECT_EQ(reports[1].status.code(), Code::kInternal);
     EXPECT_EQ(reports[1].status.message(), "broken");
+    EXPECT_TRUE(reports[1].answered);
     EXPECT_EQ(docker.asked, i);
   }
 }
@@ -234,6 +235,7 @@ TEST_F(CallerAttestorTest, ExaminingEndsAtItsDeadline) {
   for (const auto& report : reports) {
     EXPECT_EQ(report.status.code(), Code::kDeadlineExceeded);
     EXPECT_EQ(report.took, milliseconds(20));
+    EXPECT_FALSE(report.answered);
   }
   host.run();
   EXPECT_EQ(docker.asked, 0);

@@ -245,6 +245,26 @@ class Explain(ExplainCase):
         self.wait_entry("/one", pid)
         self.assert_faults(self.ask_agent("-pid", pid), "!ATTESTOR_FAILED")
 
+    def test_an_attestor_that_hangs(self):
+        server = self.server("signet")
+        hangs = self.attestor_that('sleep(2); return fail(call, SIGNET_UNAVAILABLE, "it gives up");')
+        self.agent_of(server, plugins={
+            "WorkloadAttestor unix": {"plugin_data": {"discover_workload_path": True}},
+            "WorkloadAttestor stuck": {"plugin_cmd": str(hangs), "plugin_data": {}}})
+        pid = self.workload().pid
+        entry = server.create_entry("/both", "/node", [OUR_UID, "stuck:team:a"])
+        self.wait_entry("/both", pid)
+        answer = self.ask_agent("-pid", pid)
+        self.assert_faults(answer, "ATTESTOR_FAILED")
+        self.assertRegex(answer["findings"][0]["text"], "^the attestor stuck has not answered after \d+ ms$")
+        answer = self.ask_agent("-pid", pid, "-attestorTimeout", "30s")
+        self.assert_faults(answer, "ATTESTOR_FAILED")
+        self.assertIn("it gives up", answer["findings"][0]["text"])
+        server.must("entry", "delete", "-entryID", entry)
+        server.create_entry("/one", "/node", [OUR_UID])
+        self.wait_entry("/one", pid)
+        self.assert_faults(self.ask_agent("-pid", pid), "!ATTESTOR_FAILED")
+
     def test_a_bundle_that_is_missing(self):
         server = self.server("signet")
         bundle = self.folder / "peer.pem"

@@ -9,10 +9,8 @@ import hashlib
 import itertools
 import json
 import os
-import pathlib
 import shutil
 import sqlite3
-import subprocess
 import time
 import unittest
 
@@ -40,7 +38,7 @@ AGENT_ONLY, SERVER_ONLY = set("AK"), {"PE", "PU", "PT", "PM", *(a + b for a in "
 # What an agent is told of an entry that is another's is that all of its selectors match: none of a failed attestor's is
 # among them, so that is not in this entry's way.
 WANTED = {"PA": ["WRONG_PARENT", "!ATTESTOR_FAILED"]}
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+FAILS = 'return fail(call, SIGNET_UNAVAILABLE, "what it asks is away");'
 
 
 class Case:
@@ -146,28 +144,13 @@ class Pairs(ExplainCase):
     def begin_agent(self, name):
         plugins = {"WorkloadAttestor unix": {"plugin_data": {"discover_workload_path": True}}}
         if name in ("broken", "both"):
-            plugins["WorkloadAttestor broken"] = {"plugin_cmd": str(self.failing_attestor()), "plugin_data": {}}
+            plugins["WorkloadAttestor broken"] = {"plugin_cmd": str(self.attestor_that(FAILS)), "plugin_data": {}}
         agent = self.agent_of(self.server_, name, start=False, plugins=plugins, path=f"/node-{name}", over={
             "server_port": self.relay.port, "experimental": {"sync_interval": "10m"}})
         token = self.server_.token(agent.path)
         self.ids[name] = f"{TD}/spire/agent/join_token/{token}"
         agent.start(token=token, wait=False, env=self.ahead(120) if name in ("skewed", "both") else None)
         self.agents[name] = agent
-
-    def failing_attestor(self):
-        """The example in C, which fails."""
-        plugin = self.folder / "broken.so"
-        if not plugin.exists():
-            source = ROOT / "examples" / "workloadattestor-c" / "src"
-            text = (source / "entry.c").read_text()
-            right = 'if (s == NULL) return fail(call, SIGNET_FAILED_PRECONDITION, "not configured");'
-            self.assertEqual(text.count(right), 1)
-            wrong = 'release(self, s);\n  return fail(call, SIGNET_UNAVAILABLE, "what it asks is away");'
-            (self.folder / "entry.c").write_text(text.replace(right, wrong))
-            subprocess.run(["cc", "-std=c99", "-fPIC", "-shared", "-fvisibility=hidden", "-w", "-I", source, "-I",
-                            ROOT / "plugin-sdk" / "include", "-o", plugin, self.folder / "entry.c",
-                            source / "settings.c"], check=True)
-        return plugin
 
     def spawn_workload(self, case):
         shutil.copy(WORKLOAD, case.program)

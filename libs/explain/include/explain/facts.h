@@ -20,6 +20,7 @@ struct AttestorFacts {
   std::chrono::nanoseconds took{0};
   Status status;
   std::vector<std::string> values;  // of selectors of its type
+  bool answered = true;             // else it is still at it
 };
 
 struct AgentFacts {

@@ -15,6 +15,7 @@ namespace api = ::signet::explain::v1;
 struct Flags {
   std::int64_t pid = 0;
   std::vector<std::string> selectors;
+  std::chrono::nanoseconds attestors_time{0};
 };
 
 Result<api::ExplainWorkloadRequest> request_of(const Flags& flags) {
@@ -25,6 +26,11 @@ Result<api::ExplainWorkloadRequest> request_of(const Flags& flags) {
   if (flags.pid < 0 || flags.pid > INT32_MAX)
     return Status::invalid_argument("-pid is no process ID");
   request.set_pid(static_cast<std::int32_t>(flags.pid));
+  const auto patience =
+      std::chrono::duration_cast<std::chrono::milliseconds>(flags.attestors_time).count();
+  if (patience < 0 || patience > INT32_MAX)
+    return Status::invalid_argument("-attestorTimeout is out of range");
+  request.set_attestors_ms(static_cast<std::int32_t>(patience));
   for (const std::string& text : flags.selectors) {
     SIGNET_TRY(Selector selector, Selector::parse(text));
     auto* wire = request.add_selectors();
@@ -61,6 +67,8 @@ int explain_workload(Context& context, const Args& args) {
   command.flags().integer("pid", &flags.pid, "the workload's process ID");
   command.flags().texts("selector", &flags.selectors,
                         "instead of a process: a type:value that the workload has; repeatable");
+  command.flags().duration("attestorTimeout", &flags.attestors_time,
+                           "how long attestors may take (default 450ms)");
   bool identity = false;
   const int code = command.run(args, [&](const Client& client) -> Status {
     SIGNET_TRY(const api::ExplainWorkloadRequest request, request_of(flags));
