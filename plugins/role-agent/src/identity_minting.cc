@@ -43,12 +43,13 @@ IdentityStore::ToMint IdentityStore::to_mint(std::size_t limit) {
     }
   };
   take(schedule_.urgent(), limit);
+  take(schedule_.tainted(), limit);
   take(schedule_.old(), limit);
   const std::size_t held = svids_ + schedule_.wanted().size();
   const std::size_t room = options_.x509_limit > held ? options_.x509_limit - held : 0;
   take(schedule_.spare(), room);
   out.missing = schedule_.wanted().size() + std::min(room, schedule_.spare().size());
-  out.stale = schedule_.urgent().size() + schedule_.old().size();
+  out.stale = schedule_.urgent().size() + schedule_.tainted().size() + schedule_.old().size();
   out.check_after = std::clamp<std::chrono::nanoseconds>(
       std::chrono::nanoseconds(schedule_.until_next(now.wall_ns, now.mono_ns)), kShortestCheck,
       kLongestCheck);
@@ -181,10 +182,12 @@ void IdentityStore::place_locked(Record& record, const Now& now) {
     if (record.entry->disable_x509_svid_prefetch) return schedule_.remove(record);
     return schedule_.put(record, Place::kSpare);
   }
-  const bool due = record.svid->revision_number != record.entry->revision_number ||
-                   now.wall_ns >= record.rotate_at_ns ||
-                   (record.tainted && now.mono_ns >= record.replace_at_ns);
-  if (due) return schedule_.put(record, watched_locked(record) ? Place::kUrgent : Place::kOld);
+  const bool tainted = record.tainted && now.mono_ns >= record.replace_at_ns;
+  if (tainted || record.svid->revision_number != record.entry->revision_number ||
+      now.wall_ns >= record.rotate_at_ns) {
+    if (watched_locked(record)) return schedule_.put(record, Place::kUrgent);
+    return schedule_.put(record, tainted ? Place::kTainted : Place::kOld);
+  }
   schedule_.later(record, record.rotate_at_ns,
                   record.tainted ? record.replace_at_ns : MintSchedule::kNever);
 }

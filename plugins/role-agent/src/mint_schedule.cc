@@ -14,6 +14,8 @@ MintSchedule::Items* MintSchedule::items_at(Place place) {
       return &spare_;
     case Place::kUrgent:
       return &urgent_;
+    case Place::kTainted:
+      return &tainted_;
     case Place::kOld:
       return &old_;
     default:

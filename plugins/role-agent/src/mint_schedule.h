@@ -19,6 +19,7 @@ struct MintItem {
     kWanted,    // it has no SVID, and a caller waits for one
     kSpare,     // it has none and nobody waits: made when there is room
     kUrgent,    // its SVID is to be replaced, and a caller has it
+    kTainted,   // its SVID is to be replaced, for its authority is distrusted soon
     kOld,       // its SVID is to be replaced
     kLater,     // it will be due at wall_ns, or at mono_ns
     kHeldBack,  // until mono_ns
@@ -52,6 +53,7 @@ class MintSchedule {
   const Items& wanted() const { return wanted_; }
   const Items& spare() const { return spare_; }
   const Items& urgent() const { return urgent_; }
+  const Items& tainted() const { return tainted_; }
   const Items& old() const { return old_; }
 
  private:
@@ -67,7 +69,7 @@ class MintSchedule {
     }
   }
 
-  Items wanted_, spare_, urgent_, old_;
+  Items wanted_, spare_, urgent_, tainted_, old_;
   Times by_wall_;  // kLater
   Times by_mono_;  // kLater and kHeldBack
 };

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "fake_server.h"
 #include "test_host.h"
 
 namespace signet::agent::test {
@@ -232,6 +233,34 @@ TEST_F(IdentityStoreTest, WhatIsDueIsNamedUntilItIsReplacedOpenStreamsFirst) {
   store.put_svids({{"e2", svid(host)}}, entries);
   EXPECT_EQ(store.to_mint(500).stale, 2u);
   EXPECT_EQ(store.to_mint(1).entries.front()->id, "e1");
+}
+
+TEST_F(IdentityStoreTest, OfWhatNobodyWatchesTheTaintedComesFirst) {
+  const auto distrusted = Authority::make("example.org", host.unix_seconds());
+  EntryMap entries;
+  std::vector<std::pair<std::string, X509SvidPtr>> svids;
+  for (int i = 0; i < 20; ++i) {
+    const EntryPtr e = make_entry("e" + std::to_string(i), {"unix:uid:" + std::to_string(i)});
+    entries[e->id] = e;
+    auto given = std::make_shared<X509SvidData>(*svid(host));
+    if (i == 7) {
+      const auto key = crypto::PrivateKey::generate(crypto::KeyType::kEcP256).value();
+      given->chain =
+          crypto::to_string(distrusted.issue("spiffe://example.org/e7", key.public_key().spki(),
+                                             host.unix_seconds(), std::chrono::hours(1)));
+    }
+    svids.emplace_back(e->id, given);
+  }
+  IdentityStore many{host.host(), {20, std::chrono::seconds(0)}};
+  many.change_entries(EntryChanges(entries.begin(), entries.end()));
+  many.put_svids(svids, entries);
+  host.advance(std::chrono::minutes(40));
+  EXPECT_EQ(many.to_mint(500).stale, 20u);
+  EXPECT_EQ(many.taint(x509::RootPool({distrusted.certificate}),
+                       [](std::size_t) { return std::chrono::nanoseconds(0); }),
+            1u);
+  EXPECT_EQ(many.to_mint(500).stale, 20u);
+  EXPECT_EQ(many.to_mint(1).entries.front()->id, "e7");
 }
 
 TEST_F(IdentityStoreTest, AClockSetForwardMakesWhatExpiredDue) {
