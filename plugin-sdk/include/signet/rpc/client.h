@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string.h>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -61,8 +62,9 @@ class ClientCall {
       if (!state_->status.ok()) return state_->status;
       return std::optional<M>();
     }
-    const std::string bytes = std::move(state_->messages.front());
+    const Received received = std::move(state_->messages.front());
     state_->messages.pop_front();
+    const std::string& bytes = received.bytes;
     if (!state_->done) state_->api->read(state_->stream);
     lock.unlock();
     std::optional<M> message(std::in_place);
@@ -95,13 +97,21 @@ class ClientCall {
 
  private:
   friend class RpcConnection;
+  // Answers may hold private keys.
+  struct Received {
+    explicit Received(std::string_view message) : bytes(message) {}
+    Received(Received&& other) noexcept : bytes(std::move(other.bytes)) {}
+    Received& operator=(Received&&) = delete;
+    ~Received() { explicit_bzero(bytes.data(), bytes.size()); }
+    std::string bytes;
+  };
   struct State {
     Host host;
     const signet_host_rpc* api = nullptr;
     std::mutex mutex;
     std::condition_variable changed;
     signet_rpc_stream* stream = nullptr;
-    std::deque<std::string> messages;
+    std::deque<Received> messages;
     bool done = false;
     Status status;
   };
