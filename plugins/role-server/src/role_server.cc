@@ -18,6 +18,7 @@ Result<int> RoleServer::run_command(const Call& call, const std::vector<std::str
 }
 
 Status RoleServer::prepare(const ServerConfig& config) {
+  if (config.datastore_task == "check" || config.datastore_task == "look") return {};
   SIGNET_RETURN_IF_ERROR(host().will_write_folder(config.data_dir));
   SIGNET_RETURN_IF_ERROR(host().will_write_file(config.socket_path));
   return make_data_dir("server.data_dir", config.data_dir);

@@ -9,8 +9,8 @@ from harness.process import run
 
 @needs_signet
 class Commands(TestCase):
-    def server_in(self, where):
-        server = self.server("signet", {"plugins": {"DataStore sql": {"plugin_data": {
+    def server_in(self, where, over=None):
+        server = self.server("signet", {"server": over or {}, "plugins": {"DataStore sql": {"plugin_data": {
             "database_type": "sqlite3", "connection_string": str(where)}}}}, start=False)
         server.port = 0
         server.config.write_text(hcl(server.settings()))
@@ -41,6 +41,15 @@ class Commands(TestCase):
                 self.assertIn(f'datastore file "{path}"', err)
                 self.assertIn(why, err)
         self.assertEqual(junk.read_text(), "x" * 5000)
+
+    def test_looking_makes_nothing(self):
+        data = self.folder / "none"
+        server = self.server_in(self.folder / "own.sqlite3", {"data_dir": str(data)})
+        done = run(argv("signet", "server", "datastore", "check", "-config", server.config), cwd=self.folder)
+        self.assertEqual(done.code, 0, done)
+        self.assertIn("no tables yet", done.out)
+        self.assertFalse(data.exists())
+        self.assertFalse((self.folder / "own.sqlite3").exists())
 
     def test_an_import_of_nothing_says_why_once(self):
         server = self.server_in(self.folder / "own.sqlite3")
