@@ -31,6 +31,11 @@ bool read_mapping(std::string_view line, Mapping& out) {
   return true;
 }
 
+// Each handshake and each SVID needs it again.
+bool used_again(std::string_view mapping) {
+  return mapping.find("/libcrypto.so") != std::string_view::npos;
+}
+
 }  // namespace
 
 // Loading some sixty libraries runs their constructors and relocations once, and each fault maps
@@ -50,6 +55,7 @@ std::size_t release_startup_pages() {
     if (!mapping.rest.starts_with("r-xp ") || mapping.rest.find('/') == std::string_view::npos) {
       continue;
     }
+    if (used_again(mapping.rest)) continue;
     const std::size_t size = mapping.end - mapping.begin;
     if (madvise(reinterpret_cast<void*>(mapping.begin), size, MADV_DONTNEED) == 0) {
       released += size;
