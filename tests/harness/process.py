@@ -1,5 +1,6 @@
 """A child process whose output goes to a file, and waiting with a deadline instead of sleeping."""
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -114,6 +115,14 @@ class Process:
 
     def fds(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def opened(self):
+        """What its descriptors are of, as /proc names it: paths, "socket:[inode]"."""
+        found = set()
+        for entry in os.scandir(f"/proc/{self.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                found.add(os.readlink(entry.path))
+        return found
 
     def threads(self):
         return len(os.listdir(f"/proc/{self.pid}/task"))

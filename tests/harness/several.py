@@ -118,14 +118,23 @@ class SeveralServers(TestCase):
                        lambda: promised <= self.present(server), 5)
         return len(promised)
 
+    def _connected(self, column):
+        """Of each connection that is up: which server this column names (1: the socket's own end, 2: the other), its inode."""
+        lines = [line for table in ("tcp", "tcp6")
+                 for line in pathlib.Path(f"/proc/net/{table}").read_text().splitlines()[1:]]
+        for fields in map(str.split, lines):
+            place, _, number = fields[column].partition(":")
+            address = ".".join(str(byte) for byte in reversed(bytes.fromhex(place[-8:])))  # also in IPv6's form
+            if fields[3] == "01" and int(number, 16) == self.servers[0].port and address in ADDRESSES:
+                yield ADDRESSES.index(address), fields[9]
+
     def connections(self):
         """How many connections each server has, by what the kernel says."""
-        port = self.servers[0].port
-        found = collections.Counter({address: 0 for address in ADDRESSES})
-        for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
-            fields = line.split()
-            place, _, number = fields[1].partition(":")
-            if fields[3] == "01" and int(number, 16) == port:
-                address = ".".join(str(byte) for byte in reversed(bytes.fromhex(place)))
-                found[address] += 1
-        return [found[address] for address in ADDRESSES]
+        found = collections.Counter(number for number, _ in self._connected(1))
+        return [found[number] for number in range(len(ADDRESSES))]
+
+    def connections_of(self, agents):
+        """For each agent its connections to servers: the server's number by the socket."""
+        servers = {f"socket:[{inode}]": number for number, inode in self._connected(2)}
+        return [{socket: servers[socket] for socket in agent.process.opened() & servers.keys()}
+                for agent in agents]
