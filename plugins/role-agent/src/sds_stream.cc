@@ -152,6 +152,14 @@ void SdsStream::hold() {
        }});
 }
 
+// INVALID_ARGUMENT is the last word for many clients. It is SPIRE's, and stays so for who has an
+// identity; the others have waited for one, and hear the same as on the Workload API.
+Status SdsStream::refusal(const SdsSelection& chosen) const {
+  Status of_these_names = sds_not_authorized(chosen.missing);
+  if (hold_ == nullptr || had_entries_) return of_these_names;
+  return no_identity().with("reason", of_these_names.message());
+}
+
 void SdsStream::take_node(const ::envoy::config::core::v3::Node& node) {
   bool disabled = options_.disable_spiffe_cert_validation;
   const auto& metadata = node.metadata().fields();
@@ -203,7 +211,7 @@ Status SdsStateStream::read(std::string_view bytes) {
 
 Status SdsStateStream::answer(const WorkloadUpdate& now, const SdsSelection& chosen) {
   // What is missing may still be made, if it is an entry's; what is there must not wait for it.
-  if (!chosen.missing.empty() && now.complete) return sds_not_authorized(chosen.missing);
+  if (!chosen.missing.empty() && now.complete) return refusal(chosen);
   SIGNET_TRY(const std::vector<SdsResource> resources,
              sds_resources(host_, now, chosen.secrets, spiffe_validator()));
   if (once_) {

@@ -53,6 +53,8 @@ class SdsStream : public std::enable_shared_from_this<SdsStream> {
   void take_node(const ::envoy::config::core::v3::Node& node);
   Status take_type(std::string_view type_url);
   void log_refusal(const ::google::rpc::Status& error) const;
+  /// Of a caller who may not have what is missing of the answer.
+  Status refusal(const SdsSelection& chosen) const;
   bool spiffe_validator() const { return spiffe_validator_; }
   const std::string& type_url() const { return type_url_; }
   static std::string new_nonce();

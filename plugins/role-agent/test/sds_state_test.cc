@@ -227,14 +227,45 @@ TEST(SdsHold, ACallerWithoutAnEntryWaitsForOne) {
 
 TEST(SdsHold, IsRefusedWhenThereIsSurelyNone) {
   Rig rig(held);
+  rig.server.federate("a.org");
+  rig.server.add(entry("1", "/other", {"unix:uid:7"})).add_federates_with("a.org");
   rig.start();
-  SdsClient envoy(rig, {"default"});
+  const SdsClient first(rig, {"default"});
+  const SdsClient named(rig, {kTd + "/other", "ROOTCA"});
+  const SdsClient federated(rig, {"spiffe://a.org"});
   SdsClient all(rig, Names{});
+  const auto fetch = rig.call(std::string(kSdsPrefix) + "FetchSecrets",
+                              sds_request({"default"}).SerializeAsString(), {});
   rig.host.advance(seconds(4));
-  EXPECT_FALSE(envoy.call->over());
+  EXPECT_FALSE(first.call->over());
   rig.host.advance(seconds(7));
-  EXPECT_EQ(envoy.call->code(), Code::kInvalidArgument);
+  for (const auto* call : {&first.call, &named.call, &federated.call, &fetch}) {
+    EXPECT_EQ((*call)->code(), Code::kPermissionDenied);
+    EXPECT_EQ((*call)->words(), "no identity issued");
+  }
   EXPECT_EQ(all.names(), Names{kTd});
+  all.ack({"default"});  // it has waited
+  EXPECT_EQ(all.call->code(), Code::kPermissionDenied);
+}
+
+TEST(SdsHold, WhoHasAnEntryIsToldWhichNamesAreNotItsOwnAtOnce) {
+  Rig rig(held);
+  rig.server.add(entry("1", "/web", {"unix:uid:0"}));
+  rig.start();
+  SdsClient envoy(rig, {"default", kTd + "/other"});
+  EXPECT_EQ(envoy.call->code(), Code::kInvalidArgument);
+  EXPECT_EQ(envoy.call->words(),
+            "workload is not authorized for the requested identities "
+            "[\"spiffe://example.org/other\"]");
+}
+
+TEST(SdsHold, WhoseEntryComesMeanwhileIsToldWhichNamesAreNotItsOwn) {
+  Rig rig(held);
+  rig.start();
+  SdsClient envoy(rig, {kTd + "/other"});
+  rig.server.add(entry("1", "/web", {"unix:uid:0"}));
+  rig.tick();
+  EXPECT_EQ(envoy.call->code(), Code::kInvalidArgument);
 }
 
 TEST(SdsHold, IsToldToTryAgainWhenTheServerCannotBeAsked) {

@@ -169,6 +169,17 @@ class EnvoyTest(TestCase):
                     self.assertEqual(envoy.counter("update_rejected"), 0, "nothing was refused by an Envoy")
                     envoy.stop()
 
+    def test_an_envoy_that_was_told_that_there_is_no_identity_tries_again(self):
+        server = self.server("signet")
+        agent = self.agent("signet", server, {"agent": {"experimental": {"hold": "1s"}}})
+        web = Envoy(self, "web", "web", agent, UID_A, "GRPC")
+        wait_until("it to be refused", lambda: re.search(
+            rf"caller_uid={UID_A} .*status=PERMISSION_DENIED", agent.process.text()), 30)
+        server.create_entry("/web", "/node", [f"unix:uid:{UID_A}"])
+        web.address()
+        self.assertTrue(web.serials())
+        self.assertNotRegex(agent.process.text(), rf"caller_uid={UID_A} .*status=INVALID_ARGUMENT")
+
 
 if __name__ == "__main__":
     unittest.main()
