@@ -4,9 +4,9 @@ Both read SPIRE's configuration form and have SPIRE's command words, so a test t
 a parameter runs unchanged against either: against SPIRE it shows that the test itself is right.
 """
 
-import contextlib
 import json
 import pathlib
+import random
 import socket
 
 from . import paths
@@ -15,19 +15,29 @@ from .process import Process, run, wait_until
 TRUST_DOMAIN = "example.org"
 
 
+_promised = []  # sockets; each keeps a port from other tests for as long as this process lives
+
+
 def free_port(*others):
-    """A port that is free at 127.0.0.1 and at the other addresses too."""
+    """A port that is free at 127.0.0.1 and at the other addresses too, and that nobody else is given.
+
+    Not of those that the kernel gives to connections and to who asks for any: one of them would be lost to
+    somebody before a server has it, or while it is down. Other tests look for a name in the abstract namespace.
+    """
+    beyond = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
-        with contextlib.ExitStack() as held:
-            first = held.enter_context(socket.socket())
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            try:
-                for address in others:
-                    held.enter_context(socket.socket()).bind((address, port))
-            except OSError:
-                continue
-            return port
+        port = random.SystemRandom().randrange(min(10_000, beyond // 2), beyond)
+        promise = socket.socket(socket.AF_UNIX)
+        try:
+            promise.bind(f"\0signet-test-port-{port}")
+            for address in ("127.0.0.1", *others):
+                with socket.socket() as probe:
+                    probe.bind((address, port))
+        except OSError:
+            promise.close()
+            continue
+        _promised.append(promise)
+        return port
 
 
 def argv(impl, role, *words):

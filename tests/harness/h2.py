@@ -47,8 +47,15 @@ def connect(target, seconds=5.0):
         return context.wrap_socket(plain)
     s = socket.socket(socket.AF_UNIX)
     s.settimeout(seconds)
-    s.connect(str(target))
-    return s
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            s.connect(str(target))
+            return s
+        except BlockingIOError:  # we are faster than accept(): the backlog is full
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 class Heard:

@@ -19,16 +19,17 @@ def measure(nodes, warm):
 
 
 def settle(case, nodes, before):
-    """Healthy within 1 s; then memory and descriptors as measure() found them, once connections are closed."""
+    """Healthy within 1 s, guarded at five times that; then memory and descriptors as measure() found them, once
+    connections are closed."""
     for node in nodes:
         began = time.monotonic()
         result = node.cli("healthcheck")
         case.assertEqual(result.code, 0, result)
-        case.assertLess(time.monotonic() - began, 1.0 * paths.slow())
+        case.assertLess(time.monotonic() - began, 5.0 * paths.slow())
     for node in nodes:
         rss, fds = before[node.name]
-        wait_until(f"{node.name}'s descriptors to be {fds} again, not {node.process.fds()}",
-                   lambda: node.process.fds() == fds, 30)
+        wait_until(f"{node.name}'s descriptors to be no more than {fds} again, not {node.process.fds()}",
+                   lambda: node.process.fds() <= fds, 30)
         # Go frees memory late; the bound is Signet's. Of a small process's 10 % a single arena of the
         # allocator is half, hence the MiB.
         if node.impl == "signet":

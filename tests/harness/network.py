@@ -18,6 +18,7 @@ class Relay:
         self.target = target
         self.frozen = False
         self._ended = False
+        self._pairs = []  # all there ever were
         self._selector = selectors.DefaultSelector()
         self._selector.register(self.listener, selectors.EVENT_READ)
         self._wake, wake = socket.socketpair()
@@ -33,7 +34,7 @@ class Relay:
 
     def open(self):
         """How many connections pass through."""
-        return sum(isinstance(key.data, list) and all(key.data) for key in list(self._selector.get_map().values())) // 2
+        return sum(len(pair) == 2 and all(pair) for pair in self._pairs)
 
     def kill(self):
         self._ended = True
@@ -61,6 +62,7 @@ class Relay:
                 return one.close()
         for end in pair:
             self._selector.register(end, selectors.EVENT_READ, pair)
+        self._pairs.append(pair)
         return None
 
     # A pair of which something was swallowed stays as it is for ever: its ends would not understand one another.

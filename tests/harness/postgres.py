@@ -55,9 +55,14 @@ class Postgres:
             words += ["-c", "fsync=off", "-c", "full_page_writes=off"]
         for setting in self.settings:
             words += ["-c", setting]
-        self.process = Process("postgres", words, self.log, uid=self.uid, gid=self.gid,
-                               cwd=self.folder)
-        wait_until("PostgreSQL to answer", lambda: self.try_sql("SELECT 1").code == 0, 60)
+
+        def answers():
+            # A session of the one that was killed may be there still, and then this one ends at once.
+            if self.process is None or (not self.process.running() and "pre-existing shared memory" in self.process.text()):
+                self.process = Process("postgres", words, self.log, uid=self.uid, gid=self.gid, cwd=self.folder)
+            assert self.process.running(), self.process.text()[-2000:]
+            return self.try_sql("SELECT 1").code == 0
+        wait_until("PostgreSQL to answer", answers, 60)
         return self
 
     def where(self, database, user="signet"):
@@ -76,9 +81,12 @@ class Postgres:
         return done.out.strip()
 
     def held(self, table, seconds, database="signet"):
-        """The words of a program that says "held" and lets nobody write the table for so long."""
+        """The words of a program that says "held" and lets nobody write the table for so long, or until let_go()."""
         return self._psql(database) + ["-c", "BEGIN", "-c", f"LOCK TABLE {table} IN EXCLUSIVE MODE",
                                        "-c", "SELECT 'held'", "-c", f"SELECT pg_sleep({seconds})"]
+
+    def let_go(self):
+        self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'")
 
     def new_database(self, name):
         self.sql(f"CREATE DATABASE {name}")

@@ -5,6 +5,7 @@ import ctypes
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import time
 
@@ -34,6 +35,18 @@ def wait_until(what, check, seconds=20.0, interval=0.02):
         if time.monotonic() > end:
             raise Timeout(f"waited {seconds * paths.slow():.1f} s for {what}")
         time.sleep(interval)
+
+
+def wait_listens(path, seconds=20.0):
+    """Waits until somebody lets callers in at a Unix socket; its path is there a moment before."""
+    def listens():
+        with socket.socket(socket.AF_UNIX) as s:
+            try:
+                s.connect(str(path))
+                return True
+            except OSError:
+                return False
+    wait_until(f"somebody to listen at {path}", listens, seconds)
 
 
 class Process:
