@@ -13,6 +13,7 @@ ID = "c0ffee00" * 8
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
+        self.server.asked += 1
         if self.server.hang:
             self.server.ending.wait(60)
             return
@@ -32,12 +33,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Engine(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    """Docker's API, as far as the attestor asks it: `containers` by ID, each as the API has it. hang: it answers nothing."""
+    """Docker's API, as far as the attestor asks it: `containers` by ID, each as the API has it. hang: it answers nothing.
+    asked: how often."""
     daemon_threads = True
     request_queue_size = 128
 
     def __init__(self, path):
-        self.containers, self.hang, self.ending = {}, False, threading.Event()
+        self.containers, self.hang, self.ending, self.asked = {}, False, threading.Event(), 0
         super().__init__(str(path), Handler)
         self.thread = threading.Thread(target=self.serve_forever, args=(0.05,))
         self.thread.start()

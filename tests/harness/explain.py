@@ -22,6 +22,7 @@ BOUND = 5.0  # seconds; the figure is 1, see rules about timings in CI
 
 class ExplainCase(TestCase):
     slowest = 0.0  # answer, in seconds
+    patience = 3  # how often a server may answer too late because the machine is busy, in one test
 
     def ahead(self, seconds):
         """The environment of a process whose clock is ahead."""
@@ -56,6 +57,14 @@ class ExplainCase(TestCase):
         return self.spawn(f"workload{len(self.nodes)}", [WORKLOAD, "600"])
 
     def explain(self, words, socket):
+        """An agent gives its server less than a second, which a busy machine may take: then it is asked again."""
+        answer = self.explain_once(words, socket)
+        while self.patience and any("no answer within" in finding["text"] for finding in answer["findings"]):
+            self.patience -= 1
+            answer = self.explain_once(words, socket)
+        return answer
+
+    def explain_once(self, words, socket):
         began = time.monotonic()
         result = run([*words, "-socketPath", str(socket), "-output", "json"])
         took = time.monotonic() - began

@@ -5,7 +5,7 @@ import unittest
 
 from harness import paths
 from harness.case import TestCase, needs_signet
-from harness.process import run, wait_until
+from harness.process import run, wait_listens
 
 DEBUG, LOGGER = "spire.agent.debug.v1.Debug/GetInfo", "spire.api.agent.logger.v1.Logger/GetLogger"
 DELEGATED = "spire.api.agent.delegatedidentity.v1.DelegatedIdentity/SubscribeToX509Bundles"
@@ -24,7 +24,7 @@ class AdminSocket(TestCase):
 
     def test_it_is_for_its_group_in_a_folder_of_its_group_and_goes_with_the_agent(self):
         agent = self.start()
-        wait_until("the socket", self.admin.exists)
+        wait_listens(self.admin)
         self.assertEqual(self.admin.stat().st_mode & 0o7777, 0o770)
         self.assertEqual(self.admin.parent.stat().st_mode & 0o7777, 0o750)
         self.assertEqual(self.code(), ("OK", ""))
@@ -46,7 +46,7 @@ class AdminSocket(TestCase):
         (agent.folder / "bundle.pem").write_text(server.bundle_file().read_text())
         server.stop()
         agent.start(token=token, wait=False)
-        wait_until("the socket", self.admin.exists)
+        wait_listens(self.admin)
         said = run([paths.SIGNET, "agent", "debug", "getinfo", "-socketPath", self.admin])
         self.assertEqual(said.code, 0, said)
         self.assertIn("Last Sync Success:               (never)", said.out)

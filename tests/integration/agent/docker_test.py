@@ -111,11 +111,11 @@ class Docker(TestCase):
         self.engine.hang = True
         began = time.monotonic()
         self.assertEqual(self.ids(inside), "['/any']", "what `unix` found")
-        self.assertLess(time.monotonic() - began, 12, "5 s, and slack for a busy machine")
+        self.assertLess(time.monotonic() - began, 15, "5 s, and slack for a busy machine")
         # Others are not in a container, so nobody is asked about them.
-        began = time.monotonic()
+        asked = self.engine.asked
         self.assertEqual(self.ids(self.caller("web.service")), "['/any']")
-        self.assertLess(time.monotonic() - began, 4)
+        self.assertEqual(self.engine.asked, asked)
         # Once it answers again, the next call has everything.
         self.engine.hang = False
         other = self.caller(f"docker-{ID}.scope")

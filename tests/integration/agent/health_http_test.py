@@ -14,7 +14,7 @@ from harness.process import wait_until
 class HealthOverHttp(TestCase):
     def get(self, port, path, method="GET"):
         """(status, content type, body), or None where nobody listens."""
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
         try:
             connection.request(method, path)
             answer = connection.getresponse()
@@ -75,13 +75,13 @@ class HealthOverHttp(TestCase):
         slow = []
         try:
             for n in range(1_000):
-                slow.append(socket.create_connection(("127.0.0.1", port), 5))
+                slow.append(socket.create_connection(("127.0.0.1", port), 20))
                 if n % 2:
                     slow[-1].sendall(b"GET /live HT")
                 if n % 100 == 0:
                     self.assertEqual(self.get(port, "/live")[0], 200, f"after {n}")
             self.assertEqual(self.get(port, "/ready")[0], 200)
-            noisy = socket.create_connection(("127.0.0.1", port), 5)
+            noisy = socket.create_connection(("127.0.0.1", port), 20)
             slow.append(noisy)
             noisy.sendall(b"x" * 8192)
             self.assertTrue(noisy.recv(4096).startswith(b"HTTP/1.1 4"))

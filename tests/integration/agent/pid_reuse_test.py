@@ -97,9 +97,12 @@ class PidReuse(TestCase):
                 self.assertEqual(self.status_of(old.pid), ["0", "0"] if os.geteuid() == 0 else
                                  [str(os.geteuid()), str(os.getegid())], "the same user's, and alive")
                 self.assertEqual(self.answer(connection, begin + call(3), 3), "ended")
-        refused = [line for line in agent.process.text().splitlines()
-                   if "FetchX509SVID" in line and "status=UNAVAILABLE" in line]
-        self.assertEqual(len(refused), 2)
+
+        def refused():
+            return sum("FetchX509SVID" in line and "status=UNAVAILABLE" in line
+                       for line in agent.process.text().splitlines())
+        wait_until("both calls to be logged", lambda: refused() >= 2, 10)
+        self.assertEqual(refused(), 2)
 
     @staticmethod
     def status_of(pid):

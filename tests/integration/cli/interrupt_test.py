@@ -1,17 +1,18 @@
-"""Ctrl-C while a command waits: it ends at once, says what it can, and exits as the shell expects."""
+"""Ctrl-C while a command waits: it ends at once, says what it can, and exits as the shell expects.
 
+One that does not end by itself is ended by the kernel two seconds later, with the same exit code: it says nothing.
+"""
+
+import contextlib
 import os
 import pathlib
 import signal
 import socket
-import time
 
 from harness import paths
 from harness.case import TestCase, needs_signet
 from harness.deploy import argv
 from harness.process import Process, wait_until
-
-GRACE = 2.0  # seconds after which the kernel ends a command that does not end by itself
 
 
 @needs_signet
@@ -26,11 +27,10 @@ class CtrlC(TestCase):
         listener.settimeout(20 * paths.slow())
         return path, listener
 
-    def end(self, process, how, code):
-        began = time.monotonic()
+    def end(self, process, how, code, says="code = Canceled desc = context canceled"):
         process.popen.send_signal(how)
         self.assertEqual(process.wait_exit(), code, process.text())
-        self.assertLess(time.monotonic() - began, GRACE * paths.slow(), "the kernel had to end it")
+        self.assertIn(says, process.text(), "the kernel had to end it")
 
     def test_ends_the_wait_for_an_answer(self):
         path, listener = self.silent_server()
@@ -41,7 +41,6 @@ class CtrlC(TestCase):
             with connection:
                 connection.recv(1)
                 self.end(process, how, code)
-            self.assertIn("code = Canceled desc = context canceled", process.text())
 
     def test_ends_the_wait_for_an_identity(self):
         path, listener = self.silent_server()
@@ -61,7 +60,10 @@ class CtrlC(TestCase):
         os.close(reading)
         # The kernel takes signals as soon as this thread is there.
         tasks = pathlib.Path(f"/proc/{process.pid}/task")
-        wait_until("the signal thread",
-                   lambda: any((t / "comm").read_text() == "signals\n" for t in tasks.iterdir()))
-        self.end(process, signal.SIGINT, 130)
-        self.assertIn("interrupted", process.text())
+
+        def names():
+            for task in tasks.iterdir():
+                with contextlib.suppress(OSError):  # it has ended meanwhile
+                    yield (task / "comm").read_text()
+        wait_until("the signal thread", lambda: "signals\n" in names())
+        self.end(process, signal.SIGINT, 130, "interrupted")

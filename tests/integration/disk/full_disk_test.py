@@ -53,7 +53,7 @@ class Disk(TestCase):
         self.assertGreaterEqual(len(kept), 20)
         self.assertEqual(self.status["code"], 8, self.status)  # RESOURCE_EXHAUSTED
         self.assertRegex(self.status["message"], "^failed to create entry: .*disk is full")
-        self.assertIn("full", server.process.text().lower(), "the log says so")
+        wait_until("the log to say so", lambda: "full" in server.process.text().lower(), 10)
         # It still answers, with everything it has promised.
         answers, end = self.call(server, "spire.api.server.entry.v1.Entry/ListEntries", {
             "output_mask": {"spiffe_id": True}})
@@ -85,7 +85,9 @@ class Disk(TestCase):
         self.assertEqual(self.ids(agent), [f"{TD}/me"])
         for path, content in files.items():
             self.assertEqual(path.read_bytes(), content, path)
-        self.assertEqual({p.name for p in where.iterdir()}, {p.name for p in files} | {"ballast"})
+        # It tries again and again; what it could not write whole it takes away.
+        wait_until("nothing half-written to lie about", lambda: {p.name for p in where.iterdir()} ==
+                   {p.name for p in files} | {"ballast"}, 10)
         (where / "ballast").unlink()
         agent.process.wait_log("Successfully rotated agent SVID", 30)
         agent.kill()

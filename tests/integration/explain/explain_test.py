@@ -12,7 +12,7 @@ import unittest
 from harness.case import OUR_UID, needs_signet
 from harness.deploy import argv, free_port
 from harness.explain import TD, WORKLOAD, ExplainCase
-from harness.process import run, wait_until
+from harness.process import run, wait_listens, wait_until
 from harness.relay import Relay
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -88,6 +88,8 @@ class Explain(ExplainCase):
             self.assert_faults(answer, "WRONG_UID")
             self.assertIn(OUR_UID, answer["findings"][0]["text"])
             server.must("entry", "delete", "-entryID", entry)
+            wait_until("the agent to hear of it", lambda: TD + "/user" not in {
+                e["spiffe_id"] for e in self.ask_agent("-pid", pid)["entries"]})
 
         with self.subTest("wrong parent; with a typo"):
             entry = server.create_entry("/lost", "/elsewhere", [OUR_UID, PATH])
@@ -154,7 +156,7 @@ class Explain(ExplainCase):
         server = self.server("signet")
         agent = self.agent_of(server, start=False, over={"server_port": free_port()})
         agent.start(wait=False)
-        wait_until("the admin socket", self.asked.admin.exists)
+        wait_listens(self.asked.admin)
         pid = self.workload().pid
         wait_until("the first attempt", lambda: "will retry" in agent.process.text())
         answer = self.ask_agent("-pid", pid)

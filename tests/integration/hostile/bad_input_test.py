@@ -207,7 +207,8 @@ class BadInput(TestCase):
                 self.assertEqual(self.ids(self.a), [f"{TD}/me"])
             return self.a.process.cpu_seconds() - began
         fetch()
-        before = self.measure(fetch)
+        # The server's allocator may keep what so large a request took: its memory says nothing here.
+        before = levels.measure([self.a], fetch)
         plain = fetch()
         names = [f"large{n}" for n in range(5)]
         began, had = self.a.process.cpu_seconds(), svids()
@@ -222,7 +223,8 @@ class BadInput(TestCase):
         self.assertEqual(len(answers[0]["results"]), 5)
         wait_until("the agent to forget them", lambda: self.a.process.rss_kib() <=
                    before[self.a.name][0] * 1.10 + 1024, 30)
-        self.settle([self.s, self.a], before)
+        self.settle([self.a], before)
+        self.assertEqual(self.s.cli("healthcheck").code, 0)
 
     def create(self, path, trust_domain="example.org", **more):
         """Asks for an entry with this SPIFFE ID; the code of the item."""
@@ -275,7 +277,7 @@ class BadInput(TestCase):
             def act():
                 s = h2.plain(target) if parts[0] != h2.PREFACE else h2.connect(target)
                 s.sendall(b"".join(parts))
-                h2.hear(s, lambda heard: heard.answer_to(1), 0.2)
+                h2.hear(s, lambda heard: heard.answer_to(1))
             return act
 
         def leaves(target, *parts):
