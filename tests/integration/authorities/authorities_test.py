@@ -75,6 +75,7 @@ class Authorities(TestCase):
                 self.check_stream(impl, stream)
                 # The agent's own SVID and the server's are replaced too: with the old authority
                 # gone, both still believe each other.
+                agent.process.wait_log("rotated agent SVID")
                 time.sleep(3)
                 server.must("localauthority", "x509", "revoke", "-authorityID", old)
                 server.must("localauthority", "jwt", "revoke", "-authorityID", old_key)
@@ -206,7 +207,7 @@ class Authorities(TestCase):
         self.assertEqual(end["code"], "OK", end)
         server.stop()
         server.start()
-        self.assertIn("The bundle holds many authorities", server.process.text())
+        server.process.wait_log("The bundle holds many authorities")
 
     def test_a_downstream_key_is_strong_and_nobodys_already(self):
         server = self.server("signet")

@@ -11,11 +11,13 @@ import unittest
 from harness import paths
 from harness.case import OUR_UID, TestCase, needs_root, needs_signet
 from harness.deploy import argv
-from harness.process import run, wait_until
+from harness.process import run, wait_listens, wait_until
 
 TD = "spiffe://example.org"
 HELD = {"agent": {"experimental": {"hold": "5s"}}}  # the default
 SOON = 0.3 * (1 if paths.long_run() else 5)  # seconds from the create call's return to the first SVID
+# So long that a machine that is slow itself refuses nobody whose entry is still to come.
+HELD_LONG = HELD if paths.long_run() else {"agent": {"experimental": {"hold": "30s"}}}
 
 
 class Caller(threading.Thread):
@@ -56,13 +58,16 @@ class Hold(TestCase):
         caller.join(20)
         self.assertEqual(caller.got, "PermissionDenied")
         self.assertGreater(caller.took, 4.9)
-        self.assertLess(caller.took, 6 * paths.slow())
+        self.assertLess(caller.took, 10 * paths.slow())
 
     def test_spires_own_client_is_told_that_there_is_none(self):
         """Its deadline of 5 s is heeded: not DEADLINE_EXCEEDED."""
         agent = self.agent("signet", self.server("signet"), HELD)
-        told = run(argv("spire", "agent", "api", "fetch", "-socketPath", str(agent.socket)), seconds=20)
-        self.assertEqual(told.code, 1, told)
+        for _ in range(3):  # once in time: a machine may be busy for what is left of the deadline
+            told = run(argv("spire", "agent", "api", "fetch", "-socketPath", str(agent.socket)), seconds=20)
+            self.assertEqual(told.code, 1, told)
+            if "no identity issued" in told.out + told.err:
+                break
         self.assertIn("no identity issued", told.out + told.err)
 
     def test_a_caller_that_comes_before_the_agent_is_ready(self):
@@ -73,7 +78,7 @@ class Hold(TestCase):
         (agent.folder / "bundle.pem").write_text(server.bundle_file().read_text())
         server.stop()
         agent.start(token=token, wait=False)
-        wait_until("the socket", agent.socket.exists)
+        wait_listens(agent.socket)
         caller = Caller(self, agent)
         self.assertNotEqual(agent.cli("healthcheck").code, 0, "the socket is there, the agent is not ready")
         time.sleep(1)
@@ -86,11 +91,11 @@ class Hold(TestCase):
 
     def test_at_spires_server_too(self):
         server = self.server("spire")
-        agent = self.agent("signet", server, HELD)
+        agent = self.agent("signet", server, HELD_LONG)
         caller = Caller(self, agent)
         time.sleep(1)
         server.create_entry("/me", "/node", [OUR_UID])
-        caller.join(20)
+        caller.join(30)
         self.assertEqual(caller.got, [f"{TD}/me"])
 
 
@@ -103,7 +108,7 @@ class ManyStreams(TestCase):
         each = 50
         uids = range(20_001, 20_021)
         server = self.server("signet")
-        agent = self.agent("signet", server, HELD)
+        agent = self.agent("signet", server, HELD_LONG)
         before = agent.process.rss_kib()
         processes = [self.spawn(f"streams-{uid}", [self.probe_path(), "watch-many", "-socket", agent.socket, "-count",
                                                    str(each)], uid=uid) for uid in uids]

@@ -33,7 +33,7 @@ class FederatingServers(SeveralServers):
         first = self.held(self.servers[0])
         self.assertEqual(len(first), 2)
         for server in self.servers:
-            wait_until(f"{server.name} to have the bundle", lambda s=server: self.held(s) == first, 2)
+            wait_until(f"{server.name} to have the bundle", lambda s=server: self.held(s) == first, 10)
             self.assertIn("other.org", server.must("federation", "list").out)
         # An agent at the last of them hands it out.
         self.servers[1].create_entry("/me", "/node", [f"unix:uid:{os.geteuid()}"], "-federatesWith",
@@ -56,7 +56,7 @@ class FederatingServers(SeveralServers):
         self.servers[2].must("federation", "delete", "-id", "other.org")
         self.servers[2].must("bundle", "delete", "-id", "other.org", "-mode", "dissociate")
         for server in self.servers:
-            wait_until(f"{server.name} to have forgotten it", lambda s=server: not self.held(s), 2)
+            wait_until(f"{server.name} to have forgotten it", lambda s=server: not self.held(s), 10)
             self.assertNotIn("other.org", server.must("federation", "list").out)
         wait_until("the workload to have no bundle of it", lambda: handed_out() == {"x509": 0, "jwt": 0}, 10)
 

@@ -51,7 +51,7 @@ class Renewal(TestCase):
         server.process.wait_log("Datastore is back")
         # The first call of the new one that finds the database retires the old one.
         wait_until("the old one to be retired", lambda: (
-            token(new)["code"], token(old)["code"]) == ("OK", "PermissionDenied"), 5)
+            token(new)["code"], token(old)["code"]) == ("OK", "PermissionDenied"))
 
 
 if __name__ == "__main__":
