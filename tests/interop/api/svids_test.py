@@ -1,9 +1,11 @@
 """The SVID service: X.509 and JWT-SVIDs, and the authorities of servers below. WIT: wit_test.py."""
 
+import json
 import unittest
 
 from harness import certificates
-from harness.api import ApiTest, entry, pause, service, table, td
+from harness.api import ApiTest, do, entry, pause, service, table, td
+from harness.process import wait_until
 
 svid, entries, bundle = service("SVID"), service("Entry"), service("Bundle")
 GOOD = ["-spiffe-id", "spiffe://example.org/m"]
@@ -83,12 +85,20 @@ class Svids(ApiTest):
     @table({"server": {"ratelimit": {"attestation": True, "signing": True}}})
     def test_more_at_once_than_the_limit_lets_through(self):
         many = {"params": [{"entry_id": "none"}] * 501}
+        second = {"params": many["params"][:500]}
+
+        def queue(side):
+            """Four calls of the agent's wait for their turn from now on, each for a second's worth."""
+            waiting = [self.watch(
+                f"{side.impl}-waits{n}", "call", "-addr", f"127.0.0.1:{side.server.port}", "-dir", side.agent, "-method",
+                "spire.api.server.svid.v1.SVID/BatchNewX509SVID", "-request", json.dumps(second), "-repeat", "1000", "-quiet",
+                "-timeout", "600s") for n in range(4)]
+            wait_until("each to have had a turn", lambda: all(map(self.json_lines, waiting)))
         return [svid("-", "BatchNewX509SVID", many, caller="agent"),
                 svid("-", "BatchNewWITSVID", many, caller="agent"),
-                svid("-", "BatchNewX509SVID", {"params": many["params"][:500]}, caller="agent"),
+                svid("-", "BatchNewX509SVID", second, caller="agent"),
                 # What would wait longer than its caller does.
-                svid("-", "BatchNewX509SVID", {"params": many["params"][:500]}, caller="agent",
-                     flags=("-timeout", "0.3s"))]
+                do(queue), svid("-", "BatchNewX509SVID", second, caller="agent", flags=("-timeout", "2s"))]
 
     @table()
     def test_authorities_of_servers_below(self):

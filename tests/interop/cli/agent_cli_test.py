@@ -90,7 +90,8 @@ class Scenario:
     def watch(self):
         argv = deploy.argv(self.cli, "agent", "api", "watch", "-socketPath", self.agent.socket)
         process = self.case.spawn(f"watch-{self.agent.name}-{self.cli}", argv)
-        wait_until("the watch's first update", lambda: "SVID Valid Until" in process.text())
+        # It prints line by line: both SVIDs are there when the last one is.
+        wait_until("the watch's first update", lambda: process.text().count("CA #1 Valid Until") >= 2)
         process.popen.send_signal(signal.SIGINT)
         code = process.wait_exit()
         # After the interrupt SPIRE's prints that its calls were cancelled, once or twice.

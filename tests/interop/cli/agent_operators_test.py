@@ -7,7 +7,7 @@ from harness import deploy
 from harness.case import OUR_UID, TestCase, needs_signet
 from harness.cli_compare import compare_steps, usage_masked
 from harness.mask import Masker
-from harness.process import run, wait_until
+from harness.process import run, wait_listens
 
 TD = "spiffe://example.org"
 _NUMBERS = re.compile(r'"(uptime|expires_at|last_sync_success)":\s*"?\d+"?')
@@ -22,7 +22,7 @@ class OperatorCommands(TestCase):
         agent = self.agent(impl, server, {"agent": {"admin_socket_path": str(admin), "experimental": {
             "sync_interval": "1s"}}})
         self.wait_ids(agent, [f"{TD}/me"])
-        wait_until("the admin socket", admin.exists)
+        wait_listens(admin)
         return agent, admin
 
     def step(self, steps, cli, admin, *words):

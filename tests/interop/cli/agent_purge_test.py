@@ -33,16 +33,18 @@ class AgentPurge(TestCase):
 
     def expired(self, impl, folder):
         """A server with an agent by token and one by certificate that were heard of 5 s before another that
-        is gone as well, and one that is alive."""
-        server = self.server(impl, {"server": {"agent_ttl": "3s"}, **x509pop_server(folder)})
+        is gone as well, and one whose SVID is good for an hour."""
+        server = self.server(impl, {"server": {"agent_ttl": "1h"}, **x509pop_server(folder)})
+        self.agent("spire", server, x509pop_agent(folder, "alive"), start=False).start(token=None).stop()
+        server.stop()
+        server.over["server"]["agent_ttl"] = "3s"
+        server.start()
         joined = server.folder / "joined"
         joined.mkdir()
         self.probe("join", "-addr", f"127.0.0.1:{server.port}", "-token", server.token(), "-dir", joined)
         self.agent("spire", server, x509pop_agent(folder, "early"), start=False).start(token=None).stop()
         self.over(server, 2, 2)
         self.agent("spire", server, x509pop_agent(folder, "late"), start=False).start(token=None).stop()
-        # Ours, since SPIRE's looks every 5 s whether to renew.
-        self.agent("signet", server, x509pop_agent(folder, "alive"), start=False).start(token=None)
         self.over(server, 1, 3)
         return server
 

@@ -83,12 +83,12 @@ class Rotation(TestCase):
                 seconds, (client, *of_ours, server), errors = run.finish()
                 self.assertEqual((client["failed"], server["failed"]), (0, 0), (client, server))
                 self.assertEqual(errors, [])
-                self.assertGreater(client["ok"], RATE * seconds * 0.9, "the load was there")
+                self.assertGreater(client["ok"], RATE * seconds * 0.5, "the load was there")
                 self.assertGreaterEqual(len(client["peer_serials"]), 3, "the server's new certificates")
                 self.assertGreaterEqual(len(server["peer_serials"]), 3, "the client's new certificates")
                 for tally in of_ours:
                     self.assertEqual(tally["failed"], 0, tally)
-                    self.assertGreater(tally["ok"], RATE * seconds * 0.9)
+                    self.assertGreater(tally["ok"], RATE * seconds * 0.5)
                     self.assertGreaterEqual(len(tally["peer_serials"]), 3, "our server's new certificates")
                 if run.ours:
                     ours = self.json_lines(run.ours)[-1]
