@@ -2,6 +2,7 @@
 //
 // The real connection runs on a real loop over a socket pair; an echo method answers on the
 // loop's thread, one that waits never does. Each input is over when the connection has ended.
+// Callers whose input has an odd size are not known when they call.
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -56,6 +57,10 @@ class Service final : public H2Service {
     return path == "/a/b" ? &echo_ : path == "/a/w" ? &wait_ : nullptr;
   }
   std::string unknown_method_words(const std::string& path) const override { return path; }
+  Status know_peer(Connection& connection) override {
+    connection.known = connection.peer->abi.pid % 2 == 0;
+    return connection.known ? Status() : Status::unavailable("the caller is gone");
+  }
   bool identified(const ConnectionPtr&) override { return true; }
   void call_began() override {}
   void call_ended() override {}
@@ -104,6 +109,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size > 100'000 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return 0;
   auto connection = std::make_shared<Connection>(nullptr, nullptr);
   connection->socket = pair[0];
+  connection->known = false;
+  connection->peer->abi.pid = static_cast<int32_t>(size);
   loop->run([&] { loop->add(std::make_unique<H2Connection>(loop, service, connection)); });
   connection.reset();
   [[maybe_unused]] const ssize_t n = send(pair[1], data, size, MSG_NOSIGNAL);

@@ -1,7 +1,7 @@
 // CallerProcess: a local peer, or a process that a delegate named, pinned so that a reused process
 // ID can never stand for it.
 //
-// The transport hands over pid, pidfd and start time as taken when the connection was made. This
+// The transport hands over pid, pidfd and start time of the process that made the connection. This
 // class keeps its own descriptors (the pidfd and /proc/PID), so it outlives the call it came with.
 // All checks are a few system calls.
 #pragma once

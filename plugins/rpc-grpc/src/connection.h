@@ -12,6 +12,8 @@
 
 #include "signet/abi/rpc.h"
 
+#include "connection_counts.h"
+
 namespace signet::rpc_grpc {
 
 // A peer in the C shape, with the memory its spans point into. It owes the acceptor a closed()
@@ -53,6 +55,8 @@ struct Connection {
   // Whose it is when connections are counted: "uid 0", an address, or the peer's ID once it is
   // known.
   std::string counts_for;
+  ConnectionCounts::Count takes{1, 1};  // under the listener's lock
+  bool known = true;  // false: whose it is has to be asked before the first call, on its loop
 };
 
 using ConnectionPtr = std::shared_ptr<Connection>;

@@ -244,6 +244,12 @@ void H2Connection::start_call(int32_t id, bool ended) {
     }
   }
   if (refusal.code != SIGNET_OK) return refuse(id, *request, refusal);
+  if (!connection_->known) {
+    if (const Status s = service_->know_peer(*connection_); !s.ok()) {
+      refuse(id, *request, {200, static_cast<signet_status>(s.code()), s.message()});
+      return go_away();
+    }
+  }
   auto* stream = new H2Stream(this, id, *method, connection_->peer, *request);
   nghttp2_session_set_stream_user_data(session_, id, stream);
   service_->call_began();

@@ -36,6 +36,9 @@ class H2Service : public CallCounter {
   /// The words for a path that find_method() does not know.
   virtual std::string unknown_method_words(const std::string& path) const = 0;
   virtual void call_began() = 0;
+  /// Before the first call of a connection that is not known(): the process of its peer. An error's
+  /// words are for the caller.
+  virtual Status know_peer(Connection& connection) = 0;
   /// The handshake is over and has told who the caller is. False: it has too many connections.
   virtual bool identified(const ConnectionPtr& connection) = 0;
   virtual void connection_ended(const ConnectionPtr& connection) = 0;

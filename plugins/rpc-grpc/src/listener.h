@@ -12,6 +12,7 @@
 
 #include "acceptor_call.h"
 #include "connection.h"
+#include "connection_counts.h"
 #include "h2_connection.h"
 #include "now_and_then.h"
 #include "options.h"
@@ -50,17 +51,18 @@ class Listener final : public H2Service, public std::enable_shared_from_this<Lis
   std::string unknown_method_words(const std::string& path) const override;
   void call_began() override;
   void call_ended() override;
+  Status know_peer(Connection& connection) override;
   bool identified(const ConnectionPtr& connection) override;
   void connection_ended(const ConnectionPtr& connection) override;
 
   void accept_ready();
-  void accept_unix(int fd);
-  void accept_tcp(int fd);
-  bool admit(int fd, const std::string& caller);
-  /// Counts one more for `caller`, unless that has too many. Under mutex_.
-  bool count(const std::string& caller);
-  void discount(const std::string& caller);
-  void refused(const char* reason, const std::string& caller);
+  void set_limits();
+  bool asks() const;  // the acceptor, once a plaintext connection is there
+  void accept_unix(ConnectionPtr connection);
+  void accept_tcp(ConnectionPtr connection);
+  /// Counts it, unless there are too many.
+  bool admit(const Connection& connection);
+  void refused(const std::string& reason, const std::string& caller);
   /// Registers the connection, has it judged if it is plaintext, and hands it over.
   void enter(ConnectionPtr connection);
   void ask_for(ConnectionPtr connection);
@@ -85,8 +87,7 @@ class Listener final : public H2Service, public std::enable_shared_from_this<Lis
   std::unordered_map<std::string, Method> methods_;
   std::shared_ptr<TlsServer> tls_;
   bool serving_ = false;
-  std::size_t most_connections_ = 0;  // both since serve()
-  std::size_t most_per_caller_ = 0;
+  bool peers_keep_ = false;  // a Unix caller's process may be asked for later; since serve()
 
   std::mutex mutex_;
   std::condition_variable quiet_;
@@ -94,7 +95,7 @@ class Listener final : public H2Service, public std::enable_shared_from_this<Lis
   std::size_t open_calls_ = 0;
   std::size_t pending_ = 0;                                  // verdicts asked for and not given yet
   std::unordered_map<uint64_t, ConnectionPtr> connections_;  // by their number
-  std::unordered_map<std::string, std::size_t> per_caller_;  // by counts_for
+  ConnectionCounts counts_;
   std::unordered_multimap<std::string, ConnectionPtr> by_id_;  // whose peer has one
   NowAndThen warning_{10'000'000'000};
 };

@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "signet/fd.h"
+
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
 #endif
@@ -18,18 +20,31 @@
 namespace signet::rpc_grpc {
 namespace {
 
+Status gone() { return Status::unavailable("the caller is gone"); }
+
 // True once the process has ended: a pidfd is readable then.
 bool ended(int pidfd) {
   pollfd p{pidfd, POLLIN, 0};
   return poll(&p, 1, 0) > 0;
 }
 
-int open_pidfd(int socket, pid_t pid) {
+// The pidfd that the kernel keeps for the socket's peer; -1 with errno.
+int kept_pidfd(int socket) {
   int pidfd = -1;
   socklen_t size = sizeof pidfd;
-  if (getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0) return pidfd;
-  if (errno != ENOPROTOOPT) return -1;
-  return static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  return getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0 ? pidfd : -1;
+}
+
+bool known_option(int pidfd) { return pidfd >= 0 || errno != ENOPROTOOPT; }
+
+// Without SO_PEERPIDFD it may be of whoever has the number now. -1: the kernel has no pidfds.
+Result<Fd> open_pidfd(int socket, pid_t pid) {
+  Fd pidfd(kept_pidfd(socket));
+  const bool kept = known_option(pidfd.get());
+  if (!kept) pidfd = Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (pidfd || (!kept && (errno == ENOSYS || errno == EPERM))) return pidfd;
+  if (errno == EMFILE || errno == ENFILE) return Status::unavailable("out of file descriptors");
+  return gone();
 }
 
 }  // namespace
@@ -56,7 +71,7 @@ uint64_t process_start_time(pid_t pid) {
   return value;
 }
 
-Result<PeerProcess> peer_process(int socket) {
+Result<ucred> peer_credentials(int socket) {
   ucred credentials{};
   socklen_t size = sizeof credentials;
   if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
@@ -66,19 +81,20 @@ Result<PeerProcess> peer_process(int socket) {
   if (credentials.pid == 0) {
     return Status::permission_denied("the caller is outside of this pid namespace");
   }
-  PeerProcess peer{credentials.pid, credentials.uid, credentials.gid, -1, 0};
-  peer.pidfd = open_pidfd(socket, peer.pid);
-  if (peer.pidfd < 0 && errno != ENOSYS && errno != EPERM && errno != EINVAL) {
-    return Status::unavailable("the caller is gone");
-  }
-  peer.start_time = process_start_time(peer.pid);
+  return credentials;
+}
+
+bool keeps_its_peer(int socket) {
+  const Fd pidfd(kept_pidfd(socket));
+  return known_option(pidfd.get());
+}
+
+Result<PeerProcess> peer_process(int socket, pid_t pid) {
+  SIGNET_TRY(Fd pidfd, open_pidfd(socket, pid));
+  const uint64_t start_time = process_start_time(pid);
   // Still running after the read, so what was read belongs to the process of the pidfd.
-  const bool gone = peer.start_time == 0 || (peer.pidfd >= 0 && ended(peer.pidfd));
-  if (gone) {
-    if (peer.pidfd >= 0) close(peer.pidfd);
-    return Status::unavailable("the caller is gone");
-  }
-  return peer;
+  if (start_time == 0 || (pidfd && ended(pidfd.get()))) return gone();
+  return PeerProcess{pidfd.release(), start_time};
 }
 
 }  // namespace signet::rpc_grpc

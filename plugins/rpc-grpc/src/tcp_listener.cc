@@ -6,9 +6,15 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 namespace signet::rpc_grpc {
+namespace {
 
+// A peer that is gone, or takes nothing of what waits for it, for so long.
+constexpr unsigned kStuckMs = 60'000;
+
+// "" for other families.
 std::string ip_of(const sockaddr_storage& a, uint16_t* port) {
   char text[INET6_ADDRSTRLEN] = "";
   if (a.ss_family == AF_INET) {
@@ -26,6 +32,8 @@ std::string ip_of(const sockaddr_storage& a, uint16_t* port) {
   }
   return text;
 }
+
+}  // namespace
 
 Result<int> bind_tcp(const Endpoint& endpoint, uint16_t* port) {
   int fd = -1;
@@ -76,6 +84,25 @@ Result<int> bind_tcp(const Endpoint& endpoint, uint16_t* port) {
     return failed("getsockname");
   ip_of(address, port);
   return fd;
+}
+
+Result<TcpPeer> tcp_peer(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+    return Status::unavailable("the caller is gone");
+  uint16_t port = 0;
+  TcpPeer peer{ip_of(address, &port), {}};
+  const bool v6 = peer.ip.find(':') != std::string::npos;
+  peer.address = (v6 ? "[" + peer.ip + "]" : peer.ip) + ":" + std::to_string(port);
+  return peer;
+}
+
+void tune_tcp(int fd) {
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kStuckMs, sizeof kStuckMs);
 }
 
 }  // namespace signet::rpc_grpc

@@ -112,6 +112,8 @@ class Socket {
     if (tls) connected_ = raw_.handshake();
     if (!tls) connected_ = raw_.connected;
   }
+  /// Takes over a connection.
+  explicit Socket(int connected_fd) : raw_(connected_fd), connected_(true) {}
 
   bool connected() const { return connected_; }
   bool send(std::string_view bytes) { return raw_.write(bytes); }

@@ -21,16 +21,23 @@
 
 namespace signet::test {
 
+inline sockaddr_un unix_address(const std::string& path) {
+  sockaddr_un a{};
+  a.sun_family = AF_UNIX;
+  std::memcpy(a.sun_path, path.data(), path.size());
+  return a;
+}
+
 struct RawSocket {
+  /// Takes over one that is connected.
+  explicit RawSocket(int connected_fd) : fd(connected_fd), connected(true) { prepare(); }
   /// "unix:/path", "tcp:127.0.0.1:81" or "tcp:[::1]:81".
   explicit RawSocket(const std::string& address) {
     sockaddr_storage to{};
     socklen_t size = 0;
     if (address.starts_with("unix:")) {
-      auto& a = reinterpret_cast<sockaddr_un&>(to);
-      a.sun_family = AF_UNIX;
-      std::memcpy(a.sun_path, address.data() + 5, address.size() - 5);
-      size = sizeof a;
+      reinterpret_cast<sockaddr_un&>(to) = unix_address(address.substr(5));
+      size = sizeof(sockaddr_un);
     } else {
       const auto colon = address.rfind(':');
       const auto port = htons(static_cast<uint16_t>(std::stoi(address.substr(colon + 1))));
@@ -49,12 +56,8 @@ struct RawSocket {
       }
     }
     fd = ::socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const timeval limit{5, 0};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    prepare();
     connected = ::connect(fd, reinterpret_cast<const sockaddr*>(&to), size) == 0;
-    context = SSL_CTX_new(TLS_client_method());
-    signal(SIGPIPE, SIG_IGN);  // OpenSSL's own writes know no MSG_NOSIGNAL
   }
   ~RawSocket() {
     SSL_free(ssl);
@@ -116,6 +119,13 @@ struct RawSocket {
   std::string error;  // OpenSSL's words for what went wrong last, such as an alert
 
  private:
+  void prepare() {
+    const timeval limit{5, 0};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    context = SSL_CTX_new(TLS_client_method());
+    signal(SIGPIPE, SIG_IGN);  // OpenSSL's own writes know no MSG_NOSIGNAL
+  }
   void remember_error() {
     if (const char* words = ERR_reason_error_string(ERR_peek_last_error())) error = words;
     ERR_clear_error();

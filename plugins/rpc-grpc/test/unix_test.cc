@@ -4,10 +4,10 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "peer_process.h"
+#include "raw_socket.h"
 #include "rpc_fixture.h"
 #include "unix_listener.h"
 
@@ -17,13 +17,6 @@ namespace {
 mode_t mode_of(const std::string& path) {
   struct stat st {};
   return stat(path.c_str(), &st) == 0 ? st.st_mode & 07777 : 0;
-}
-
-sockaddr_un address_of(const std::string& path) {
-  sockaddr_un a{};
-  a.sun_family = AF_UNIX;
-  std::memcpy(a.sun_path, path.data(), path.size());
-  return a;
 }
 
 class RpcUnix : public RpcTest {};
@@ -197,7 +190,7 @@ TEST_F(RpcUnix, ACallNeverSeesAnotherConnectionsPeer) {
       int seen = 0;
       for (int i = 0; i < 150; ++i) {
         const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        const sockaddr_un a = address_of(path);
+        const sockaddr_un a = unix_address(path);
         if (::connect(fd, reinterpret_cast<const sockaddr*>(&a), sizeof a) != 0) _exit(3);
         if (write(fd, request.data(), request.size()) < 0) _exit(4);
         if (i % 3 == 0) {  // every third leaves without waiting
@@ -246,7 +239,7 @@ TEST_F(RpcUnix, GarbageLeavesNothingBehind) {
   ASSERT_TRUE(l->serve().ok());
   const auto connect_raw = [&] {
     const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const sockaddr_un a = address_of(socket());
+    const sockaddr_un a = unix_address(socket());
     EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&a), sizeof a), 0);
     return fd;
   };
@@ -284,7 +277,7 @@ TEST_F(RpcUnix, ConnectionsOverTheLimitAreClosed) {
   std::vector<int> fds;
   const auto open_one = [&] {
     const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const sockaddr_un a = address_of(socket());
+    const sockaddr_un a = unix_address(socket());
     EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&a), sizeof a), 0);
     fds.push_back(fd);
     char byte;

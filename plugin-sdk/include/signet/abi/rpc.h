@@ -32,10 +32,10 @@ typedef struct signet_rpc_peer {
   uint32_t struct_size;
   uint32_t transport;
   int32_t pid;   /* Unix: by SO_PEERCRED; 0 none */
-  int32_t pidfd; /* Unix: of that very process, opened at accept; borrowed, dup to keep; -1 none */
+  int32_t pidfd; /* Unix: of that very process, opened for verify() or the first call; borrowed, dup to keep; -1 none */
   uint32_t uid;
   uint32_t gid;
-  uint64_t start_time; /* Unix: field 22 of /proc/PID/stat at accept; 0 unknown */
+  uint64_t start_time; /* Unix: field 22 of its /proc/PID/stat; 0 unknown */
   uint64_t connection; /* unique for the life of the process */
   signet_str address;  /* "127.0.0.1:4711" or "" */
   const signet_bytes *chain; /* TLS: the peer's certificates, DER, leaf first */
