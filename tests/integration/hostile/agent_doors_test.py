@@ -253,24 +253,6 @@ class AgentDoors(TestCase):
                 self.assertLess(rss - before[self.a.name][0], 16 * 1024)
         levels.settle(self, [self.a], before)
 
-    def test_silent_connections_to_the_admin_socket(self):
-        """They cost no thread and little memory, and who calls there is answered."""
-        count = 2_000
-        before = levels.measure([self.a], lambda: [s.close() for s in [h2.plain(self.admin) for _ in range(200)]])
-        threads = self.a.process.threads()
-        open_ = [h2.plain(self.admin) for _ in range(count)]
-        try:
-            wait_until("them to be taken", lambda: self.a.process.fds() >= before[self.a.name][1] + count, 20)
-            began = time.monotonic()
-            self.served()
-            self.assertLess(time.monotonic() - began, 5 * paths.slow())
-            self.assertLess(self.a.process.threads(), threads + 8)
-            self.assertLess(self.a.process.rss_kib() - before[self.a.name][0], count * 8 * paths.slow())
-        finally:
-            for s in open_:
-                s.close()
-        levels.settle(self, [self.a], before)
-
 
 if __name__ == "__main__":
     unittest.main()
