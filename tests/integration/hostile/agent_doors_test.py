@@ -95,8 +95,15 @@ class AgentDoors(TestCase):
                                 (LOGGER + "GetLogger", {}), ("/spire.agent.debug.v1.Debug/GetInfo", {})):
             _, end = self.call(self.admin, method[1:], request)
             self.assertEqual(end["code"], "PermissionDenied" if "JWT" in method else "OK", (method, end))
-        said = self.a.cli("explain", "-pid", os.getpid(), "-socketPath", self.admin, "-output", "json")
+        for _ in range(3):  # the server has less than a second, which a busy machine may take
+            said = self.a.cli("explain", "-pid", os.getpid(), "-socketPath", self.admin, "-output", "json")
+            if "no answer within" not in said.out:
+                break
         self.assertEqual((said.code, json.loads(said.out)["findings"]), (0, []), said)
+
+    def settle(self, before):
+        """When a server is late with what an explanation needs, the agent takes another connection beside the old one."""
+        levels.settle(self, [self.a], before, spare=12)
 
     def ask(self, door, method, body):
         """One call with this body; whether it was ended, or has begun to be answered."""
@@ -123,7 +130,7 @@ class AgentDoors(TestCase):
             for method in reading:
                 wait_until(f"the refusals of {method}", lambda m=method: self.refusals(
                     since, m, "INTERNAL|INVALID_ARGUMENT") >= len(GARBAGE), 5)
-        levels.settle(self, [self.a], before)
+        self.settle(before)
         self.served()
         # Text that is not UTF-8: protobuf has words of its own for it, which are not ours to have in the log.
         since = len(self.a.process.text())
@@ -149,7 +156,7 @@ class AgentDoors(TestCase):
             for method in reading + empty:
                 wait_until(f"the refusals of {method}", lambda m=method: self.refusals(
                     since, m, "RESOURCE_EXHAUSTED") >= 3, 5)
-        levels.settle(self, [self.a], before)
+        self.settle(before)
         self.served()
 
     def test_requests_that_ask_for_too_much(self):
@@ -173,7 +180,7 @@ class AgentDoors(TestCase):
         before = levels.measure([self.a], once)
         for _ in range(5):
             once()
-        levels.settle(self, [self.a], before)
+        self.settle(before)
         self.served()
 
     # (door, method, first request): streams that are told of changes.
@@ -211,7 +218,7 @@ class AgentDoors(TestCase):
         self.served()
         for s in open_:
             s.close()
-        levels.settle(self, [self.a], before)
+        self.settle(before)
 
     def test_requests_without_end_on_a_stream_that_is_not_read(self):
         """A caller that asks as fast as it can and reads nothing costs others no time and the agent no memory."""
@@ -251,7 +258,7 @@ class AgentDoors(TestCase):
                 self.assertGreater(n, 20)
                 self.assertLess(took, 5 * paths.slow())
                 self.assertLess(rss - before[self.a.name][0], 16 * 1024)
-        levels.settle(self, [self.a], before)
+        self.settle(before)
 
 
 if __name__ == "__main__":
