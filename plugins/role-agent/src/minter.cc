@@ -67,9 +67,6 @@ Result<Minter::Done> Minter::mint(const std::vector<EntryPtr>& entries) {
                             crypto::to_string(x509::concatenate(*chain)),
                             keys[static_cast<std::size_t>(i)], x509::to_unix(leaf.not_before()),
                             x509::to_unix(leaf.not_after()), entry->revision_number}));
-    host_.debug("SVID updated", {{"entry_id", entry->id},
-                                 {"spiffe_id", entry->spiffe_id.to_string()},
-                                 Field::time("expires_at", x509::to_unix(leaf.not_after()))});
   }
   done.minted = minted.size();
   const std::int64_t took = host_.monotonic_ns() - began;
@@ -79,6 +76,11 @@ Result<Minter::Done> Minter::mint(const std::vector<EntryPtr>& entries) {
   }
   done.refused = refused.size();
   store_.put_svids(minted, asked);
+  for (const auto& [id, svid] : minted) {  // who reads that one is there is given it
+    host_.debug("SVID updated", {{"entry_id", id},
+                                 {"spiffe_id", asked.at(id)->spiffe_id.to_string()},
+                                 Field::time("expires_at", svid->not_after)});
+  }
   if (!refused.empty()) store_.refused(refused);
   return done;
 }
