@@ -42,6 +42,8 @@ TEST(WorkerPool, ALaneNeverRunsMoreThanItsCap) {
       int seen = most;
       while (running > seen && !most.compare_exchange_weak(seen, running)) {
       }
+      // The first waits for company; its threads may be slow to begin.
+      for (int i = 0; i < 5000 && most < 2; ++i) std::this_thread::sleep_for(milliseconds(1));
       std::this_thread::sleep_for(milliseconds(1));
       --now;
     });

@@ -1,6 +1,6 @@
 #include "explain/nearness.h"
 
-#include <chrono>
+#include <ctime>
 
 #include "seeds.h"
 
@@ -123,11 +123,11 @@ TEST(Nearness, ManyOfAKindCostNoMore) {
     caller.push_back(selector("docker:env:" + std::to_string(i) + std::string(200, 'a' + i % 26)));
   normalise(caller);
   const auto entry = selectors({"docker:env:" + std::string(200, 'z')});
-  const auto began = std::chrono::steady_clock::now();
+  const std::clock_t began = std::clock();  // of the processor, which others use too
   const Caller compared(caller);
   for (int i = 0; i < 1000; ++i) EXPECT_EQ(compared.rank(entry).misspelt, 0u);
   EXPECT_NE(nearest_kin(entry.front(), caller), nullptr);
-  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(5));
+  EXPECT_LT(std::clock() - began, 5 * CLOCKS_PER_SEC);
 }
 
 TEST(Nearness, LongValuesCostNoMore) {

@@ -216,15 +216,19 @@ TEST(HttpsServer, KeepsItsCertificateWhenTheNewOneIsNotGood) {
 }
 
 TEST(HttpsServer, EndsWhoNeverFinishesAHandshakeOrARequest) {
-  Options options;
-  options.handshake_time = options.request_time = std::chrono::milliseconds(200);
-  const auto server = serve(options);
-  Client silent(server->port()), half(server->port());
+  Options hasty;
+  hasty.handshake_time = std::chrono::milliseconds(200);
+  const auto first = serve(hasty);
+  Client silent(first->port());
+  char byte = 0;
+  EXPECT_EQ(::recv(silent.fd(), &byte, 1, 0), 0);
+  Options options;  // with all the time for a handshake that there is
+  options.request_time = std::chrono::milliseconds(200);
+  const auto second = serve(options);
+  Client half(second->port());
   ASSERT_TRUE(half.handshake());
   half.send("GET / HTTP/1.1\r\n");
   EXPECT_EQ(half.receive(), "");
-  char byte = 0;
-  EXPECT_EQ(::recv(silent.fd(), &byte, 1, 0), 0);
 }
 
 TEST(HttpsServer, AnAddressWithAllOfItsPlacesEndsAnOldOneOfItsOwn) {

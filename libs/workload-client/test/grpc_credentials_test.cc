@@ -196,7 +196,7 @@ TEST(GrpcCredentials, LeaveNoFileBehind) {
        open_files() > before && std::chrono::steady_clock::now() < end;) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
-  EXPECT_EQ(open_files(), before);
+  EXPECT_LE(open_files(), before);
 }
 
 TEST(GrpcCredentials, NeedAnIdentityAndAnAuthoriser) {

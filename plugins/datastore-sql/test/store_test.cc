@@ -178,7 +178,7 @@ TEST_F(StoreTest, ReadersBeyondTheLimitWaitTheirTurn) {
   EXPECT_EQ(store_->begin(Mode::kRead, std::chrono::milliseconds(1)).status().code(),
             Code::kUnavailable);
   first.reset();
-  EXPECT_TRUE(store_->begin(Mode::kRead, std::chrono::milliseconds(1)));
+  EXPECT_TRUE(store_->begin(Mode::kRead, kWait));
 }
 
 TEST_F(StoreTest, OneOfAHundredThreadsTakesAToken) {

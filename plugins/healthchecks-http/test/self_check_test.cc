@@ -68,6 +68,7 @@ class Server {
   std::thread thread_;
 };
 
+// Sooner or later: for half a second a busy machine keeps anybody from answering.
 bool becomes(const SelfCheck& check, bool live) {
   for (int i = 0; i < 500 && check.live() != live; ++i) std::this_thread::sleep_for(10ms);
   return check.live() == live;
@@ -77,7 +78,7 @@ TEST(SelfCheck, OneThatFallsSilentIsNotLiveUntilItAnswersAgain) {
   Server server;
   const SelfCheck check(server.path(), kQuick);
   while (server.asked < 5) std::this_thread::sleep_for(5ms);
-  EXPECT_TRUE(check.live());
+  EXPECT_TRUE(becomes(check, true));
   server.doing = Server::Doing::kNothing;
   EXPECT_TRUE(becomes(check, false));
   server.doing = Server::Doing::kAnswer;
@@ -90,7 +91,7 @@ TEST(SelfCheck, OneThatSendsCallersAwayLives) {
   while (server.asked < 5) std::this_thread::sleep_for(5ms);
   server.doing = Server::Doing::kClose;
   std::this_thread::sleep_for(700ms);
-  EXPECT_TRUE(check.live());
+  EXPECT_TRUE(becomes(check, true));
 }
 
 TEST(SelfCheck, OneThatIsNotThereYetLives) {

@@ -1,5 +1,7 @@
 #include "identity_store.h"
 
+#include <ctime>
+
 #include <gtest/gtest.h>
 
 #include "fake_server.h"
@@ -271,7 +273,8 @@ TEST_F(IdentityStoreTest, AClockSetForwardMakesWhatExpiredDue) {
   EXPECT_EQ(store.to_mint(500).stale, 1u);
 }
 
-// Each round used to look at every entry: 10,000 rounds took a minute then, and a blink now.
+// Each round used to look at every entry: 10,000 rounds took a minute of the processor then, and a
+// blink now.
 TEST_F(IdentityStoreTest, ARoundCostsWhatChangedNotHowManyEntriesThereAre) {
   constexpr std::size_t kEntries = 100'000;
   IdentityStore large{host.host(), {kEntries, std::chrono::seconds(0)}};
@@ -285,12 +288,12 @@ TEST_F(IdentityStoreTest, ARoundCostsWhatChangedNotHowManyEntriesThereAre) {
   large.change_entries(entries);
   large.put_svids(svids, entries);
   const auto one = large.subscribe(selectors({"unix:uid:0"}), [] {});
-  const auto began = std::chrono::steady_clock::now();
+  const std::clock_t began = std::clock();
   for (int i = 0; i < 10'000; ++i) {
     large.put_svids({{"e0", svid(host)}}, entries);
     EXPECT_EQ(large.to_mint(1).entries.size(), 1u);
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(5));
+  EXPECT_LT(std::clock() - began, 5 * CLOCKS_PER_SEC);
 }
 
 }  // namespace

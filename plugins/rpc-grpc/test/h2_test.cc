@@ -108,7 +108,7 @@ TEST_P(RpcH2, AConnectionThatSaysNothingIsClosedInTime) {
   const int64_t before = std::exchange(rpc_grpc::h2_preface_timeout_ns, 100'000'000);
   Socket silent(address(), tls());
   Socket half(address(), tls());
-  ASSERT_TRUE(half.send("PRI * HTTP/2.0\r\n"));
+  half.send("PRI * HTTP/2.0\r\n");  // if it was not too late for that
   EXPECT_TRUE(silent.at_end());
   EXPECT_TRUE(half.at_end());
   EXPECT_TRUE(logged("no HTTP/2 preface in time"));
@@ -239,14 +239,14 @@ TEST_P(RpcH2, AResetInTheMiddleOfAMessageEndsTheCall) {
 }
 
 TEST_P(RpcH2, ADeadlineEndsACallInWordsOrByReset) {
-  const std::string words = answer_to(request(1, "/t.T/Wait", {{"grpc-timeout", "50m"}}) +
+  const std::string words = answer_to(request(1, "/t.T/Wait", {{"grpc-timeout", "1S"}}) +
                                       frame(kData, kEndStream, 1, message("")));
   EXPECT_NE(words.find("grpc-status=4\n"), std::string::npos) << words;
   EXPECT_TRUE(eventually([&] { return ended_ == 1; }));
   // No window for the answer: it stays half out, and only a reset can end it.
   Socket s(address(), tls());
   ASSERT_TRUE(s.send(preface_with_window(3) +
-                     request(1, "/t.T/Wait", {{"grpc-timeout", "200000u"}}) +
+                     request(1, "/t.T/Wait", {{"grpc-timeout", "1000000u"}}) +
                      frame(kData, kEndStream, 1, message("y"))));
   EXPECT_EQ(s.next(kReset).body, u32(8)) << "CANCEL";
   EXPECT_TRUE(eventually([&] { return ended_ == 2; }));

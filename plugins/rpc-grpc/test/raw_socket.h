@@ -81,9 +81,13 @@ struct RawSocket {
     SSL_set_alpn_protos(ssl, reinterpret_cast<const unsigned char*>(alpn),
                         static_cast<unsigned>(std::strlen(alpn)));
     if (resume) SSL_set_session(ssl, resume);
-    const bool good = SSL_connect(ssl) == 1;
+    int done = 0;
+    do {
+      errno = 0;
+      done = SSL_connect(ssl);
+    } while (done < 0 && errno == EINTR);
     remember_error();
-    return good;
+    return done == 1;
   }
   bool write(std::string_view bytes) {
     if (!ssl) {
@@ -98,9 +102,12 @@ struct RawSocket {
   }
   /// 0: the other side has ended it, in one way or another; -1: it took too long.
   int read(char* out, std::size_t size) {
-    errno = 0;
-    const auto n = ssl ? SSL_read(ssl, out, static_cast<int>(size))
-                       : static_cast<int>(::recv(fd, out, size, 0));
+    int n = 0;
+    do {  // with a limit, a call is interrupted when the process was stopped meanwhile
+      errno = 0;
+      n = ssl ? SSL_read(ssl, out, static_cast<int>(size))
+              : static_cast<int>(::recv(fd, out, size, 0));
+    } while (n < 0 && errno == EINTR);
     const bool late = n < 0 && errno == EAGAIN;
     remember_error();
     return n > 0 ? n : late ? -1 : 0;
@@ -120,7 +127,7 @@ struct RawSocket {
 
  private:
   void prepare() {
-    const timeval limit{5, 0};
+    const timeval limit{20, 0};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     context = SSL_CTX_new(TLS_client_method());

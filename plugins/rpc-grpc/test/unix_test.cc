@@ -281,7 +281,7 @@ TEST_F(RpcUnix, ConnectionsOverTheLimitAreClosed) {
     EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&a), sizeof a), 0);
     fds.push_back(fd);
     char byte;
-    timeval limit{2, 0};
+    timeval limit{20, 0};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     return recv(fd, &byte, 1, 0);
   };
