@@ -1,11 +1,13 @@
 // YAML to ConfigNode. yaml-cpp reads; here aliases are expanded within the limits, plain
 // scalars get the types of YAML's core schema, and exceptions end.
 #include <exception>
+#include <sstream>
 #include <string>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include "config/reader.h"
@@ -101,23 +103,60 @@ class YamlConverter {
   NodeBudget budget_;
 };
 
+// Where documents begin; it makes nothing of them.
+class DocumentMarks final : public YAML::EventHandler {
+ public:
+  const std::vector<YAML::Mark>& marks() const { return marks_; }
+
+  void OnDocumentStart(const YAML::Mark&) override { begins_ = true; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { node(mark); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { node(mark); }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                const std::string&) override {
+    node(mark);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
+    node(mark);
+  }
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {
+    node(mark);
+  }
+  void OnMapEnd() override {}
+
+ private:
+  void node(const YAML::Mark& mark) {
+    if (std::exchange(begins_, false)) marks_.push_back(mark);
+  }
+  bool begins_ = false;
+  std::vector<YAML::Mark> marks_;
+};
+
 }  // namespace
 
 Result<ConfigNode> parse_yaml(std::string_view text, std::string_view file) {
   SIGNET_RETURN_IF_ERROR(check_text(text, file));
   YamlConverter converter(file);
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.empty() || documents[0].IsNull()) {
-      return ConfigNode::object(converter.at(YAML::Mark()));
+    // Some of what stands behind a document, such as a comma, is to yaml-cpp an empty document
+    // more, and one more, without end: LoadAll would never return.
+    std::istringstream stream{std::string(text)};
+    YAML::Parser parser(stream);
+    DocumentMarks documents;
+    while (documents.marks().size() < 2 && parser.HandleNextDocument(documents)) {
     }
-    if (documents.size() > 1) {
-      return error_at(converter.at(documents[1].Mark()), "a second document is not allowed");
+    if (documents.marks().size() > 1) {
+      return error_at(converter.at(documents.marks()[1]), "a second document is not allowed");
     }
-    if (!documents[0].IsMap()) {
-      return error_at(converter.at(documents[0].Mark()), "expected keys and values");
+    const YAML::Node document = YAML::Load(std::string(text));
+    if (document.IsNull()) return ConfigNode::object(converter.at(YAML::Mark()));
+    if (!document.IsMap()) {
+      return error_at(converter.at(document.Mark()), "expected keys and values");
     }
-    return converter.convert(documents[0], 1);
+    return converter.convert(document, 1);
   } catch (const YAML::Exception& e) {
     return error_at(converter.at(e.mark), e.msg);
   } catch (const std::exception& e) {

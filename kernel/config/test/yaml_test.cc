@@ -34,6 +34,13 @@ TEST(YamlReader, RefusesWhatTheTreeCannotHold) {
   EXPECT_EQ(yaml("a: *nothing\n").substr(0, 14), "error: f.yaml:");
 }
 
+// yaml-cpp takes it for one empty document after the other, without end.
+TEST(YamlReader, RefusesWhatFollowsTheDocument) {
+  EXPECT_EQ(yaml("{a: 1},"), "error: f.yaml:1:7: a second document is not allowed");
+  EXPECT_EQ(yaml(","), "error: f.yaml:1:1: a second document is not allowed");
+  EXPECT_EQ(yaml("{a: 1} b"), "error: f.yaml:1:8: a second document is not allowed");
+}
+
 TEST(YamlReader, ExpandsAliasesButNotBillionsOfLaughs) {
   EXPECT_EQ(yaml("a: &x [1]\nb: *x\n"), R"({"a":[1],"b":[1]})");
   std::string bomb = "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n";
