@@ -23,9 +23,10 @@ Status EntryIndex::reload(Transaction& tx) {
   }
   Query all;
   all.kind = kEntryKind;
-  SIGNET_RETURN_IF_ERROR(tx.for_each(all, [this](const signet_record& r) {
+  spire::api::types::Entry scratch;
+  SIGNET_RETURN_IF_ERROR(tx.for_each(all, [&](const signet_record& r) {
     EntryParts parts;
-    const std::string_view encoded = encoded_entry(view(r.body));
+    const std::string_view encoded = encoded_entry(view(r.body), scratch);
     if (encoded.empty() || !read_entry(encoded, parts) || parts.id != view(r.id)) {
       host_.error("Skipping a stored entry that cannot be read", {{"entry_id", view(r.id)}});
       return;

@@ -7,6 +7,23 @@
 #include "api_id.h"
 
 namespace signet::server {
+namespace {
+
+std::string_view first_field(std::string_view body) {
+  // store.v1.Entry's field 1 is what is wanted, and encoders write fields in order.
+  if (body.size() < 2 || body[0] != '\x0a') return {};
+  std::size_t at = 1;
+  std::size_t size = 0;
+  for (int shift = 0; shift <= 28; shift += 7) {
+    if (at >= body.size()) return {};
+    const auto b = static_cast<unsigned char>(body[at++]);
+    size |= static_cast<std::size_t>(b & 0x7f) << shift;
+    if (b < 0x80) return size <= body.size() - at ? body.substr(at, size) : std::string_view();
+  }
+  return {};
+}
+
+}  // namespace
 
 void add_selector_keys(
     IndexKeys& keys,
@@ -43,18 +60,10 @@ Result<spire::api::types::Entry> entry_from_record(const Record& record) {
   return std::move(*body.mutable_entry());
 }
 
-std::string_view encoded_entry(std::string_view body) {
-  // store.v1.Entry's field 1 is what is wanted, and encoders write fields in order.
-  if (body.size() < 2 || body[0] != '\x0a') return {};
-  std::size_t at = 1;
-  std::size_t size = 0;
-  for (int shift = 0; shift <= 28; shift += 7) {
-    if (at >= body.size()) return {};
-    const auto b = static_cast<unsigned char>(body[at++]);
-    size |= static_cast<std::size_t>(b & 0x7f) << shift;
-    if (b < 0x80) return size <= body.size() - at ? body.substr(at, size) : std::string_view();
-  }
-  return {};
+std::string_view encoded_entry(std::string_view body, spire::api::types::Entry& scratch) {
+  const std::string_view encoded = first_field(body);
+  const bool read = scratch.ParseFromArray(encoded.data(), static_cast<int>(encoded.size()));
+  return read ? encoded : std::string_view();
 }
 
 Query similar_entry_query(const spire::api::types::Entry& entry) {

@@ -20,8 +20,10 @@ using IndexKeys = std::vector<std::pair<std::string, std::string>>;
 Record entry_to_record(const spire::api::types::Entry& entry);
 /// Errors   kInternal: the stored bytes are no entry
 Result<spire::api::types::Entry> entry_from_record(const Record& record);
-/// The encoded spire.api.types.Entry inside a record's body; "" when it is no entry.
-std::string_view encoded_entry(std::string_view body);
+/// The encoded spire.api.types.Entry inside a record's body; "" when it is none that a client can
+/// read: a list that held it would be no message to whom it is sent. `scratch` keeps its memory
+/// from one to the next.
+std::string_view encoded_entry(std::string_view body, spire::api::types::Entry& scratch);
 
 /// Whether an entry with this expires_at (0: never) is over at `now`, both in Unix seconds. It acts
 /// at its second, not one later.

@@ -178,9 +178,10 @@ Result<uint64_t> EntryStore::count(const Query& query) const {
 Result<EntryStore::Page> EntryStore::list(const Query& query) const {
   SIGNET_TRY(Transaction tx, datastore_.read());
   Page page;
+  Entry scratch;
   SIGNET_RETURN_IF_ERROR(tx.for_each(query, [&](const signet_record& r) {
     page.last_row = r.row;
-    const std::string_view encoded = encoded_entry(view(r.body));
+    const std::string_view encoded = encoded_entry(view(r.body), scratch);
     if (encoded.empty()) {
       host_.error("Skipping a stored entry that cannot be read", {{"entry_id", view(r.id)}});
     } else {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "entry_helpers.h"
+#include "entry_record.h"
 #include "server_fakes.h"
 
 namespace signet::server {
@@ -76,6 +77,30 @@ TEST_F(EntryStoreTest, ABatchThatIsNotCommittedFailsAsAWhole) {
   const auto away = entries_.create(
       Batch{make_entry("b", kAgentPath, "/b"), Status::invalid_argument("not one")});
   EXPECT_EQ(codes(away), (std::vector<Code>{Code::kUnavailable, Code::kInvalidArgument}));
+}
+
+// A list with it in it would be no message to whom it is sent: nobody would have any entry.
+TEST_F(EntryStoreTest, AStoredEntryThatNoClientCanReadIsLeftOut) {
+  const auto put = [&](const std::string& id, const std::string& from, const std::string& to) {
+    Record record = entry_to_record(make_entry(id, kAgentPath, "/bad"));
+    record.body.replace(record.body.find(from), from.size(), to);
+    auto tx = store_.write();
+    ASSERT_TRUE(tx->put(record).ok());
+    ASSERT_TRUE(tx->commit().ok());
+  };
+  const auto good = entries_.create(Batch{make_entry("good", kAgentPath, "/good")});
+  ASSERT_TRUE(good[0].ok());
+  put("path", "/bad", "/b\xff/");
+  put("selector", "uid:1", "uid:\xc0");
+  put("tag", "\x22\x0d\x0a\x04unix", std::string("\x22\x0d\0\x04unix", 8));  // field 0
+  auto tx = store_.read();
+  ASSERT_TRUE(index_.reload(*tx).ok());
+  EXPECT_EQ(index_.count(), 1u);
+  Query all;
+  all.kind = kEntryKind;
+  const auto page = entries_.list(all);
+  ASSERT_TRUE(page.ok());
+  EXPECT_EQ(page->encoded, std::vector<std::string>{good[0]->entry.SerializeAsString()});
 }
 
 }  // namespace
