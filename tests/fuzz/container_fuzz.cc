@@ -1,5 +1,5 @@
-// Hostile input: the cgroups and mounts of a caller, which names some of them itself, and what a
-// container engine answers.
+// Hostile input: what /proc tells of a caller (its cgroups and mounts, its status and stat), which
+// names some of it itself, and what a container engine answers.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -7,6 +7,7 @@
 #include "answers.h"
 #include "finders.h"
 #include "process/container.h"
+#include "process/process.h"
 
 namespace {
 
@@ -51,6 +52,8 @@ void find(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   find(text);
+  (void)process::parse_status(text);
+  (void)process::parse_start_time(text);
   if (const auto finder = docker::pattern_finder({std::string(text)})) look({text}, *finder);
   if (const auto container = docker::read_container(text)) {
     if (container->first_pid < 0 || container->selectors.size() > docker::kMaxSelectors)

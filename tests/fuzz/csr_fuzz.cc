@@ -1,9 +1,10 @@
-// Hostile input: CSRs, certificates and keys that peers send.
+// Hostile input: CSRs, certificates, chains and keys that peers send.
 #include <cstddef>
 #include <cstdint>
 
 #include "x509/certificate.h"
 #include "x509/csr.h"
+#include "x509/verify.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace signet::x509;  // NOLINT: a function, not a header
@@ -19,7 +20,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       (void)certificate->check_signature_from(*certificate->public_key());
     }
   }
-  (void)Certificate::parse_concatenated(input, 10);
+  if (const auto chain = Certificate::parse_concatenated(input, 10); chain && !chain->empty()) {
+    const RootPool roots({chain->back()});
+    const VerifyOptions options{chain->front().not_before()};
+    (void)verify_path(*chain, roots, options);
+    (void)verify_svid(
+        *chain, [&](std::string_view) { return &roots; }, options);
+  }
   (void)signet::crypto::PrivateKey::from_pkcs8_der(input);
   return 0;
 }

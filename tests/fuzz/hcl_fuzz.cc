@@ -1,4 +1,4 @@
-// Fuzzes the HCL and JSON readers, and what stands behind them: joining blocks, overrides,
+// Fuzzes the HCL, JSON and YAML readers, and what stands behind them: joining blocks, overrides,
 // the schema checker. Whatever a file holds, it ends in a tree that prints as JSON or in an
 // error with a position.
 #include <cstddef>
@@ -44,8 +44,8 @@ void require(bool condition) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  for (const bool json : {false, true}) {
-    auto tree = json ? parse_json(text, "f") : parse_hcl(text, "f");
+  for (const auto parse : {&parse_hcl, &parse_json, &parse_yaml}) {
+    auto tree = parse(text, "f");
     if (!tree.ok()) {
       require(!tree.status().message().empty());
       continue;

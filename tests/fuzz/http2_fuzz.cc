@@ -1,4 +1,5 @@
-// Hostile input: the bytes of one connection to the HTTP/2 server.
+// Hostile input: the bytes of one connection to the HTTP/2 server, and of the details that a server
+// sends with a status.
 //
 // The real connection runs on a real loop over a socket pair; an echo method answers on the
 // loop's thread, one that waits never does. Each input is over when the connection has ended.
@@ -12,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "../../plugins/rpc-grpc/src/h2_connection.h"
+#include "../../plugins/rpc-grpc/src/status_details.h"
 #include "../../plugins/rpc-grpc/src/stream.h"
 #include "../../plugins/rpc-grpc/test/test_host.h"
 
@@ -105,6 +107,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return l;
   }();
   static int runs = 0;
+  if (first_detail({reinterpret_cast<const char*>(data), size}).size() > size) std::abort();
   int pair[2];
   if (size > 100'000 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return 0;
   auto connection = std::make_shared<Connection>(nullptr, nullptr);

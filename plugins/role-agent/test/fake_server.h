@@ -2,7 +2,9 @@
 // is asked, and fails when the test says so.
 #pragma once
 
+#include <deque>
 #include <map>
+#include <optional>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -100,6 +102,7 @@ class FakeServer : public ServerApi {
   bool explains = true;                             // or it is not one of ours
   explain_v1::AskAboutCallerResponse about_caller;  // what it answers
   explain_v1::AskAboutCallerRequest asked;          // the last such question
+  std::deque<std::string> instead;                  // encoded, in place of the next answers
   int asks = 0, asks_lost = 0;                      // how many; the first ones are not answered
 
   types::Entry& add(types::Entry e) { return entries[e.id()] = std::move(e); }
@@ -143,6 +146,7 @@ class FakeServer : public ServerApi {
   Result<types::X509SVID> renew(const std::string& csr) override {
     ++renewals;
     if (!failure.ok()) return failure;
+    if (auto told = next<types::X509SVID>()) return *told;
     return agent_svid(csr);
   }
   Status post_status(const std::string&) override { return failure; }
@@ -157,6 +161,7 @@ class FakeServer : public ServerApi {
       const entry_v1::GetAuthorizedEntriesRequest&) override {
     ++syncs;
     if (!failure.ok()) return failure;
+    if (auto told = next<entry_v1::GetAuthorizedEntriesResponse>()) return *told;
     entry_v1::GetAuthorizedEntriesResponse out;
     for (const auto& [id, e] : entries) *out.add_entries() = e;
     return out;
@@ -167,6 +172,7 @@ class FakeServer : public ServerApi {
   Result<types::Bundle> bundle() override {
     ++bundles;
     if (!failure.ok()) return failure;
+    if (auto told = next<types::Bundle>()) return *told;
     return own;
   }
   Result<explain_v1::AskAboutCallerResponse> ask_about_caller(
@@ -174,11 +180,13 @@ class FakeServer : public ServerApi {
     asked = request;
     if (asks++ < asks_lost) return Status(Code::kDeadlineExceeded, "Deadline Exceeded");
     if (!failure.ok()) return failure;
+    if (auto told = next<explain_v1::AskAboutCallerResponse>()) return *told;
     if (explains) return about_caller;
     return Status::unimplemented("unknown service signet.explain.v1.ServerExplain");
   }
   Result<types::Bundle> federated_bundle(const std::string& name, std::int64_t) override {
     if (!failure.ok()) return failure;
+    if (auto told = next<types::Bundle>()) return *told;
     const auto found = federated.find(name);
     if (found == federated.end()) return Status::not_found("bundle not found");
     return found->second;
@@ -187,6 +195,7 @@ class FakeServer : public ServerApi {
   Result<svid_v1::BatchNewWITSVIDResponse> new_wit_svids(
       const svid_v1::BatchNewWITSVIDRequest& request) override {
     if (!failure.ok()) return failure;
+    if (auto told = next<svid_v1::BatchNewWITSVIDResponse>()) return *told;
     svid_v1::BatchNewWITSVIDResponse out;
     for (const auto& params : request.params()) {
       auto* svid = out.add_results()->mutable_svid();
@@ -203,6 +212,7 @@ class FakeServer : public ServerApi {
       const svid_v1::BatchNewX509SVIDRequest& request) override {
     ++mints;
     if (!failure.ok()) return failure;
+    if (auto told = next<svid_v1::BatchNewX509SVIDResponse>()) return *told;
     host_.pass(mint_takes * request.params_size());
     svid_v1::BatchNewX509SVIDResponse out;
     for (const auto& params : request.params()) {
@@ -227,6 +237,7 @@ class FakeServer : public ServerApi {
                                       std::int64_t) override {
     ++jwts;
     if (!failure.ok()) return failure;
+    if (auto told = next<types::JWTSVID>()) return *told;
     if (refuse_jwt.contains(request.entry_id())) return Status::not_found("entry not found");
     const types::Entry& e = entries.at(request.entry_id());
     types::JWTSVID out;
@@ -248,6 +259,15 @@ class FakeServer : public ServerApi {
   const x509::Certificate& x509_authority() const { return ca_.certificate; }
 
  private:
+  // One that is no message of the kind is passed over.
+  template <typename Answer>
+  std::optional<Answer> next() {
+    Answer told;
+    if (instead.empty()) return std::nullopt;
+    const bool read = told.ParseFromString(instead.front());
+    instead.pop_front();
+    return read ? std::optional<Answer>(std::move(told)) : std::nullopt;
+  }
   std::string token_by(const crypto::Signer& key, const std::string& key_id, const std::string& id,
                        std::vector<std::string> audience) const {
     const std::int64_t now = this->now();
@@ -284,6 +304,7 @@ class FakeServer : public ServerApi {
     }
     Result<entry_v1::SyncAuthorizedEntriesResponse> read() override {
       if (!server_.failure.ok()) return server_.failure;
+      if (auto told = server_.next<entry_v1::SyncAuthorizedEntriesResponse>()) return *told;
       if (answers_.empty()) return Status::internal("the client reads more than there is");
       auto out = std::move(answers_.front());
       answers_.pop_front();

@@ -141,12 +141,14 @@ void LocalRpc::connect_first(Exchange& exchange) {
       const std::lock_guard lock(mutex_);
       listener = connection.server;
       if (listener == nullptr) {
+        // A test by hand names no address: it finds who has the method, over TLS if it has that.
+        const bool tls = connection.peer.transport == SIGNET_RPC_TLS;
         for (const auto& [id, one] : listeners_) {
-          // A test by hand names no address: it finds who has the method.
           const bool meant = connection.host == nullptr
                                  ? one->methods.contains(exchange.method)
                                  : place(one->facts.uri) == place(connection.uri);
-          if (meant && one->facts.serving) listener = one.get();
+          const bool better = listener == nullptr || one->facts.with_acceptor == tls;
+          if (meant && better && one->facts.serving) listener = one.get();
         }
       }
     }

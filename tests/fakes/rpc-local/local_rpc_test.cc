@@ -158,6 +158,29 @@ TEST_F(LocalRpcTest, AStrangerIsRefusedWithTheVerifiersWords) {
   EXPECT_EQ(server.ended, 1);
 }
 
+TEST_F(LocalRpcTest, OfTwoListenersACallByHandFindsTheOneOfItsTransport) {
+  Names server("server");
+  const auto who = [](const char* answer) {
+    return [answer](ServerCall&, const Request&) {
+      return Result<Response>(Status::not_found(answer));
+    };
+  };
+  // Either order: the admin socket of a role is opened before its port, or after.
+  for (const bool tls_first : {true, false}) {
+    std::unique_ptr<RpcListener> local, network;
+    for (const bool tls : {tls_first, !tls_first}) {
+      auto& one = tls ? network : local;
+      one = RpcListener::create(hosted.host(), tls ? "tcp:127.0.0.1:0" : "unix:/x",
+                                tls ? R"({"tls":true})" : "{}", tls ? &server : nullptr)
+                .value();
+      ASSERT_TRUE((one->unary<Request, Response>("/t.T/Who", who(tls ? "tls" : "local"))).ok());
+      ASSERT_TRUE(one->serve().ok());
+    }
+    EXPECT_EQ(rpc.call("/t.T/Who", "")->words(), "local");
+    EXPECT_EQ(rpc.call("/t.T/Who", "", {}, {{"me"}, "", true})->words(), "tls");
+  }
+}
+
 TEST_F(LocalRpcTest, AStreamOfAClientEndsBehindItsLastMessage) {
   listen();
   serve_letters();

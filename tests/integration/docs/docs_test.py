@@ -93,6 +93,20 @@ class Documents(TestCase):
                 with self.subTest(document=str(document.relative_to(paths.ROOT)), stage=stage):
                     self.assertIn(stage, known)
 
+    def test_each_fuzz_target_is_in_the_table_with_a_corpus_and_each_that_is_named_exists(self):
+        folder = paths.ROOT / "tests" / "fuzz"
+        built = {name for room in ("kernel", "libs", "plugins", "tests")
+                 for rules in (paths.ROOT / room).rglob("CMakeLists.txt")
+                 for name in re.findall(r"^\s*signet_add_fuzzer\((\w+)", rules.read_text(), re.MULTILINE)}
+        tabled = re.findall(r"^\|.*\| `(\w+)` \|$", (folder / "README.md").read_text(), re.MULTILINE)
+        self.assertEqual(sorted(tabled), sorted(built))
+        self.assertEqual({kept.name for kept in (folder / "corpus").iterdir()}, built)
+        for document in DOCUMENTS:
+            for names in re.findall(r"[Ff]uzz targets?:? ((?:(?:, | and )?`\w+`(?: \([^)]*\))?)+)",
+                                    " ".join(document.read_text().split())):
+                with self.subTest(document=str(document.relative_to(paths.ROOT)), names=names):
+                    self.assertLessEqual(set(re.findall(r"`(\w+)`", names)), built)
+
     @needs_signet
     def test_the_plugin_of_writing_a_plugin_works(self):
         """Its code as it stands there, built by the command that stands there, attests a workload."""
