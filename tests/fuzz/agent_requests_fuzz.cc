@@ -17,6 +17,7 @@
 #include "operator_services.h"
 #include "proto/quiet.h"
 #include "rig.h"
+#include "whole_role.h"
 
 namespace {
 
@@ -94,15 +95,18 @@ void check_answers(std::size_t method, const Rig::CallPtr& call) {
 
 }  // namespace
 
-// What a call leaves in the agent's caches is not lost; to look for it after each costs nine tenths
-// of the time. (The unit tests look for leaks.)
-extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }  // NOLINT: its name
+extern "C" const char* __asan_default_options() {  // NOLINT: its name
+  return signet::fuzz::kAsanOptions;
+}
+
+extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
+  signet::fuzz::weigh_nothing(argc, argv);
+  signet::proto::keep_protobuf_quiet();
+  return 0;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static auto* const agent = [] {
-    signet::proto::keep_protobuf_quiet();
-    return new Agent;
-  }();
+  static auto* const agent = new Agent;
   if (size < 1) return 0;
   const std::size_t method = data[0] % std::size(kMethods);
   std::string_view rest(reinterpret_cast<const char*>(data + 1), size - 1);

@@ -98,21 +98,6 @@ class Attestor final : public Plugin, public NodeAttestorServer {
   }
 };
 
-// What a call leaves in the server's memory is not lost; to look for it after each costs most of
-// the time, and so do long stacks of allocations. (The unit tests look for leaks.)
-inline constexpr const char* kAsanOptions =
-    "detect_leaks=0:malloc_context_size=3:quarantine_size_mb=32";
-
-/// Of so many features a run, libFuzzer's weighing of rare ones costs several times the run itself.
-inline void weigh_nothing(int* argc, char*** argv) {
-  static char kPlainly[] = "-entropic=0";
-  static std::vector<char*> words(*argv, *argv + *argc);
-  words.insert(words.begin() + 1, kPlainly);
-  words.push_back(nullptr);
-  ++*argc;
-  *argv = words.data();
-}
-
 // What a client would make of it: answers that can be read, or a status.
 inline void check_answers(std::string_view method, const fakes::LocalRpc::Call& call) {
   if (!call.over()) give_up("no end", method);

@@ -14,6 +14,7 @@
 #include "explain_service.h"
 #include "proto/quiet.h"
 #include "rig.h"
+#include "whole_role.h"
 
 namespace {
 
@@ -93,15 +94,18 @@ bool sound(Agent& agent) {
 
 }  // namespace
 
-// What an answer leaves in the agent's caches is not lost; to look for it after each costs nine
-// tenths of the time. (The unit tests look for leaks.)
-extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }  // NOLINT: its name
+extern "C" const char* __asan_default_options() {  // NOLINT: its name
+  return signet::fuzz::kAsanOptions;
+}
+
+extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
+  signet::fuzz::weigh_nothing(argc, argv);
+  signet::proto::keep_protobuf_quiet();
+  return 0;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static auto* const agent = [] {
-    signet::proto::keep_protobuf_quiet();
-    return new Agent;
-  }();
+  static auto* const agent = new Agent;
   if (size < 1) return 0;
   std::string_view rest(reinterpret_cast<const char*>(data + 1), size - 1);
   for (std::size_t n = 0; n < kMostAnswers && rest.size() >= 2; ++n) {

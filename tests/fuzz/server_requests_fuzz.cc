@@ -19,6 +19,7 @@
 #include "method_table.h"
 #include "proto/quiet.h"
 #include "spire/api/server/entry/v1/entry.pb.h"
+#include "whole_role.h"
 
 namespace {
 

@@ -17,6 +17,7 @@
 #include "spire/api/server/bundle/v1/bundle.pb.h"
 #include "spire/api/server/entry/v1/entry.pb.h"
 #include "spire/api/server/trustdomain/v1/trustdomain.pb.h"
+#include "whole_role.h"
 
 namespace {
 
